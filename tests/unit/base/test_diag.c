@@ -1,0 +1,97 @@
+#include "base/diag.h"
+
+#include <string.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static void entries_come_back_in_order(void **state)
+{
+    (void)state;
+    struct diag *diag = diag_new(100);
+    char file[] = "a.conf";
+    diag_error(diag, file, 3, "bad \"%s\"", "x");
+    file[0] = 'b';
+    diag_warning(diag, file, 0, "odd");
+    diag_error(diag, NULL, 0, "no file");
+    assert_int_equal(diag_cnt(diag, DIAG_ERROR), 2);
+    assert_int_equal(diag_cnt(diag, DIAG_WARNING), 1);
+    const struct diag_entry *entry = diag_at(diag, 0);
+    assert_int_equal(entry->level, DIAG_ERROR);
+    assert_string_equal(entry->file, "a.conf");
+    assert_int_equal(entry->line, 3);
+    assert_string_equal(entry->text, "bad \"x\"");
+    assert_string_equal(diag_at(diag, 1)->file, "b.conf");
+    assert_null(diag_at(diag, 2)->file);
+    assert_null(diag_at(diag, 3));
+    diag_free(diag);
+}
+
+static void more_than_kept_is_counted(void **state)
+{
+    (void)state;
+    struct diag *diag = diag_new(20), *all = diag_new(25);
+    for (int i = 0; i < 30; i++)
+        diag_error(diag, "f", (unsigned)i, "e%d", i);
+    for (int i = 0; i < 10; i++)
+        diag_warning(diag, "f", 0, "w");
+    assert_int_equal(diag_cnt(diag, DIAG_ERROR), 30);
+    assert_int_equal(diag_cnt(diag, DIAG_WARNING), 10);
+    assert_string_equal(diag_at(diag, 19)->text, "e19");
+    assert_null(diag_at(diag, 20));
+    diag_error(all, NULL, 0, "first");
+    diag_merge(all, diag);
+    assert_int_equal(diag_cnt(all, DIAG_ERROR), 31);
+    assert_int_equal(diag_cnt(all, DIAG_WARNING), 10);
+    assert_string_equal(diag_at(all, 20)->text, "e19");
+    assert_string_equal(diag_at(all, 20)->file, "f");
+    assert_null(diag_at(all, 21));
+    diag_free(diag);
+    assert_string_equal(diag_at(all, 1)->text, "e0");
+    diag_free(all);
+}
+
+static void format_leaves_out_what_is_unknown(void **state)
+{
+    (void)state;
+    char out[64];
+    struct diag_entry entry = {DIAG_ERROR, 7, "z.conf", "bad"};
+    assert_int_equal(diag_format(out, sizeof out, &entry), 20);
+    assert_string_equal(out, "z.conf:7: error: bad");
+    entry.line = 0;
+    entry.level = DIAG_WARNING;
+    diag_format(out, sizeof out, &entry);
+    assert_string_equal(out, "z.conf: warning: bad");
+    entry.file = NULL;
+    diag_format(out, sizeof out, &entry);
+    assert_string_equal(out, "warning: bad");
+    assert_int_equal(diag_format(out, 5, &entry), 12);
+    assert_string_equal(out, "warn");
+}
+
+static void a_very_long_text_is_cut(void **state)
+{
+    (void)state;
+    static char text[100000];
+    memset(text, 'x', sizeof text - 1);
+    struct diag *diag = diag_new(10);
+    diag_error(diag, text, 1, "%s", text);
+    assert_true(strlen(diag_at(diag, 0)->text) < 10000);
+    diag_free(diag);
+    diag_free(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(entries_come_back_in_order),
+        cmocka_unit_test(more_than_kept_is_counted),
+        cmocka_unit_test(format_leaves_out_what_is_unknown),
+        cmocka_unit_test(a_very_long_text_is_cut),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
