@@ -1,0 +1,250 @@
+#include "conf/conf.h"
+
+#include <libconfig.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/mem.h"
+#include "conf/fill.h"
+#include "conf/source.h"
+
+/* What one table filled. */
+struct conf_entry {
+    const struct opt_table *table;
+    struct opt_list filled;    /* one struct, unless the table is a list */
+    const char **restart_keys; /* "PATH.KEY" of each row with OPT_RESTART, NULL for the others */
+};
+
+struct conf {
+    struct arena arena; /* of all structs and what they point to */
+    struct conf_entry *entries;
+    size_t cnt;
+};
+
+void conf_free(struct conf *conf)
+{
+    if (!conf)
+        return;
+    arena_fini(&conf->arena);
+    free(conf->entries);
+    free(conf);
+}
+
+static const char **restart_keys_of(struct arena *arena, const struct opt_table *table)
+{
+    const char **keys = arena_alloc(arena, table->cnt * sizeof *keys, sizeof *keys);
+    for (size_t i = 0; i < table->cnt; i++) {
+        keys[i] = NULL;
+        if (!(table->opts[i].flags & OPT_RESTART))
+            continue;
+        char *key = mem_printf("%s.%s", table->path, table->opts[i].name);
+        keys[i] = arena_strdup(arena, key);
+        free(key);
+    }
+    return keys;
+}
+
+static struct conf *conf_new(const struct opt_table *const *tables, size_t cnt)
+{
+    struct conf *conf = mem_zalloc(1, sizeof *conf);
+    arena_init(&conf->arena);
+    conf->entries = mem_zalloc(cnt, sizeof *conf->entries);
+    conf->cnt = cnt;
+    for (size_t i = 0; i < cnt; i++)
+        conf->entries[i] = (struct conf_entry){tables[i], {NULL, 0}, restart_keys_of(&conf->arena, tables[i])};
+    return conf;
+}
+
+/* Fills every entry with the path of `first`, which is the first that has it. */
+static void fill_path(struct conf *conf, struct conf_fill *fill, const config_setting_t *root, size_t first)
+{
+    const char *path = conf->entries[first].table->path;
+    bool is_list = conf->entries[first].table->list;
+    const struct opt_table **tables = mem_zalloc(conf->cnt, sizeof *tables);
+    struct opt_list *lists = mem_zalloc(conf->cnt, sizeof *lists);
+    void **structs = mem_zalloc(conf->cnt, sizeof *structs);
+    size_t cnt = 0;
+    for (size_t i = first; i < conf->cnt; i++)
+        if (!strcmp(conf->entries[i].table->path, path))
+            tables[cnt++] = conf->entries[i].table;
+    const struct conf_tables same = {tables, cnt};
+    const struct conf_place place = {NULL, path};
+    const config_setting_t *setting = config_setting_get_member(root, path);
+    if (is_list && setting)
+        conf_fill_list(fill, setting, &same, lists, &place);
+    for (size_t i = 0; !is_list && i < cnt; i++) {
+        structs[i] = arena_alloc(&conf->arena, tables[i]->size, 16);
+        lists[i] = (struct opt_list){structs[i], 1};
+    }
+    if (!is_list && setting && config_setting_type(setting) != CONFIG_TYPE_GROUP) {
+        struct opt_where where = conf_fill_where(fill, setting);
+        diag_error(fill->diag, where.file, where.line, "\"%s\": expected a group, { ... }", path);
+    } else if (!is_list) {
+        conf_fill_group(fill, setting, &same, structs, &place);
+    }
+    for (size_t i = first, next = 0; i < conf->cnt; i++)
+        if (!strcmp(conf->entries[i].table->path, path))
+            conf->entries[i].filled = lists[next++];
+    free(tables);
+    free(lists);
+    free(structs);
+}
+
+static bool path_is_first(const struct conf *conf, size_t index)
+{
+    for (size_t i = 0; i < index; i++)
+        if (!strcmp(conf->entries[i].table->path, conf->entries[index].table->path))
+            return false;
+    return true;
+}
+
+static void check_groups_known(const struct conf *conf, struct conf_fill *fill, const config_setting_t *root)
+{
+    for (unsigned i = 0; i < (unsigned)config_setting_length(root); i++) {
+        const config_setting_t *setting = config_setting_get_elem(root, i);
+        const char *name = config_setting_name(setting), *nearest = NULL;
+        struct opt_where where = conf_fill_where(fill, setting);
+        unsigned distance = UINT_MAX;
+        bool known = *name == CONF_MARK_TWICE;
+        for (size_t t = 0; t < conf->cnt && !known; t++) {
+            known = !strcmp(conf->entries[t].table->path, name);
+            if (opt_is_nearer(conf->entries[t].table->path, name, &distance))
+                nearest = conf->entries[t].table->path;
+        }
+        if (!known && nearest)
+            diag_error(fill->diag, where.file, where.line, "unknown group \"%.60s\"; did you mean \"%s\"?", name,
+                       nearest);
+        else if (!known)
+            diag_error(fill->diag, where.file, where.line, "unknown group \"%.60s\"", name);
+    }
+}
+
+static void fill_all(struct conf *conf, const struct conf_source *source, const config_t *config, struct diag *diag)
+{
+    const config_setting_t *root = config_root_setting(config);
+    const char *file = source->files[0], *slash = strrchr(file, '/');
+    char *folder = mem_strndup(file, slash ? (size_t)(slash + 1 - file) : 0);
+    struct conf_fill fill = {.arena = &conf->arena, .diag = diag, .source = source, .folder = folder};
+    check_groups_known(conf, &fill, root);
+    for (size_t i = 0; i < conf->cnt; i++)
+        if (path_is_first(conf, i))
+            fill_path(conf, &fill, root, i);
+    free(folder);
+}
+
+static enum err load(struct conf **conf, const struct conf_source *source, const struct opt_table *const *tables,
+                     size_t cnt, struct diag *diag, size_t errors_before)
+{
+    *conf = NULL;
+    if (source->failed)
+        return ERR_INVALID;
+    config_t config;
+    config_init(&config);
+    struct conf *made = conf_new(tables, cnt);
+    if (config_read_string(&config, source->text) == CONFIG_TRUE) {
+        fill_all(made, source, &config, diag);
+    } else {
+        struct opt_where where = conf_source_where(source, (unsigned)config_error_line(&config));
+        diag_error(diag, where.file, where.line, "%s, here or just before", config_error_text(&config));
+    }
+    config_destroy(&config);
+    if (diag_cnt(diag, DIAG_ERROR) != errors_before) {
+        conf_free(made);
+        return ERR_INVALID;
+    }
+    *conf = made;
+    return ERR_OK;
+}
+
+enum err conf_load(struct conf **conf, const char *path, const struct opt_table *const *tables, size_t cnt,
+                   struct diag *diag)
+{
+    size_t errors_before = diag_cnt(diag, DIAG_ERROR);
+    struct conf_source *source = conf_source_new(diag);
+    conf_source_add_file(source, path);
+    enum err e = load(conf, source, tables, cnt, diag, errors_before);
+    conf_source_free(source);
+    return e;
+}
+
+enum err conf_load_text(struct conf **conf, const char *name, const char *text, size_t len,
+                        const struct opt_table *const *tables, size_t cnt, struct diag *diag)
+{
+    size_t errors_before = diag_cnt(diag, DIAG_ERROR);
+    struct conf_source *source = conf_source_new(diag);
+    conf_source_add_text(source, name, text, len);
+    enum err e = load(conf, source, tables, cnt, diag, errors_before);
+    conf_source_free(source);
+    return e;
+}
+
+static const struct conf_entry *entry_of(const struct conf *conf, const struct opt_table *table)
+{
+    for (size_t i = 0; i < conf->cnt; i++)
+        if (conf->entries[i].table == table)
+            return &conf->entries[i];
+    abort(); /* a table that conf_load was not given */
+}
+
+const void *conf_group(const struct conf *conf, const struct opt_table *table)
+{
+    return entry_of(conf, table)->filled.items;
+}
+
+struct opt_list conf_list(const struct conf *conf, const struct opt_table *table)
+{
+    return entry_of(conf, table)->filled;
+}
+
+static bool values_equal(const struct opt *opt, const void *a, const void *b);
+
+static bool structs_equal(const struct opt_table *table, const char *a, const char *b)
+{
+    for (size_t i = 0; i < table->cnt; i++)
+        if (!values_equal(&table->opts[i], a + table->opts[i].offset, b + table->opts[i].offset))
+            return false;
+    return true;
+}
+
+static bool singles_equal(const struct opt *opt, const void *a, const void *b)
+{
+    if (opt->type == OPT_GROUP)
+        return structs_equal(opt->sub, a, b);
+    if (opt->type != OPT_STRING)
+        return !memcmp(a, b, opt_value_size(opt));
+    const char *string_a = *(char *const *)a, *string_b = *(char *const *)b;
+    if (!string_a || !string_b)
+        return string_a == string_b;
+    return !strcmp(string_a, string_b);
+}
+
+static bool values_equal(const struct opt *opt, const void *a, const void *b)
+{
+    if (!(opt->flags & OPT_LIST))
+        return singles_equal(opt, a, b);
+    const struct opt_list *list_a = a, *list_b = b;
+    size_t size = opt_value_size(opt);
+    if (list_a->cnt != list_b->cnt)
+        return false;
+    for (size_t i = 0; i < list_a->cnt; i++)
+        if (!singles_equal(opt, (const char *)list_a->items + i * size, (const char *)list_b->items + i * size))
+            return false;
+    return true;
+}
+
+const char *conf_restart_needed(const struct conf *was, const struct conf *is)
+{
+    for (size_t e = 0; e < is->cnt; e++) {
+        const struct opt_table *table = is->entries[e].table;
+        const char *now = conf_group(is, table), *before = conf_group(was, table);
+        for (size_t i = 0; i < table->cnt && !table->list; i++) {
+            const struct opt *opt = &table->opts[i];
+            if (opt->flags & OPT_RESTART && !values_equal(opt, before + opt->offset, now + opt->offset))
+                return is->entries[e].restart_keys[i];
+        }
+    }
+    return NULL;
+}
