@@ -1,0 +1,92 @@
+#include "admin/admin.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "admin/internal.h"
+#include "base/clock.h"
+#include "base/mem.h"
+
+static const struct opt opts[] = {
+    {.name = "control",
+     .type = OPT_STRING,
+     .flags = OPT_PATH | OPT_RESTART,
+     .offset = offsetof(struct admin_options, control),
+     .least = 1,
+     .most = 107,
+     .text_default = "\"" CONTROL_SOCKET "\"",
+     .help = "The unix socket that rondoctl talks to, mode 0660: whoever may write to it controls the server. Its "
+             "folder is made when missing."},
+};
+const struct opt_table admin_opt_table = {.path = "server",
+                                          .size = sizeof(struct admin_options),
+                                          .where_offset = SIZE_MAX,
+                                          .opts = opts,
+                                          .cnt = sizeof opts / sizeof *opts};
+
+enum err admin_open(struct admin **admin, const struct admin_setup *setup, struct diag *diag)
+{
+    struct admin *made = mem_zalloc(1, sizeof *made);
+    *admin = NULL;
+    enum err err = ctl_server_open(&made->server, setup->loop, setup->control_path, admin_run, made, diag);
+    if (err) {
+        free(made);
+        return err;
+    }
+    made->setup = *setup;
+    made->setup.control_path = mem_strdup(setup->control_path);
+    made->setup.conf_path = mem_strdup(setup->conf_path);
+    made->started_wall_ms = clock_wall_ms();
+    made->started_mono_ms = clock_mono_ms();
+    uv_timer_init(setup->loop, &made->again);
+    made->again.data = made;
+    *admin = made;
+    return ERR_OK;
+}
+
+enum err admin_give_to(const struct admin *admin, uid_t uid, gid_t gid, struct diag *diag)
+{
+    return ctl_server_give_to(admin->server, uid, gid, diag);
+}
+
+static void again_closed(uv_handle_t *handle)
+{
+    struct admin *admin = handle->data;
+    free(admin->running.items);
+    free(admin->queued.items);
+    free((void *)(uintptr_t)admin->setup.control_path);
+    free((void *)(uintptr_t)admin->setup.conf_path);
+    free(admin);
+}
+
+void admin_close(struct admin **admin)
+{
+    struct admin *closing = *admin;
+    *admin = NULL;
+    if (!closing)
+        return;
+    admin_reload_drop(closing, "rondod is stopping");
+    ctl_server_close(&closing->server);
+    uv_close((uv_handle_t *)&closing->again, again_closed);
+}
+
+void admin_status_take(const struct admin *admin, struct view_status *status)
+{
+    *status = (struct view_status){
+        .conf_path = admin->setup.conf_path,
+        .pid = getpid(),
+        .started_wall_ms = admin->started_wall_ms,
+        .taken_wall_ms = clock_wall_ms(),
+        .uptime_ms = clock_mono_ms() - admin->started_mono_ms,
+        .log_level = log_get_level(),
+        .load = admin->last_load,
+    };
+    for (size_t i = 0; i < VIEW_ZONE_STATE_CNT; i++)
+        status->zones[i] = store_zone_cnt(admin->setup.store, (enum store_zone_state)i);
+    if (admin->setup.io) {
+        status->workers = io_worker_cnt(admin->setup.io);
+        status->tcp_open = io_tcp_open(admin->setup.io);
+        io_sum_counters(admin->setup.io, &status->answers, &status->sockets);
+    }
+    uv_resident_set_memory(&status->memory_bytes);
+}

@@ -1,0 +1,71 @@
+/* What operators see and do: one view model of the running server, and the commands of the control socket that show it.
+ * Reads zones from `store` and counters from `io`; what only the daemon can do (reload, stop) comes as hooks. Lives on
+ * the control thread.
+ *
+ * Life: admin_open while privileges are still there (the socket then listens; who connects waits until the loop runs),
+ * admin_give_to before they are dropped, admin_load_done after every load, admin_close, then the loop runs until
+ * nothing is left on it. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <uv.h>
+
+#include "base/attr.h"
+#include "base/diag.h"
+#include "base/err.h"
+#include "base/opt.h"
+#include "io/io.h"
+#include "store/store.h"
+
+struct admin_options {
+    char *control; /* path of the control socket */
+};
+extern const struct opt_table admin_opt_table; /* "server" */
+
+/* How a load (at start, or a reload, whoever asked for it: rondoctl or SIGHUP) ended. */
+struct admin_load {
+    enum err err; /* ERR_OK: the configuration is in force, whatever single zones did; else it was refused and all stays
+                     as it was */
+    const struct diag *diag; /* of the configuration: its errors and warnings; NULL: none. Borrowed during the call */
+    const struct store_report *zones; /* what happened to the zones; NULL when refused. Borrowed during the call */
+};
+
+struct admin_hooks {
+    void *arg;
+    /* Starts to read configuration and zones again. Its end, good or bad, is told by admin_load_done, later or before
+     * this returns. ERR_BUSY: a load runs already, nothing was started (the command then waits for that one's
+     * admin_load_done, and asks again). */
+    enum err (*start_reload)(void *arg);
+    /* Begins the shutdown and returns; admin_close follows later, not from within this call. The client has its answer
+     * by then. */
+    void (*stop)(void *arg);
+};
+
+struct admin_setup {
+    uv_loop_t *loop;
+    const char *control_path; /* copied */
+    const char *conf_path;    /* as status shows it; copied */
+    struct store *store;      /* borrowed until admin_close */
+    const struct io *io;      /* borrowed until admin_close; may be NULL: no counters, no workers */
+    struct admin_hooks hooks;
+};
+
+struct admin;
+
+/* Opens the control socket (mode 0660): replaces a dead daemon's, refuses to take a live one's (ERR_EXISTS). Errors to
+ * `diag`: ERR_IO, ERR_INVALID (path too long, or in use by something that is no socket). *admin is NULL then. "Running
+ * since" counts from here. */
+enum err admin_open(struct admin **admin, const struct admin_setup *setup, struct diag *diag)
+    ATTR_NONNULL_ALL ATTR_MUST_USE;
+/* Gives the socket (and its folder, if admin_open made it) to the user that the daemon is about to become. */
+enum err admin_give_to(const struct admin *admin, uid_t uid, gid_t gid, struct diag *diag)
+    ATTR_NONNULL_ALL ATTR_MUST_USE;
+/* Once after each load, the one at start too: what `status` shows as the last load, and the answer of a `reload` that
+ * waits for it. */
+void admin_load_done(struct admin *admin, const struct admin_load *load) ATTR_NONNULL_ALL;
+/* Removes the socket, tells waiting clients that the server stops, closes all. No hook is called from here on. Memory
+ * is freed by the loop's next rounds: run it until uv_run reports nothing left, and uv_loop_close works. *admin (may be
+ * NULL) becomes NULL. */
+void admin_close(struct admin **admin) ATTR_NONNULL_ALL;

@@ -1,0 +1,38 @@
+/* What the files of this folder share: the admin itself. [control] */
+#pragma once
+
+#include "admin/admin.h"
+#include "admin/view.h"
+#include "ctl/server.h"
+
+/* Replies that wait for the end of a load. */
+struct reply_list {
+    struct ctl_reply **items;
+    size_t cnt, cap;
+};
+
+struct admin {
+    struct admin_setup setup; /* its strings owned */
+    struct ctl_server *server;
+    uint64_t started_wall_ms, started_mono_ms;
+    struct view_load last_load;
+
+    /* A load that our hook started is answered to `running`; what is asked for while any load runs waits in `queued`,
+     * because that load may have read its files before the operator changed them. `again` starts the next on the loop's
+     * next round. */
+    struct reply_list running, queued;
+    bool own_load;
+    uv_timer_t again;
+};
+
+/* admin/commands.c: one handler a command. */
+extern ctl_command_fn *const admin_run[CTL_COMMAND_CNT];
+
+/* admin/reload.c */
+void admin_reload_ask(struct admin *admin, struct ctl_reply *reply) ATTR_NONNULL_ALL;
+/* Tells all that wait why it will not be. */
+void admin_reload_drop(struct admin *admin, const char *why) ATTR_NONNULL_ALL;
+void admin_reload_again(uv_timer_t *timer) ATTR_NONNULL_ALL;
+
+/* admin/admin.c */
+void admin_status_take(const struct admin *admin, struct view_status *status) ATTR_NONNULL_ALL;

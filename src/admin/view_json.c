@@ -1,0 +1,85 @@
+#include "admin/view_json.h"
+
+#include "base/mem.h"
+#include "ctl/text.h"
+
+static json_t *count(uint64_t n)
+{
+    return json_integer((json_int_t)n);
+}
+
+/* Seconds from then to now; null when it never was. A wall clock that was set back gives 0. */
+static json_t *age(uint64_t then_ms, uint64_t now_ms)
+{
+    return then_ms ? count(now_ms > then_ms ? (now_ms - then_ms) / 1000 : 0) : json_null();
+}
+
+/* A struct of uint64_t that an X-macro made, as an object. */
+static json_t *counters(const void *fields, const char *const *names, size_t cnt)
+{
+    const uint64_t *at = fields;
+    json_t *json = json_object();
+    for (size_t i = 0; i < cnt; i++)
+        json_object_set_new(json, names[i], count(at[i]));
+    return json;
+}
+
+json_t *view_load_json(const struct view_load *load)
+{
+    return json_pack("{ss so so so so so so so so}", "result", view_load_state_names[load->state], "ended",
+                     ctl_json_time(load->ended_wall_ms), "loaded", count(load->loaded), "unchanged",
+                     count(load->unchanged), "failed", count(load->failed), "added", count(load->added), "removed",
+                     count(load->removed), "errors", count(load->error_cnt), "warnings", count(load->warning_cnt));
+}
+
+static json_t *zone_states(const struct view_status *status)
+{
+    json_t *json = json_object();
+    size_t total = 0;
+    for (size_t i = 0; i < VIEW_ZONE_STATE_CNT; i++) {
+        json_object_set_new(json, view_zone_state_names[i], count(status->zones[i]));
+        total += status->zones[i];
+    }
+    json_object_set_new(json, "total", count(total));
+    return json;
+}
+
+json_t *view_status_json(const struct view_status *status)
+{
+    json_t *json = json_pack("{ss si so so so so so so ss}", "version", RONDO_VERSION, "pid", (int)status->pid,
+                             "started", ctl_json_time(status->started_wall_ms), "uptime_seconds",
+                             count(status->uptime_ms / 1000), "configuration", ctl_json_text(status->conf_path),
+                             "workers", count(status->workers), "memory_bytes", count(status->memory_bytes), "tcp_open",
+                             count(status->tcp_open), "log_level", log_level_name(status->log_level));
+    json_object_set_new(json, "zones", zone_states(status));
+    json_object_set_new(json, "answers", counters(&status->answers, answer_counter_names, ANSWER_COUNTER_CNT));
+    json_object_set_new(json, "sockets", counters(&status->sockets, io_counter_names, IO_COUNTER_CNT));
+    json_t *load = view_load_json(&status->load);
+    json_object_set_new(load, "age_seconds", age(status->load.ended_wall_ms, status->taken_wall_ms));
+    json_object_set_new(json, "last_load", load);
+    return json;
+}
+
+json_t *view_zone_json(const struct view_zone *zone, uint64_t now_wall_ms)
+{
+    return json_pack("{so ss so so so so so so so so}", "name", ctl_json_text(zone->name), "state",
+                     view_zone_state_names[zone->state], "serial",
+                     zone->has_version ? count(zone->serial) : json_null(), "names", count(zone->name_cnt), "records",
+                     count(zone->rr_cnt), "memory_bytes", count(zone->memory_bytes), "loaded",
+                     ctl_json_time(zone->loaded_wall_ms), "loaded_age_seconds", age(zone->loaded_wall_ms, now_wall_ms),
+                     "file", ctl_json_text(zone->file), "error", ctl_json_text(zone->error));
+}
+
+size_t view_messages_add(json_t *messages, const struct diag *diag)
+{
+    if (!diag)
+        return 0;
+    size_t added = 0;
+    const struct diag_entry *entry;
+    for (size_t i = 0; json_array_size(messages) < VIEW_MESSAGES_MAX && (entry = diag_at(diag, i)); i++, added++)
+        json_array_append_new(
+            messages, json_pack("{ss so so so}", "level", entry->level == DIAG_ERROR ? "error" : "warning", "file",
+                                ctl_json_text(entry->file), "line", entry->line ? count(entry->line) : json_null(),
+                                "text", ctl_json_text(entry->text)));
+    return diag_cnt(diag, DIAG_ERROR) + diag_cnt(diag, DIAG_WARNING) - added;
+}

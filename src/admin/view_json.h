@@ -1,0 +1,18 @@
+/* The model as JSON, as `rondoctl --json` prints it: names with underscores, times both as ISO 8601 in UTC and as
+ * seconds since, sizes in bytes. Any thread. */
+#pragma once
+
+#include <jansson.h>
+
+#include "admin/view.h"
+#include "base/attr.h"
+#include "base/diag.h"
+
+json_t *view_status_json(const struct view_status *status) ATTR_MUST_USE ATTR_NONNULL_ALL;
+json_t *view_zone_json(const struct view_zone *zone, uint64_t now_wall_ms) ATTR_MUST_USE ATTR_NONNULL_ALL;
+json_t *view_load_json(const struct view_load *load) ATTR_MUST_USE ATTR_NONNULL_ALL;
+
+enum { VIEW_MESSAGES_MAX = 1000 };
+/* Adds the entries of `diag` (NULL: none) to the array `messages`, VIEW_MESSAGES_MAX in all; returns how many did not
+ * get in. */
+size_t view_messages_add(json_t *messages, const struct diag *diag) ATTR_NONNULL(1);

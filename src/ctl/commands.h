@@ -1,0 +1,30 @@
+/* The commands of rondoctl, once for both sides: a row here, a function admin_run_NAME in admin/commands.c that does
+ * it, and a function show_NAME in tools/show.c that prints its answer. */
+#pragma once
+
+#include "base/attr.h"
+
+/* Name, arguments as shown, least and most of them, seconds that rondoctl waits unless told otherwise, help.
+ * A reload may read gigabytes and stop waits for the process to end; all else comes from memory. */
+#define CTL_COMMANDS(X)                                                                                                \
+    X(status, "", 0, 0, 10, "show the server: version, zones by state, counters, memory, last load")                   \
+    X(zones, "[NAME...]", 0, 1000, 10, "show all zones or those named, with state, serial and size")                   \
+    X(reload, "", 0, 0, 3600, "read configuration and zone files again; wait until all is served")                     \
+    X(log, "LEVEL", 1, 1, 10, "log lines up to LEVEL: error, warning, notice, info or debug")                          \
+    X(stop, "", 0, 0, 60, "stop the server; wait until it has ended")
+
+enum ctl_command_id {
+#define X(name, usage, least, most, timeout_sec, help) CTL_COMMAND_##name,
+    CTL_COMMANDS(X)
+#undef X
+    CTL_COMMAND_CNT,
+};
+
+struct ctl_command {
+    const char *name, *usage, *help;
+    unsigned args_least, args_most, timeout_sec;
+};
+extern const struct ctl_command ctl_commands[CTL_COMMAND_CNT];
+
+/* By name; CTL_COMMAND_CNT: there is none. */
+enum ctl_command_id ctl_command_find(const char *name) ATTR_NONNULL_ALL ATTR_PURE;

@@ -1,0 +1,65 @@
+#include "loop/job.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+static unsigned pool_size(void)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    if (cores < JOB_POOL_LEAST)
+        return JOB_POOL_LEAST;
+    return cores > 128 ? 128 : (unsigned)cores;
+}
+
+void job_pool_size(void)
+{
+    char text[16];
+    snprintf(text, sizeof text, "%u", pool_size());
+    setenv("UV_THREADPOOL_SIZE", text, 1);
+}
+
+unsigned job_pool_share(void)
+{
+    enum { MOST = 8 };
+    unsigned share = pool_size() - 2;
+    return share < MOST ? share : MOST;
+}
+
+/* Jobs are long and can wait, workers and the control thread are short and cannot: with a zone being read on every core the loop would be 4 ms
+ * late (a slice of the scheduler) each time that it wakes. On Linux the niceness is the thread's own. A fourth of the processor is
+ * left to a job beside a busy worker. */
+static void step_back(void)
+{
+    enum { NICENESS = 6 };
+    static _Thread_local bool done;
+    if (!done)
+        (void)setpriority(PRIO_PROCESS, 0, NICENESS);
+    done = true;
+}
+
+static void on_work(uv_work_t *request)
+{
+    struct job *job = request->data;
+    step_back();
+    job->work(job);
+}
+
+/* Jobs are never cancelled in the queue: `status` is always 0. */
+static void on_done(uv_work_t *request, int status)
+{
+    (void)status;
+    struct job *job = request->data;
+    job->done(job);
+}
+
+void job_run(uv_loop_t *loop, struct job *job, void (*work)(struct job *self), void (*done)(struct job *self))
+{
+    job->request.data = job;
+    job->work = work;
+    job->done = done;
+    if (uv_queue_work(loop, &job->request, on_work, on_done))
+        abort(); /* only without a function */
+}

@@ -1,0 +1,201 @@
+/* rondoctl: sends one command to a running rondod and shows the answer. Exit status: 0 done, 1 failed, 2 usage, or
+ * rondod not reached. */
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/opt.h"
+#include "ctl/commands.h"
+#include "tools/client.h"
+#include "tools/human.h"
+#include "tools/show.h"
+#include "tools/table.h"
+
+struct order {
+    enum ctl_command_id command;
+    const char *const *args;
+    size_t arg_cnt;
+    struct client client;
+    bool json;
+};
+
+static void complain(const char *fmt, ...) ATTR_PRINTF(1, 2);
+static void complain(const char *fmt, ...)
+{
+    char *text, *clean;
+    va_list args;
+    va_start(args, fmt);
+    int len = vasprintf(&text, fmt, args);
+    va_end(args);
+    if (len < 0)
+        return;
+    clean = table_clean(text);
+    fprintf(stderr, "rondoctl: %s\n", clean);
+    free(clean);
+    free(text);
+}
+
+/* ==== the command line ==== */
+
+static void help(void)
+{
+    printf("usage: rondoctl [-j] [-s PATH] [-t TIME] COMMAND [ARGUMENT...]\n\n"
+           "Controls a running rondod through its control socket.\n\ncommands:\n");
+    for (size_t i = 0; i < CTL_COMMAND_CNT; i++) {
+        char usage[64];
+        snprintf(usage, sizeof usage, "%s %s", ctl_commands[i].name, ctl_commands[i].usage);
+        printf("  %-18s %s\n", usage, ctl_commands[i].help);
+    }
+    printf("\noptions:\n"
+           "  -j, --json         print the answer as JSON, for programs\n"
+           "  -s, --control PATH the control socket; default: $RONDO_CONTROL, else\n"
+           "                     " CONTROL_SOCKET "\n"
+           "  -t, --timeout TIME give up after so long (\"500ms\", \"5s\", \"2m\", or seconds; 0: never)\n"
+           "  -h, --help         show this\n"
+           "  -V, --version      show the version\n\n"
+           "exit status: 0 done, 1 the command failed, 2 usage, or rondod was not reached\n");
+}
+
+static int usage_error(void)
+{
+    fprintf(stderr,
+            "usage: rondoctl [-j] [-s PATH] [-t TIME] COMMAND [ARGUMENT...]; \"rondoctl --help\" lists the commands\n");
+    return CTL_STATUS_USAGE;
+}
+
+static bool command_take(struct order *order, char **words, size_t word_cnt)
+{
+    if (!word_cnt) {
+        complain("no command");
+        return false;
+    }
+    order->command = ctl_command_find(words[0]);
+    if (order->command == CTL_COMMAND_CNT) {
+        complain("unknown command \"%s\"", words[0]);
+        return false;
+    }
+    const struct ctl_command *command = &ctl_commands[order->command];
+    order->args = (const char *const *)words + 1;
+    order->arg_cnt = word_cnt - 1;
+    if (order->arg_cnt >= command->args_least && order->arg_cnt <= command->args_most)
+        return true;
+    complain("%s arguments for %s; usage: rondoctl %s%s%s",
+             order->arg_cnt < command->args_least ? "too few" : "too many", command->name, command->name,
+             *command->usage ? " " : "", command->usage);
+    return false;
+}
+
+/* False: the program is over, with *status. */
+static bool order_read(struct order *order, int argc, char **argv, int *status)
+{
+    static const struct option options[] = {
+        {"json", no_argument, NULL, 'j'},          {"control", required_argument, NULL, 's'},
+        {"timeout", required_argument, NULL, 't'}, {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},       {NULL, 0, NULL, 0}};
+    const char *told = getenv("RONDO_CONTROL"), *timeout = NULL;
+    order->client.path = told && *told ? told : CONTROL_SOCKET;
+    *status = CTL_STATUS_DONE;
+    for (int c; (c = getopt_long(argc, argv, "js:t:hV", options, NULL)) != -1;) {
+        switch (c) {
+        case 'j':
+            order->json = true;
+            break;
+        case 's':
+            order->client.path = optarg;
+            break;
+        case 't':
+            timeout = optarg;
+            break;
+        case 'h':
+            help();
+            return false;
+        case 'V':
+            printf("rondoctl %s\n", RONDO_VERSION);
+            return false;
+        default:
+            *status = usage_error();
+            return false;
+        }
+    }
+    if (timeout && opt_duration_from_text(&order->client.timeout_ms, timeout)) {
+        complain("\"%s\" is no time; expected \"500ms\", \"5s\", \"2m\" or seconds", timeout);
+        *status = CTL_STATUS_USAGE;
+        return false;
+    }
+    if (!command_take(order, argv + optind, (size_t)(argc - optind))) {
+        *status = usage_error();
+        return false;
+    }
+    if (!timeout)
+        order->client.timeout_ms = ctl_commands[order->command].timeout_sec * 1000ull;
+    return true;
+}
+
+/* ==== the answer ==== */
+
+static void answer_print(const struct order *order, const json_t *data)
+{
+    if (!order->json) {
+        show_answer(order->command, data);
+    } else if (data) {
+        json_dumpf(data, stdout, JSON_INDENT(2));
+        putchar('\n');
+    }
+}
+
+/* A table of ten thousand zones on a full disk must not end with status 0. */
+static int output_end(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    complain("cannot write the answer");
+    return status ? status : CTL_STATUS_FAILED;
+}
+
+static int stop_wait(const struct order *order, int pidfd)
+{
+    if (pidfd < 0 || !client_wait_end(&order->client, pidfd))
+        return CTL_STATUS_DONE;
+    complain("rondod has begun to stop, but still runs");
+    return CTL_STATUS_FAILED;
+}
+
+static int order_do(struct order *order)
+{
+    struct ctl_answer answer;
+    char *why = NULL;
+    int pidfd, status;
+    enum err err = client_ask(&order->client, ctl_commands[order->command].name, order->args, order->arg_cnt, &answer,
+                              &pidfd, &why);
+    if (err) {
+        complain("%s", why);
+        free(why);
+        status = CTL_STATUS_USAGE;
+    } else {
+        status = answer.status;
+        if (order->command == CTL_COMMAND_stop && status == CTL_STATUS_DONE)
+            status = stop_wait(order, pidfd);
+        if (order->command != CTL_COMMAND_stop || status == CTL_STATUS_DONE)
+            answer_print(order, answer.data);
+        status = output_end(status);
+        if (answer.error)
+            complain("%s: %s", ctl_commands[order->command].name, answer.error);
+        ctl_answer_fini(&answer);
+    }
+    if (pidfd >= 0)
+        close(pidfd);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct order order = {.command = CTL_COMMAND_CNT};
+    int status;
+    if (!order_read(&order, argc, argv, &status))
+        return output_end(status);
+    return order_do(&order);
+}

@@ -1,0 +1,231 @@
+#include "tools/show.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/human.h"
+#include "tools/table.h"
+
+enum { LIST_MAX = 400 };
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
+}
+
+static uint64_t number_of(const json_t *object, const char *key)
+{
+    json_int_t value = json_integer_value(json_object_get(object, key));
+    return value > 0 ? (uint64_t)value : 0;
+}
+
+static unsigned long long count_of(const json_t *object, const char *key)
+{
+    return number_of(object, key);
+}
+
+/* "2025-11-30T12:00:00Z" → "2025-11-30 12:00:00 UTC", in `out`. */
+static const char *time_text(char out[HUMAN_MAX], const json_t *object, const char *key)
+{
+    const char *iso = text_of(object, key);
+    if (!iso || strlen(iso) != strlen("2025-11-30T12:00:00Z"))
+        return iso;
+    snprintf(out, HUMAN_MAX, "%.10s %.8s UTC", iso, iso + 11);
+    return out;
+}
+
+/* ==== status ==== */
+
+struct part {
+    const char *key, *label;
+};
+
+/* "LABEL N, LABEL N, …" of the members of `object` that are not 0; "none" when all are. */
+static void parts_text(char out[LIST_MAX], const json_t *object, const struct part *parts, size_t cnt)
+{
+    size_t len = 0;
+    snprintf(out, LIST_MAX, "none");
+    for (size_t i = 0; i < cnt && len < LIST_MAX; i++)
+        if (count_of(object, parts[i].key))
+            len += (size_t)snprintf(out + len, LIST_MAX - len, "%s%s %llu", len ? ", " : "", parts[i].label,
+                                    count_of(object, parts[i].key));
+}
+
+static void parts_row(struct table *table, const char *label, const json_t *object, const struct part *parts,
+                      size_t cnt)
+{
+    char text[LIST_MAX];
+    parts_text(text, object, parts, cnt);
+    table_add(table, label);
+    table_add(table, text);
+}
+#define PARTS_ROW(table, label, object, parts) parts_row(table, label, object, parts, sizeof(parts) / sizeof *(parts))
+
+static void counter_rows(struct table *table, const json_t *status)
+{
+    static const struct part protocols[] = {
+        {"queries_udp", "UDP"}, {"queries_tcp", "TCP"}, {"edns", "with EDNS"}, {"dropped", "dropped"}};
+    static const struct part rcodes[] = {{"noerror", "NOERROR"},   {"nxdomain", "NXDOMAIN"}, {"refused", "REFUSED"},
+                                         {"servfail", "SERVFAIL"}, {"formerr", "FORMERR"},   {"notimp", "NOTIMP"},
+                                         {"other_rcode", "other"}};
+    static const struct part kinds[] = {{"nodata", "NODATA"}, {"referral", "referrals"}, {"truncated", "truncated"}};
+    static const struct part tcp[] = {{"tcp_accepted", "accepted"},
+                                      {"tcp_idle_closed", "closed as idle"},
+                                      {"tcp_evicted", "evicted"},
+                                      {"tcp_refused_total", "refused (tcp_max)"},
+                                      {"tcp_refused_client", "refused (tcp_max_per_client)"}};
+    static const struct part errors[] = {{"udp_recv_errors", "receiving"}, {"udp_send_errors", "sending"}};
+    const json_t *answers = json_object_get(status, "answers"), *sockets = json_object_get(status, "sockets");
+    PARTS_ROW(table, "queries", answers, protocols);
+    PARTS_ROW(table, "answers", answers, rcodes);
+    PARTS_ROW(table, "of these", answers, kinds);
+    table_add(table, "tcp connections");
+    char text[LIST_MAX];
+    parts_text(text, sockets, tcp, sizeof tcp / sizeof *tcp);
+    table_addf(table, "open %llu; %s", count_of(status, "tcp_open"), text);
+    PARTS_ROW(table, "udp errors", sockets, errors);
+}
+
+static void load_row(struct table *table, const json_t *load)
+{
+    char when[HUMAN_MAX], ago[HUMAN_MAX];
+    const char *result = text_of(load, "result");
+    table_add(table, "last load");
+    if (!result || strcmp(result, "none") == 0) {
+        table_add(table, "not ended yet");
+        return;
+    }
+    const char *ended = time_text(when, load, "ended");
+    table_addf(table, "%s, %s ago: %s; %llu errors, %llu warnings; zones: %llu loaded, %llu unchanged, %llu failed",
+               ended ? ended : "-", human_duration(ago, number_of(load, "age_seconds")), result,
+               count_of(load, "errors"), count_of(load, "warnings"), count_of(load, "loaded"),
+               count_of(load, "unchanged"), count_of(load, "failed"));
+}
+
+static void show_status(const json_t *status)
+{
+    static const struct table_column columns[] = {{NULL, TABLE_LEFT}, {NULL, TABLE_LEFT}};
+    static const struct part states[] = {
+        {"served", "served"}, {"stale", "stale"}, {"failed", "failed"}, {"loading", "loading"}};
+    struct table *table = table_new(columns, 2);
+    char text[HUMAN_MAX], when[HUMAN_MAX], zones[LIST_MAX];
+    table_add(table, "rondod");
+    table_addf(table, "%s, process %llu", text_of(status, "version") ? text_of(status, "version") : "-",
+               count_of(status, "pid"));
+    table_add(table, "running");
+    const char *since = time_text(when, status, "started");
+    table_addf(table, "%s, since %s", human_duration(text, number_of(status, "uptime_seconds")), since ? since : "-");
+    table_add(table, "configuration");
+    table_add(table, text_of(status, "configuration"));
+    load_row(table, json_object_get(status, "last_load"));
+    table_add(table, "log level");
+    table_add(table, text_of(status, "log_level"));
+    table_add(table, "workers");
+    table_addf(table, "%llu", count_of(status, "workers"));
+    table_add(table, "memory");
+    table_add(table, human_bytes(text, number_of(status, "memory_bytes")));
+    const json_t *by_state = json_object_get(status, "zones");
+    parts_text(zones, by_state, states, sizeof states / sizeof *states);
+    table_add(table, "zones");
+    table_addf(table, "%llu: %s", count_of(by_state, "total"), zones);
+    counter_rows(table, status);
+    table_print(table, stdout);
+    table_free(table);
+}
+
+/* ==== zones ==== */
+
+static void zone_rows(struct table *table, const json_t *zone)
+{
+    char text[HUMAN_MAX];
+    const json_t *age = json_object_get(zone, "loaded_age_seconds");
+    bool served = json_is_integer(json_object_get(zone, "serial"));
+    table_add(table, text_of(zone, "name"));
+    table_add(table, text_of(zone, "state"));
+    const char *const numbers[] = {"serial", "names", "records"};
+    for (size_t i = 0; i < 3; i++) {
+        if (served)
+            table_addf(table, "%llu", count_of(zone, numbers[i]));
+        else
+            table_add(table, NULL);
+    }
+    table_add(table, served ? human_bytes(text, number_of(zone, "memory_bytes")) : NULL);
+    if (json_is_integer(age))
+        table_addf(table, "%s ago", human_duration(text, number_of(zone, "loaded_age_seconds")));
+    else
+        table_add(table, "never");
+    table_add(table, text_of(zone, "file"));
+    const char *error = text_of(zone, "error");
+    table_add(table, error ? error : "");
+}
+
+static void show_zones(const json_t *data)
+{
+    static const struct table_column columns[] = {
+        {"ZONE", TABLE_LEFT},    {"STATE", TABLE_LEFT},    {"SERIAL", TABLE_RIGHT},
+        {"NAMES", TABLE_RIGHT},  {"RECORDS", TABLE_RIGHT}, {"MEMORY", TABLE_RIGHT},
+        {"LOADED", TABLE_RIGHT}, {"FILE", TABLE_LEFT},     {"ERROR", TABLE_LEFT}};
+    struct table *table = table_new(columns, sizeof columns / sizeof *columns);
+    size_t i;
+    json_t *zone;
+    json_array_foreach (json_object_get(data, "zones"), i, zone)
+        zone_rows(table, zone);
+    table_print(table, stdout);
+    table_free(table);
+}
+
+/* ==== reload, log, stop ==== */
+
+static void message_show(const json_t *message)
+{
+    const char *file = text_of(message, "file"), *level = text_of(message, "level"), *text = text_of(message, "text");
+    char *clean_file = file ? table_clean(file) : NULL;
+    char *clean_text = table_clean(text ? text : "");
+    if (clean_file)
+        printf("%s:", clean_file);
+    if (count_of(message, "line"))
+        printf("%llu:", count_of(message, "line"));
+    printf("%s%s: %s\n", clean_file ? " " : "", level && strcmp(level, "error") == 0 ? "error" : "warning", clean_text);
+    free(clean_file);
+    free(clean_text);
+}
+
+static void show_reload(const json_t *data)
+{
+    size_t i;
+    json_t *message;
+    json_array_foreach (json_object_get(data, "messages"), i, message)
+        message_show(message);
+    if (count_of(data, "messages_omitted"))
+        printf("%llu more messages not shown\n", count_of(data, "messages_omitted"));
+    const char *result = text_of(data, "result");
+    if (result && strcmp(result, "refused") == 0)
+        return;
+    printf("zones: %llu loaded, %llu unchanged, %llu failed, %llu added, %llu removed\n", count_of(data, "loaded"),
+           count_of(data, "unchanged"), count_of(data, "failed"), count_of(data, "added"), count_of(data, "removed"));
+}
+
+static void show_log(const json_t *data)
+{
+    const char *level = text_of(data, "log_level"), *was = text_of(data, "was");
+    if (level && was)
+        printf("log level %s, was %s\n", level, was);
+}
+
+static void show_stop(const json_t *data)
+{
+    printf("rondod, process %llu, has stopped\n", count_of(data, "pid"));
+}
+
+void show_answer(enum ctl_command_id command, const json_t *data)
+{
+    static void (*const shows[CTL_COMMAND_CNT])(const json_t *data) = {
+#define X(name, usage, least, most, timeout_sec, help) [CTL_COMMAND_##name] = show_##name,
+        CTL_COMMANDS(X)
+#undef X
+    };
+    if (data)
+        shows[command](data);
+}
