@@ -1,0 +1,255 @@
+#include "io/conn.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "dns/msg.h"
+
+enum {
+    PAGE_LEN = 4096,
+    IN_ROOM = (CONN_IN_LEN + PAGE_LEN - 1) / PAGE_LEN * PAGE_LEN,
+    OUT_ROOM = (CONN_OUT_LEN + PAGE_LEN - 1) / PAGE_LEN * PAGE_LEN,
+    /* An answer's place in the scratch memory: its length field, then the message, which begins aligned. Not a
+     * power of two, or the 32 beginnings would share a set of the first-level cache. */
+    ANSWER_AT = 64,
+    ANSWER_ROOM = ANSWER_AT + 65536 + 64,
+};
+_Static_assert(IN_ROOM + OUT_ROOM == 200 * 1024, "tcp_max's help says so");
+
+/* Address space only: pages come when they are touched, and huge ones never, or the first byte kept would cost 2
+ * MiB. */
+static void *reserve(size_t len)
+{
+    void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED)
+        return NULL;
+    (void)madvise(p, len, MADV_NOHUGEPAGE);
+    return p;
+}
+
+enum err conn_store_init(struct conn_store *store, size_t cnt)
+{
+    *store = (struct conn_store){.cnt = cnt};
+    store->mem = reserve(cnt * (IN_ROOM + OUT_ROOM));
+    if (!store->mem)
+        return ERR_IO;
+    store->conns = mem_zalloc(cnt, sizeof(*store->conns));
+    for (size_t i = 0; i < cnt; i++) {
+        store->conns[i].in = store->mem + i * (IN_ROOM + OUT_ROOM);
+        store->conns[i].out = store->conns[i].in + IN_ROOM;
+    }
+    return ERR_OK;
+}
+
+void conn_store_fini(struct conn_store *store)
+{
+    if (store->mem)
+        (void)munmap(store->mem, store->cnt * (IN_ROOM + OUT_ROOM));
+    free(store->conns);
+    *store = (struct conn_store){0};
+}
+
+enum err conn_scratch_init(struct conn_scratch *s, const struct answer_shared *shared)
+{
+    *s = (struct conn_scratch){0};
+    s->in = reserve(IN_ROOM + ANSWER_BATCH_MAX * ANSWER_ROOM);
+    if (!s->in)
+        return ERR_IO;
+    s->out = s->in + IN_ROOM;
+    s->answers = answer_worker_new(shared);
+    return ERR_OK;
+}
+
+void conn_scratch_fini(struct conn_scratch *s)
+{
+    if (s->in)
+        (void)munmap(s->in, IN_ROOM + ANSWER_BATCH_MAX * ANSWER_ROOM);
+    answer_worker_free(s->answers);
+    *s = (struct conn_scratch){0};
+}
+
+void conn_open(struct conn_store *store, uint32_t slot, int fd, const struct addr *client)
+{
+    struct conn *c = &store->conns[slot];
+    *c = (struct conn){.in = c->in, .out = c->out, .fd = fd, .slot = slot, .client = *client, .state = CONN_READING};
+}
+
+/* The first page of each buffer stays: most connections need no more, and the next one in this slot has it at hand. */
+static void give_back(uint8_t *buf, uint32_t peak, size_t room)
+{
+    if (peak > PAGE_LEN)
+        (void)madvise(buf + PAGE_LEN, room - PAGE_LEN, MADV_DONTNEED);
+}
+
+void conn_close(struct conn *c)
+{
+    close(c->fd);
+    c->fd = -1;
+    give_back(c->in, c->in_peak, IN_ROOM);
+    give_back(c->out, c->out_peak, OUT_ROOM);
+}
+
+static uint32_t kernel_queue(const struct conn *c)
+{
+    int len = 0;
+    return ioctl(c->fd, SIOCOUTQ, &len) == 0 ? (uint32_t)len : 0;
+}
+
+bool conn_is_draining(struct conn *c)
+{
+    uint32_t before = c->queued;
+    c->queued = kernel_queue(c);
+    return c->state == CONN_WRITING && c->queued < before;
+}
+
+static bool is_transient(int error) { return error == EAGAIN || error == EINTR; }
+
+static void raise_to(uint32_t *peak, uint32_t len)
+{
+    if (len > *peak)
+        *peak = len;
+}
+
+/* Complete requests from `at` on, as packets; returns how many. A message too short for a header, an empty one
+ * too, is no DNS and leaves no ground to believe what follows: *malformed, when it is the next. */
+static unsigned gather(const struct conn *c, struct conn_scratch *s, const uint8_t *in, uint32_t len, uint32_t at,
+                       bool *malformed)
+{
+    unsigned n = 0;
+    while (n < ANSWER_BATCH_MAX && len - at >= 2) {
+        uint32_t message_len = be16_get(in + at);
+        if (message_len < MSG_HEADER_LEN) {
+            *malformed = n == 0;
+            break;
+        }
+        if (len - at - 2 < message_len)
+            break;
+        s->packets[n] = (struct answer_packet){
+            .in = in + at + 2,
+            .in_len = message_len,
+            .out = s->out + n * ANSWER_ROOM + ANSWER_AT,
+            .out_cap = 65535,
+            .proto = ANSWER_TCP,
+            .client = c->client,
+        };
+        at += 2 + message_len;
+        n++;
+    }
+    return n;
+}
+
+/* Puts the length field before each answer and lists them in s->iov; a request without an answer has an empty
+ * entry there. Returns the bytes in all. */
+static size_t list_answers(struct conn_scratch *s, unsigned cnt)
+{
+    size_t sum = 0;
+    for (unsigned i = 0; i < cnt; i++) {
+        const struct answer_packet *p = &s->packets[i];
+        s->iov[i] = (struct iovec){p->out - 2, 0};
+        if (p->outcome != ANSWER_SEND)
+            continue;
+        be16_put(p->out - 2, (uint16_t)p->out_len);
+        s->iov[i].iov_len = 2 + (size_t)p->out_len;
+        sum += s->iov[i].iov_len;
+    }
+    return sum;
+}
+
+/* Keeps the answers of which the socket took only the first `sent` bytes; returns how many requests are thereby
+ * done with. Where there is no room for an answer its request stays in the input, to be answered again later, and
+ * counted again: that takes less memory than keeping 32 answers of 64 KiB for each connection that might ask for
+ * them. */
+static unsigned keep_answers(struct conn *c, const struct conn_scratch *s, unsigned cnt, size_t sent)
+{
+    unsigned i = 0;
+    for (; i < cnt; i++) {
+        size_t len = s->iov[i].iov_len, skip = sent < len ? sent : len;
+        sent -= skip;
+        if (len - skip > CONN_OUT_LEN - c->out_len)
+            break;
+        memcpy(c->out + c->out_len, (const uint8_t *)s->iov[i].iov_base + skip, len - skip);
+        c->out_len += (uint32_t)(len - skip);
+    }
+    raise_to(&c->out_peak, c->out_len);
+    return i;
+}
+
+/* Sends the answers of s->packets, all in one call; returns how many requests are done with. */
+static unsigned send_answers(struct conn *c, struct conn_scratch *s, unsigned cnt)
+{
+    size_t sum = list_answers(s, cnt);
+    if (sum == 0)
+        return cnt;
+    const struct msghdr h = {.msg_iov = s->iov, .msg_iovlen = cnt};
+    ssize_t sent = sendmsg(c->fd, &h, MSG_NOSIGNAL);
+    if (likely(sent == (ssize_t)sum))
+        return cnt;
+    if (sent < 0 && !is_transient(errno)) {
+        c->state = CONN_DONE;
+        return cnt;
+    }
+    c->state = CONN_WRITING;
+    c->queued = kernel_queue(c);
+    return keep_answers(c, s, cnt, sent < 0 ? 0 : (size_t)sent);
+}
+
+/* Answers what is complete in `len` bytes at `in` (the scratch memory or c->in) and keeps the rest. */
+static void answer_all(struct conn *c, struct conn_scratch *s, const uint8_t *in, uint32_t len)
+{
+    uint32_t at = 0;
+    c->state = CONN_READING;
+    while (c->state == CONN_READING) {
+        bool malformed = false;
+        unsigned cnt = gather(c, s, in, len, at, &malformed);
+        if (malformed)
+            c->state = CONN_DONE;
+        if (cnt == 0)
+            break;
+        answer_batch(s->answers, s->packets, cnt);
+        c->progress = true;
+        unsigned done = send_answers(c, s, cnt);
+        if (done > 0)
+            at = (uint32_t)(s->packets[done - 1].in + s->packets[done - 1].in_len - in);
+    }
+    c->in_len = len - at;
+    if (c->in_len > 0 && in + at != c->in)
+        memmove(c->in, in + at, c->in_len);
+    raise_to(&c->in_peak, in == c->in ? len : c->in_len);
+}
+
+/* End of input (RFC 7766 6.2.1.1 lets a client half-close): all that was complete has been answered by then, for
+ * nothing is read while answers wait. */
+void conn_read(struct conn *c, struct conn_scratch *s)
+{
+    uint8_t *in = c->in_len > 0 ? c->in : s->in;
+    ssize_t got = recv(c->fd, in + c->in_len, CONN_IN_LEN - c->in_len, 0);
+    if (got > 0)
+        answer_all(c, s, in, c->in_len + (uint32_t)got);
+    else if (got == 0 || !is_transient(errno))
+        c->state = CONN_DONE;
+}
+
+void conn_write(struct conn *c, struct conn_scratch *s)
+{
+    ssize_t sent = send(c->fd, c->out + c->out_at, c->out_len - c->out_at, MSG_NOSIGNAL);
+    if (sent < 0) {
+        if (!is_transient(errno))
+            c->state = CONN_DONE;
+        return;
+    }
+    c->progress = sent > 0;
+    c->out_at += (uint32_t)sent;
+    c->queued = kernel_queue(c);
+    if (c->out_at < c->out_len)
+        return;
+    c->out_at = c->out_len = 0;
+    answer_all(c, s, c->in, c->in_len);
+}

@@ -1,0 +1,295 @@
+#include "io/tcp.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/rcu.h"
+#include "io/thread.h"
+
+enum {
+    EVENTS_MAX = 64,
+    /* Connections taken from one listening socket before others have their turn. */
+    ACCEPT_MAX = 32,
+    /* How long no connection is accepted when the system has no descriptor or memory for it; the waiting one would
+     * wake us at once otherwise, over and over. */
+    ACCEPT_PAUSE_MS = 100,
+    /* A connection that holds answers back counts as idle for eviction when its client took nothing for so long. */
+    STUCK_MS = 1000,
+    /* Connections looked at for one to evict. */
+    EVICT_LOOK_MAX = 64,
+};
+
+/* Marks an event's data as the index of a listening socket; without it, a connection's slot. */
+#define LISTENER_BIT (UINT64_C(1) << 63)
+
+/* [io] but for the counters, which anyone may read. */
+struct tcp_worker {
+    const struct tcp_common *common;
+    const int *fds;
+    size_t fd_cnt;
+    int epoll_fd;
+    struct io_counters counters;
+    struct conn_scratch scratch;
+    /* All connections in order of progress. They share one timeout, so the oldest's is the next, and nothing need
+     * be searched. */
+    struct conn *oldest, *newest;
+    uint64_t now_ms;
+    uint64_t accept_again_ms; /* 0: accepting */
+    struct epoll_event events[EVENTS_MAX];
+};
+
+/* ---- the list ---- */
+
+static void unlink_conn(struct tcp_worker *w, struct conn *c)
+{
+    *(c->older ? &c->older->newer : &w->oldest) = c->newer;
+    *(c->newer ? &c->newer->older : &w->newest) = c->older;
+    c->older = c->newer = NULL;
+}
+
+static void link_newest(struct tcp_worker *w, struct conn *c)
+{
+    c->active_ms = w->now_ms;
+    c->newer = NULL;
+    c->older = w->newest;
+    *(w->newest ? &w->newest->newer : &w->oldest) = c;
+    w->newest = c;
+}
+
+static void make_newest(struct tcp_worker *w, struct conn *c)
+{
+    unlink_conn(w, c);
+    link_newest(w, c);
+}
+
+static void drop(struct tcp_worker *w, struct conn *c)
+{
+    unlink_conn(w, c);
+    /* The slot is another worker's as soon as the gate has it. */
+    struct addr client = c->client;
+    uint32_t slot = c->slot;
+    conn_close(c); /* leaves the epoll set with it */
+    gate_leave(w->common->gate, &client, slot);
+}
+
+/* ---- connections ---- */
+
+static bool watch(struct tcp_worker *w, int op, int fd, uint32_t events, uint64_t data)
+{
+    struct epoll_event event = {.events = events, .data.u64 = data};
+    return epoll_ctl(w->epoll_fd, op, fd, &event) == 0;
+}
+
+/* A connection can do what it waits for, or failed. EPOLLHUP and EPOLLERR are told by whichever call comes next. */
+static void serve(struct tcp_worker *w, struct conn *c)
+{
+    enum conn_state before = c->state;
+    c->progress = false;
+    if (before == CONN_READING)
+        conn_read(c, &w->scratch);
+    else
+        conn_write(c, &w->scratch);
+    if (c->state == CONN_DONE) {
+        drop(w, c);
+        return;
+    }
+    if (c->progress)
+        make_newest(w, c);
+    if (c->state != before && !watch(w, EPOLL_CTL_MOD, c->fd, c->state == CONN_READING ? EPOLLIN : EPOLLOUT, c->slot))
+        drop(w, c);
+}
+
+/* Closes the connection that has gone longest without progress and holds no answer that its client is about to
+ * take: idle ones and those that drip a request byte by byte alike. False when this worker has none. */
+static bool evict(struct tcp_worker *w)
+{
+    struct conn *c = w->oldest;
+    for (unsigned i = 0; c && i < EVICT_LOOK_MAX; c = c->newer, i++) {
+        if (c->state == CONN_WRITING && w->now_ms - c->active_ms < STUCK_MS)
+            continue;
+        drop(w, c);
+        io_count(&w->counters, tcp_evicted, 1);
+        return true;
+    }
+    return false;
+}
+
+static bool admit(struct tcp_worker *w, const struct addr *client, uint32_t *slot)
+{
+    enum gate_verdict verdict = gate_enter(w->common->gate, client, slot);
+    if (verdict == GATE_FULL && evict(w))
+        verdict = gate_enter(w->common->gate, client, slot); /* another worker may have been faster */
+    if (verdict == GATE_FULL)
+        io_count(&w->counters, tcp_refused_total, 1);
+    else if (verdict == GATE_CLIENT_FULL)
+        io_count(&w->counters, tcp_refused_client, 1);
+    return verdict == GATE_OPEN;
+}
+
+static void welcome(struct tcp_worker *w, int fd, const struct addr *client)
+{
+    uint32_t slot;
+    if (!admit(w, client, &slot)) {
+        close(fd);
+        return;
+    }
+    io_count(&w->counters, tcp_accepted, 1);
+    struct conn *c = &w->common->store->conns[slot];
+    conn_open(w->common->store, slot, fd, client);
+    link_newest(w, c);
+    if (!watch(w, EPOLL_CTL_ADD, fd, EPOLLIN, slot))
+        drop(w, c);
+}
+
+/* ---- accepting ---- */
+
+static void pause_accepting(struct tcp_worker *w)
+{
+    for (size_t i = 0; i < w->fd_cnt; i++)
+        (void)epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, w->fds[i], NULL);
+    w->accept_again_ms = w->now_ms + ACCEPT_PAUSE_MS;
+}
+
+static bool resume_accepting(struct tcp_worker *w)
+{
+    bool all = true;
+    for (size_t i = 0; i < w->fd_cnt; i++)
+        all &= watch(w, EPOLL_CTL_ADD, w->fds[i], EPOLLIN, LISTENER_BIT | i) || errno == EEXIST;
+    w->accept_again_ms = all ? 0 : w->now_ms + ACCEPT_PAUSE_MS;
+    return all;
+}
+
+/* accept4 failed; true when the next call may do better at once. accept(2): errors of the network that were
+ * waiting on the new connection are to be taken as that connection's end. */
+static bool may_accept_next(struct tcp_worker *w, int error)
+{
+    switch (error) {
+    case EAGAIN:
+        return false;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+        io_count(&w->counters, tcp_accept_errors, 1);
+        if (evict(w))
+            return true;
+        pause_accepting(w);
+        return false;
+    default:
+        return true;
+    }
+}
+
+static void accept_from(struct tcp_worker *w, int listener)
+{
+    for (unsigned i = 0; i < ACCEPT_MAX && w->accept_again_ms == 0; i++) {
+        struct sockaddr_in6 name;
+        socklen_t len = sizeof(name);
+        struct addr client;
+        int fd = accept4(listener, (struct sockaddr *)&name, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            addr_from_sockaddr(&client, (const struct sockaddr *)&name);
+            welcome(w, fd, &client);
+        } else if (!may_accept_next(w, errno)) {
+            return;
+        }
+    }
+}
+
+/* ---- the loop ---- */
+
+/* Milliseconds to the next thing that time alone brings; -1: none. */
+static int next_timeout(const struct tcp_worker *w)
+{
+    uint64_t at = w->accept_again_ms ? w->accept_again_ms : UINT64_MAX;
+    if (w->oldest && w->oldest->active_ms + w->common->idle_ms < at)
+        at = w->oldest->active_ms + w->common->idle_ms;
+    if (at == UINT64_MAX)
+        return -1;
+    return at <= w->now_ms ? 0 : (int)(at - w->now_ms);
+}
+
+static void expire(struct tcp_worker *w)
+{
+    struct conn *c;
+    while ((c = w->oldest) != NULL && w->now_ms - c->active_ms >= w->common->idle_ms) {
+        if (conn_is_draining(c)) {
+            make_newest(w, c);
+            continue;
+        }
+        drop(w, c);
+        io_count(&w->counters, tcp_idle_closed, 1);
+    }
+    if (w->accept_again_ms && w->accept_again_ms <= w->now_ms)
+        (void)resume_accepting(w);
+}
+
+/* Connections before listening sockets: a new connection may evict another, of which there must be no event left
+ * to handle. */
+static void handle(struct tcp_worker *w, unsigned cnt)
+{
+    for (unsigned i = 0; i < cnt; i++)
+        if (!(w->events[i].data.u64 & LISTENER_BIT))
+            serve(w, &w->common->store->conns[w->events[i].data.u64]);
+    for (unsigned i = 0; i < cnt; i++)
+        if (w->events[i].data.u64 & LISTENER_BIT)
+            accept_from(w, w->fds[w->events[i].data.u64 & ~LISTENER_BIT]);
+}
+
+void *tcp_run(void *arg)
+{
+    struct tcp_worker *w = arg;
+    rcu_reader_start();
+    while (!thread_stopped(w->common->stop)) {
+        int timeout = next_timeout(w);
+        rcu_reader_offline();
+        int got = epoll_wait(w->epoll_fd, w->events, EVENTS_MAX, timeout);
+        rcu_reader_online();
+        w->now_ms = clock_mono_ms();
+        handle(w, got > 0 ? (unsigned)got : 0);
+        expire(w);
+    }
+    rcu_reader_stop();
+    return NULL;
+}
+
+void tcp_worker_free(struct tcp_worker *w)
+{
+    if (!w)
+        return;
+    while (w->oldest)
+        drop(w, w->oldest);
+    conn_scratch_fini(&w->scratch);
+    if (w->epoll_fd >= 0)
+        close(w->epoll_fd);
+    free(w);
+}
+
+struct tcp_worker *tcp_worker_new(const struct tcp_common *common, const int *fds, size_t fd_cnt)
+{
+    struct tcp_worker *w = mem_zalloc(1, sizeof(*w));
+    w->common = common;
+    w->fds = fds;
+    w->fd_cnt = fd_cnt;
+    w->now_ms = clock_mono_ms();
+    w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (w->epoll_fd < 0 || conn_scratch_init(&w->scratch, common->shared) != ERR_OK || !resume_accepting(w)) {
+        int error = errno;
+        tcp_worker_free(w);
+        errno = error;
+        return NULL;
+    }
+    return w;
+}
+
+void tcp_add_counters(const struct tcp_worker *w, struct answer_counters *answers, struct io_counters *sockets)
+{
+    answer_counters_add(answers, answer_worker_counters(w->scratch.answers));
+    io_counters_add(sockets, &w->counters);
+}
