@@ -1,0 +1,145 @@
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "dns/name.h"
+#include "zone/node_make.h"
+#include "zone/version.h"
+
+enum { PREFETCH_AHEAD = 8 };
+
+/* The making of a version from records: first the node of each owner, then the trie, then what nodes know of their children, with
+ * the empty non-terminals that turn out to be missing. */
+struct builder {
+    struct zone_version *version;
+    struct zone *zone;
+    const struct zone_records *records;
+    struct node_maker maker;
+    struct node_rrset *rrsets; /* of the owner at hand */
+    struct image_rdata *rdata;
+    size_t cap;
+    struct zone_node **nodes; /* in order of hash */
+    uint64_t *hashes;
+    size_t cnt;
+    struct zone_node *apex;
+    struct trie_edit edit;
+};
+
+static void glue_of(void *arg, struct node_maker *maker, const uint8_t *target)
+{
+    const struct builder *b = arg;
+    size_t cnt;
+    const struct zone_record *recs = zone_records_find(b->records, target, &cnt);
+    for (size_t i = 0; i < cnt; i++) /* sorted by type: A comes before AAAA */
+        if (recs[i].rr.type == RR_A || recs[i].rr.type == RR_AAAA)
+            node_maker_glue(maker, &recs[i].rr);
+}
+
+static struct zone_node *node_keep(struct zone *zone, const struct zone_node *made)
+{
+    struct zone_node *n = chunk_alloc(zone->pool, made->size);
+    memcpy(n, made, made->size);
+    return n;
+}
+
+/* The node of the owner whose `cnt` records begin at `recs`. */
+static struct zone_node *make_owner(struct builder *b, const struct zone_record *recs, size_t cnt)
+{
+    struct node_spec spec = {.name = recs->rr.owner};
+    if (cnt > b->cap) {
+        b->cap = cnt * 2;
+        b->rrsets = mem_realloc(b->rrsets, b->cap, sizeof(*b->rrsets));
+        b->rdata = mem_realloc(b->rdata, b->cap, sizeof(*b->rdata));
+    }
+    for (size_t i = 0; i < cnt; i++) {
+        b->rdata[i] = (struct image_rdata){recs[i].rr.rdata, recs[i].rr.rdata_len};
+        if (!i || recs[i].rr.type != recs[i - 1].rr.type)
+            b->rrsets[spec.rrset_cnt++] = (struct node_rrset){.type = recs[i].rr.type, .ttl = recs[i].rr.ttl, .rdata = &b->rdata[i]};
+        b->rrsets[spec.rrset_cnt - 1].cnt++;
+    }
+    spec.rrsets = b->rrsets;
+    const struct zone_node *made = node_make(&b->maker, &spec);
+    assert(made); /* the check lets no such rrset pass */
+    zone_version_count(b->version, made, 1);
+    return node_keep(b->zone, made);
+}
+
+static void make_owners(struct builder *b)
+{
+    const struct zone_records *r = b->records;
+    b->nodes = mem_realloc(NULL, r->cnt, sizeof(*b->nodes));
+    b->hashes = mem_realloc(NULL, r->cnt, sizeof(*b->hashes));
+    for (size_t i = 0, end; i < r->cnt; i = end) {
+        if (i + PREFETCH_AHEAD < r->cnt) {
+            __builtin_prefetch(r->recs[i + PREFETCH_AHEAD].rr.owner);
+            __builtin_prefetch(r->recs[i + PREFETCH_AHEAD].rr.rdata);
+        }
+        for (end = i + 1; end < r->cnt && r->recs[end].rr.owner == r->recs[i].rr.owner; end++)
+            continue;
+        struct zone_node *n = make_owner(b, &r->recs[i], end - i);
+        if (n->flags & NODE_APEX)
+            b->apex = n;
+        b->nodes[b->cnt] = n;
+        b->hashes[b->cnt++] = r->recs[i].owner_hash;
+    }
+}
+
+/* The node called `name`, an empty non-terminal if there was none yet (*made then). */
+static struct zone_node *parent_of(struct builder *b, const uint8_t *name, bool *made)
+{
+    unsigned len = name_len(name);
+    uint64_t hash = name_hash(name, b->zone->key);
+    struct zone_node *n = (struct zone_node *)trie_find(b->edit.root, hash, name, len); /* not published: still ours to write */
+    *made = !n;
+    if (!n) {
+        struct node_spec spec = {.name = name};
+        n = node_keep(b->zone, node_make(&b->maker, &spec));
+        trie_edit_put(&b->edit, hash, n);
+        zone_version_count(b->version, n, 1);
+    }
+    return n;
+}
+
+/* Tells the parent of a node about it; a parent that had to be made is told to its own parent, and so on. */
+static void link_up(struct builder *b, const struct zone_node *child)
+{
+    unsigned apex_depth = b->zone->depth;
+    for (bool made = true; made && child->depth > apex_depth;) {
+        const uint8_t *name = zone_node_name(child);
+        struct zone_node *parent = b->apex;
+        made = false;
+        if (child->depth - 1u > apex_depth)
+            parent = parent_of(b, name + 1 + name[0], &made);
+        parent->child_cnt++;
+        if (name[0] == 1 && name[1] == '*')
+            parent->flags |= NODE_WILDCARD_BELOW;
+        child = parent;
+    }
+}
+
+struct zone_version *zone_build(struct zone *zone, const struct zone_records *records)
+{
+    assert(records->sorted && records->cnt && records->key == zone->key);
+    struct zone_version *base = zone_newest(zone);
+    struct builder b = {.version = zone_version_new(zone), .zone = zone, .records = records};
+    b.maker = (struct node_maker){.apex = zone->name, .glue_fn = glue_of, .glue_arg = &b};
+    if (base)
+        trie_retire(base->root, &b.version->replaced);
+    make_owners(&b);
+    assert(b.apex && zone_node_rrset(b.apex, RR_SOA));
+    uint64_t root = trie_build(zone->pool, (const struct zone_node *const *)b.nodes, b.hashes, b.cnt);
+    b.edit = (struct trie_edit){.root = root, .pool = zone->pool, .garbage = &b.version->replaced, .hash_fn = zone_node_hash,
+                                .hash_arg = zone->key, .owns_all = true};
+    for (size_t i = 0; i < b.cnt; i++)
+        link_up(&b, b.nodes[i]);
+    b.version->root = trie_edit_root(&b.edit);
+    b.version->apex = b.apex;
+    b.version->serial = zone_node_serial(b.apex);
+    free(b.nodes);
+    free(b.hashes);
+    free(b.rrsets);
+    free(b.rdata);
+    node_maker_fini(&b.maker);
+    return b.version;
+}

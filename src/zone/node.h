@@ -1,0 +1,64 @@
+/* A node: one name of a zone with all its rrsets, one immutable block of memory, no pointers in it. A change of the name
+ * replaces the block. Empty non-terminals are nodes without rrsets. [snapshot]
+ *
+ * A node counts its children (names one label longer), so that a change knows without a search whether a name that lost its
+ * last rrset stays as an empty non-terminal or goes. The price: a name that appears or goes replaces its parent's block too.
+ *
+ * Layout: struct zone_node, rrset_cnt entries sorted by type (and the extra entry, if flagged), the lower-cased name, then the
+ * images (4-aligned). */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "zone/image.h"
+
+enum zone_node_flag {
+    NODE_CUT = 1,          /* has NS and is not the apex: a referral starts here */
+    NODE_DNAME = 2,
+    NODE_CNAME = 4,
+    NODE_WILDCARD_BELOW = 8, /* "*.<name>" is a node (with data or not) */
+    NODE_APEX = 16,
+    NODE_EXTRA = 32,       /* rrsets[rrset_cnt] is the extra entry: at a cut the glue, at the apex the negative SOA */
+    NODE_SIBLING_GLUE = 64, /* at a cut: some NS target is in this zone but not at or below this cut (it need not exist) */
+};
+
+struct zone_node {
+    uint32_t size;      /* bytes of the block */
+    uint32_t pool;      /* handle of its pool, 0: none */
+    uint32_t child_cnt; /* nodes one label below */
+    uint16_t flags;
+    uint16_t rrset_cnt; /* without the extra entry */
+    uint8_t name_len;
+    uint8_t depth;      /* labels */
+    uint16_t spare;
+    struct zone_rrset rrsets[];
+};
+_Static_assert(sizeof(struct zone_node) == 20, "five words and no holes");
+
+static inline unsigned zone_node_entries(const struct zone_node *n) { return n->rrset_cnt + ((n->flags & NODE_EXTRA) ? 1u : 0u); }
+/* Lower-cased, wire form. */
+static inline const uint8_t *zone_node_name(const struct zone_node *n)
+{
+    return (const uint8_t *)(n->rrsets + zone_node_entries(n));
+}
+static inline const uint8_t *zone_node_image(const struct zone_node *n, const struct zone_rrset *rrset)
+{
+    return (const uint8_t *)n + rrset->image_off;
+}
+/* NULL: the name has none of that type. */
+static inline const struct zone_rrset *zone_node_rrset(const struct zone_node *n, uint16_t type)
+{
+    for (unsigned i = 0; i < n->rrset_cnt; i++)
+        if (n->rrsets[i].type == type)
+            return &n->rrsets[i];
+    return NULL;
+}
+/* At a cut: the in-domain glue (RFC 9471) as one run of A and AAAA records, type 0; owners point to the targets in the NS image (the
+ * virtual message is the NS image's; image_patch moves them). A target that stands at or above IMAGE_TARGET_MAX there (an NS rrset of
+ * more than about 7,000 bytes) has no glue, nor have targets behind 65,535 bytes of it. At the apex: the SOA with TTL min(its TTL, MINIMUM) (RFC 2308 3). NULL: none. */
+static inline const struct zone_rrset *zone_node_extra(const struct zone_node *n)
+{
+    return (n->flags & NODE_EXTRA) ? &n->rrsets[n->rrset_cnt] : NULL;
+}

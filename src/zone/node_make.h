@@ -1,0 +1,52 @@
+/* Makes nodes: from an owner's rrsets to the block that zone/node.h describes, flags, glue and negative SOA included. For zone_build and
+ * zone_apply only, so that both make the same bytes. One thread at a time. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/chunk.h"
+#include "zone/image.h"
+#include "zone/node.h"
+
+/* One rrset of a node to be: records in canonical order, or, when `rdata` is NULL, an image of the same owner as it stands. */
+struct node_rrset {
+    uint16_t type;
+    uint32_t ttl;
+    unsigned cnt;
+    const struct image_rdata *rdata;
+    const struct zone_rrset *old;
+    const uint8_t *old_image;
+};
+
+/* A node to be. */
+struct node_spec {
+    const uint8_t *name; /* lower-cased */
+    const struct node_rrset *rrsets; /* sorted by type */
+    unsigned rrset_cnt;
+    uint32_t child_cnt;
+    uint32_t pool;
+    bool wildcard_below;
+};
+
+struct node_maker {
+    const uint8_t *apex;
+    /* Asked at a cut for each in-domain NS target: calls node_maker_glue for its A records, then its AAAA records. */
+    void (*glue_fn)(void *arg, struct node_maker *maker, const uint8_t *target);
+    void *glue_arg;
+    /* private */
+    uint8_t *block;
+    size_t cap, len;
+    struct {
+        uint16_t owner;
+        bool full;
+        struct zone_rrset rrset;
+    } glue;
+};
+
+void node_maker_fini(struct node_maker *maker) ATTR_NONNULL_ALL;
+/* The node, in memory of the maker that the next call reuses. NULL: an rrset is too large for a message. */
+struct zone_node *node_make(struct node_maker *maker, const struct node_spec *spec) ATTR_NONNULL_ALL ATTR_MUST_USE;
+void node_maker_glue(struct node_maker *maker, const struct rr *rr) ATTR_NONNULL_ALL;

@@ -1,0 +1,278 @@
+#include "zone/records.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "dns/name.h"
+#include "zone/rdata.h"
+
+enum {
+    RADIX_BITS = 11,       /* two passes of 2,048 buckets order by the top 22 bits; the few that share them are merged */
+    RADIX_LEAST = 1024,    /* fewer records are merge-sorted at once */
+    INSERTION_MOST = 12,
+    PREFETCH_AHEAD = 12,
+};
+
+/* What the radix passes move: a quarter of a record. */
+struct sort_key {
+    uint64_t hash;
+    uint64_t index;
+};
+
+void zone_records_free(struct zone_records *records)
+{
+    if (!records)
+        return;
+    arena_fini(&records->arena);
+    free(records->recs);
+    free(records->files);
+    free(records->starts);
+    free(records);
+}
+
+struct zone_records *zone_records_new(const uint8_t *apex, const struct hash_key *key)
+{
+    struct zone_records *r = mem_zalloc(1, sizeof(*r));
+    uint8_t lower[NAME_MAX_LEN];
+    unsigned len = name_to_lower(lower, apex);
+    arena_init(&r->arena);
+    r->apex = arena_dup(&r->arena, lower, len, 1);
+    r->key = key;
+    return r;
+}
+
+static uint32_t file_index(struct zone_records *r, const char *file)
+{
+    if (r->cnt && r->files[r->recs[r->cnt - 1].file] == file)
+        return r->recs[r->cnt - 1].file;
+    for (size_t i = 0; i < r->file_cnt; i++)
+        if (r->files[i] == file)
+            return (uint32_t)i;
+    r->files = mem_realloc(r->files, r->file_cnt + 1, sizeof(*r->files));
+    r->files[r->file_cnt] = file;
+    return (uint32_t)r->file_cnt++;
+}
+
+/* Records of one owner mostly come one after the other: they share the copy and the hash. */
+static void use_owner(struct zone_records *r, const uint8_t *owner)
+{
+    uint8_t lower[NAME_MAX_LEN];
+    unsigned len = name_to_lower(lower, owner);
+    if (r->last_owner && r->last_owner_len == len && !memcmp(r->last_owner, lower, len))
+        return;
+    r->last_owner = arena_dup(&r->arena, lower, len, 1);
+    r->last_owner_len = len;
+    r->last_hash = name_hash(lower, r->key);
+}
+
+void zone_records_add(struct zone_records *records, const struct rr *rr, const char *file, unsigned line)
+{
+    if (records->cnt == records->cap) {
+        assert(records->cnt < UINT32_MAX / 2);
+        records->cap = records->cap ? records->cap * 2 : 16;
+        records->recs = mem_realloc(records->recs, records->cap, sizeof(*records->recs));
+    }
+    use_owner(records, rr->owner);
+    struct zone_record *rec = &records->recs[records->cnt];
+    rec->rr = *rr;
+    rec->rr.owner = records->last_owner;
+    rec->rr.rdata = arena_dup(&records->arena, rr->rdata, rr->rdata_len, 1);
+    rec->owner_hash = records->last_hash;
+    rec->line = line;
+    rec->file = file_index(records, file);
+    records->cnt++;
+    records->sorted = false;
+}
+
+static int owner_cmp(const uint8_t *a, const uint8_t *b)
+{
+    if (a == b)
+        return 0;
+    unsigned a_len = name_len(a), b_len = name_len(b);
+    return a_len != b_len ? (a_len > b_len) - (a_len < b_len) : memcmp(a, b, a_len);
+}
+
+static int record_cmp(const struct zone_record *a, const struct zone_record *b)
+{
+    if (a->owner_hash != b->owner_hash)
+        return a->owner_hash > b->owner_hash ? 1 : -1;
+    int d = owner_cmp(a->rr.owner, b->rr.owner);
+    if (d)
+        return d;
+    if (a->rr.type != b->rr.type)
+        return a->rr.type > b->rr.type ? 1 : -1;
+    return rdata_cmp(a->rr.type, a->rr.rdata, a->rr.rdata_len, b->rr.rdata, b->rr.rdata_len);
+}
+
+static void insertion_sort(struct zone_record *recs, size_t cnt)
+{
+    for (size_t i = 1; i < cnt; i++) {
+        struct zone_record rec = recs[i];
+        size_t at = i;
+        for (; at && record_cmp(&recs[at - 1], &rec) > 0; at--)
+            recs[at] = recs[at - 1];
+        recs[at] = rec;
+    }
+}
+
+/* Stable, unlike qsort(3), so that of duplicates the first added stays. `tmp` has room for `cnt`. */
+static void merge_sort(struct zone_record *recs, struct zone_record *tmp, size_t cnt)
+{
+    if (cnt <= INSERTION_MOST) {
+        insertion_sort(recs, cnt);
+        return;
+    }
+    size_t half = cnt / 2, a = 0, b = half, out = 0;
+    merge_sort(recs, tmp, half);
+    merge_sort(recs + half, tmp, cnt - half);
+    if (record_cmp(&recs[half - 1], &recs[half]) <= 0)
+        return;
+    memcpy(tmp, recs, half * sizeof(*recs));
+    while (a < half && b < cnt)
+        recs[out++] = record_cmp(&tmp[a], &recs[b]) <= 0 ? tmp[a++] : recs[b++];
+    memcpy(recs + out, tmp + a, (half - a) * sizeof(*recs));
+}
+
+/* One stable pass by RADIX_BITS bits of the hash. */
+static void radix_pass(struct sort_key *to, const struct sort_key *from, size_t cnt, unsigned shift)
+{
+    enum { BUCKETS = 1 << RADIX_BITS };
+    uint32_t at[BUCKETS] = {0}, sum = 0;
+    for (size_t i = 0; i < cnt; i++)
+        at[from[i].hash >> shift & (BUCKETS - 1)]++;
+    for (unsigned b = 0; b < BUCKETS; b++) {
+        uint32_t n = at[b];
+        at[b] = sum;
+        sum += n;
+    }
+    for (size_t i = 0; i < cnt; i++)
+        to[at[from[i].hash >> shift & (BUCKETS - 1)]++] = from[i];
+}
+
+/* Orders by the top 22 bits of the hash; returns the new array. */
+static struct zone_record *radix_sort(const struct zone_record *recs, size_t cnt, size_t cap)
+{
+    struct sort_key *keys = mem_realloc(NULL, cnt, sizeof(*keys)), *tmp = mem_realloc(NULL, cnt, sizeof(*tmp));
+    for (size_t i = 0; i < cnt; i++)
+        keys[i] = (struct sort_key){recs[i].owner_hash, i};
+    radix_pass(tmp, keys, cnt, 64 - 2 * RADIX_BITS);
+    radix_pass(keys, tmp, cnt, 64 - RADIX_BITS);
+    free(tmp);
+    struct zone_record *out = mem_realloc(NULL, cap, sizeof(*out));
+    for (size_t i = 0; i < cnt; i++) {
+        if (i + PREFETCH_AHEAD < cnt)
+            __builtin_prefetch(&recs[keys[i + PREFETCH_AHEAD].index]);
+        out[i] = recs[keys[i].index];
+    }
+    free(keys);
+    return out;
+}
+
+static bool is_sorted(const struct zone_records *r)
+{
+    for (size_t i = 1; i < r->cnt; i++)
+        if (record_cmp(&r->recs[i - 1], &r->recs[i]) > 0)
+            return false;
+    return true;
+}
+
+static void sort_all(struct zone_records *r)
+{
+    unsigned shift = 0;
+    if (r->cnt >= RADIX_LEAST) {
+        struct zone_record *recs = radix_sort(r->recs, r->cnt, r->cap);
+        free(r->recs);
+        r->recs = recs;
+        shift = 64 - 2 * RADIX_BITS;
+    }
+    struct zone_record *tmp = NULL;
+    size_t tmp_cap = 0;
+    for (size_t i = 0, end; i < r->cnt; i = end) {
+        uint64_t top = r->recs[i].owner_hash >> shift;
+        for (end = i + 1; end < r->cnt && (!shift || r->recs[end].owner_hash >> shift == top); end++)
+            continue;
+        if (end - i < 2)
+            continue;
+        if (end - i > tmp_cap) {
+            tmp_cap = end - i;
+            tmp = mem_realloc(tmp, tmp_cap, sizeof(*tmp));
+        }
+        merge_sort(r->recs + i, tmp, end - i);
+    }
+    free(tmp);
+}
+
+/* Drops duplicates and lets equal owners share one pointer. */
+static void unify(struct zone_records *r)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < r->cnt; i++) {
+        struct zone_record *rec = &r->recs[i], *last = kept ? &r->recs[kept - 1] : NULL;
+        if (last && last->owner_hash == rec->owner_hash && !owner_cmp(last->rr.owner, rec->rr.owner)) {
+            rec->rr.owner = last->rr.owner;
+            if (!record_cmp(last, rec))
+                continue;
+        }
+        if (kept != i)
+            r->recs[kept] = *rec;
+        kept++;
+    }
+    r->cnt = kept;
+}
+
+void zone_records_sort(struct zone_records *records)
+{
+    if (!is_sorted(records))
+        sort_all(records);
+    unify(records);
+    records->sorted = true;
+    free(records->starts);
+    records->starts = NULL;
+}
+
+/* The directory: starts[hash >> shift] .. starts[(hash >> shift) + 1] hold all records of that hash; about one record an entry, as
+ * hashes are uniform. Filled in one sequential pass. */
+static void make_starts(struct zone_records *r)
+{
+    unsigned bits = 1;
+    while (bits < 31 && r->cnt >> (bits + 1))
+        bits++;
+    size_t entries = (size_t)1 << bits, at = 0;
+    free(r->starts);
+    r->starts = mem_realloc(NULL, entries + 1, sizeof(*r->starts));
+    r->starts_shift = 64 - bits;
+    r->starts_cnt = r->cnt;
+    for (size_t e = 0; e < entries; e++) {
+        r->starts[e] = (uint32_t)at;
+        while (at < r->cnt && r->recs[at].owner_hash >> r->starts_shift == e)
+            at++;
+    }
+    r->starts[entries] = (uint32_t)r->cnt;
+}
+
+const struct zone_record *zone_records_find(const struct zone_records *records, const uint8_t *owner, size_t *cnt)
+{
+    assert(records->sorted);
+    if (!records->starts || records->starts_cnt != records->cnt)
+        make_starts((struct zone_records *)records); /* a cache, of an object that is always ours and on the heap */
+    uint8_t lower[NAME_MAX_LEN];
+    name_to_lower(lower, owner);
+    uint64_t hash = name_hash(lower, records->key);
+    size_t low = records->starts[hash >> records->starts_shift], end = records->starts[(hash >> records->starts_shift) + 1];
+    for (size_t high = end; low < high;) {
+        size_t middle = low + (high - low) / 2;
+        if (records->recs[middle].owner_hash < hash)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    while (low < end && records->recs[low].owner_hash == hash && owner_cmp(records->recs[low].rr.owner, lower))
+        low++;
+    size_t from = low;
+    while (low < end && records->recs[low].owner_hash == hash && records->recs[low].rr.owner == records->recs[from].rr.owner)
+        low++;
+    *cnt = low - from;
+    return low > from ? &records->recs[from] : NULL;
+}

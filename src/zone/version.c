@@ -1,0 +1,175 @@
+#include "zone/version.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "dns/name.h"
+
+static void version_free(struct zone_version *v)
+{
+    free(v->depth_cnt);
+    free(v->replaced.items);
+    free(v);
+}
+
+void zone_free(struct zone *zone)
+{
+    if (!zone)
+        return;
+    for (struct zone_version *v = zone->oldest, *newer; v; v = newer) {
+        newer = v->newer;
+        version_free(v);
+    }
+    chunk_pool_free(zone->pool); /* nodes, branches and garbage at once */
+    free((void *)zone->name);
+    free(zone);
+}
+
+struct zone *zone_new(const uint8_t *apex, const struct hash_key *key)
+{
+    struct zone *zone = mem_zalloc(1, sizeof(*zone));
+    uint8_t lower[NAME_MAX_LEN];
+    zone->name_len = (uint8_t)name_to_lower(lower, apex);
+    zone->name = mem_dup(lower, zone->name_len);
+    zone->depth = (uint8_t)name_depth(lower);
+    zone->name_hash = name_hash(lower, key);
+    zone->key = key;
+    zone->pool = chunk_pool_new();
+    return zone;
+}
+
+struct zone_version *zone_newest(const struct zone *zone)
+{
+    struct zone_version *v = zone->oldest;
+    while (v && v->newer)
+        v = v->newer;
+    return v;
+}
+
+struct zone_version *zone_version_new(struct zone *zone)
+{
+    struct zone_version *v = mem_zalloc(1, sizeof(*v)), *newest = zone_newest(zone);
+    v->zone = zone;
+    v->ref_cnt = 1;
+    if (newest)
+        newest->newer = v;
+    else
+        zone->oldest = v;
+    return v;
+}
+
+enum { CUT_COLUMN, DNAME_COLUMN };
+
+static void count_depth(struct zone_version *v, unsigned depth, unsigned column, int by)
+{
+    uint64_t *depths = column == CUT_COLUMN ? v->cut_depths : v->dname_depths, bit = UINT64_C(1) << (depth & 63);
+    if (!v->depth_cnt)
+        v->depth_cnt = mem_zalloc(NAME_MAX_LABELS + 1, sizeof(*v->depth_cnt));
+    uint32_t *cnt = &v->depth_cnt[depth][column];
+    assert(by > 0 || *cnt);
+    *cnt += (uint32_t)by;
+    if (*cnt)
+        depths[depth >> 6] |= bit;
+    else
+        depths[depth >> 6] &= ~bit;
+}
+
+void zone_version_count(struct zone_version *version, const struct zone_node *node, int by)
+{
+    version->node_cnt += (size_t)by;
+    for (unsigned i = 0; i < node->rrset_cnt; i++)
+        version->rr_cnt += (size_t)by * node->rrsets[i].rr_cnt;
+    if (node->flags & NODE_CUT)
+        count_depth(version, node->depth, CUT_COLUMN, by);
+    if (node->flags & NODE_DNAME)
+        count_depth(version, node->depth, DNAME_COLUMN, by);
+}
+
+uint64_t zone_node_hash(const void *arg, const struct zone_node *node) { return name_hash(zone_node_name(node), arg); }
+
+uint32_t zone_node_serial(const struct zone_node *apex)
+{
+    const struct zone_rrset *soa = zone_node_rrset(apex, RR_SOA);
+    return be32_get(zone_node_image(apex, soa) + soa->image_len - 20);
+}
+
+struct zone_version *zone_publish(struct zone *zone, struct zone_version *version)
+{
+    struct zone_version *predecessor = zone->current;
+    assert(version->zone == zone && version != predecessor);
+    rcu_publish(zone->current, version);
+    return predecessor;
+}
+
+static struct zone_version *older_of(const struct zone_version *version)
+{
+    struct zone_version *v = version->zone->oldest;
+    if (v == version)
+        return NULL;
+    while (v->newer != version)
+        v = v->newer;
+    return v;
+}
+
+void zone_discard(struct zone_version *version)
+{
+    struct zone *zone = version->zone;
+    struct zone_version *older = older_of(version);
+    assert(!version->newer && zone->current != version && version->ref_cnt == 1);
+    trie_discard(version->root, older ? older->root : 0, zone->pool);
+    if (older)
+        older->newer = NULL;
+    else
+        zone->oldest = NULL;
+    version_free(version);
+}
+
+void zone_version_get(struct zone_version *version)
+{
+    assert(version->ref_cnt);
+    version->ref_cnt++;
+}
+
+void zone_version_put(struct zone_version *version)
+{
+    struct zone *zone = version->zone;
+    assert(version->ref_cnt);
+    version->ref_cnt--;
+    for (struct zone_version *v = zone->oldest, *newer; v && !v->ref_cnt; v = newer) {
+        assert(v != zone->current);
+        newer = v->newer;
+        if (newer)
+            trie_garbage_free(&newer->replaced, zone->pool);
+        else
+            trie_discard(v->root, 0, zone->pool);
+        zone->oldest = newer;
+        version_free(v);
+    }
+}
+
+const struct zone_node *zone_version_find(const struct zone_version *version, const uint8_t *name)
+{
+    uint8_t lower[NAME_MAX_LEN];
+    unsigned len = name_to_lower(lower, name);
+    return trie_find(version->root, name_hash(lower, version->zone->key), lower, len);
+}
+
+struct each {
+    void (*fn)(void *arg, const struct rr *rr);
+    void *arg;
+};
+
+static void each_of_node(void *arg, const struct zone_node *node)
+{
+    const struct each *each = arg;
+    for (unsigned i = 0; i < node->rrset_cnt; i++)
+        image_each(zone_node_image(node, &node->rrsets[i]), &node->rrsets[i], zone_node_name(node), each->fn, each->arg);
+}
+
+void zone_version_each(const struct zone_version *version, void (*fn)(void *arg, const struct rr *rr), void *arg)
+{
+    struct each each = {fn, arg};
+    trie_each(version->root, each_of_node, &each);
+}

@@ -1,0 +1,90 @@
+/* Zones and their versions. A version is immutable and read by the workers through RCU; versions are chained from old to new, each
+ * counted, and carries what it replaced of its predecessor. When the oldest version is released, what its successor
+ * replaced is freed, in order. A `struct zone` is the stable handle that the catalogue points to.
+ *
+ * Threads: readers are [snapshot]. Building (zone_build, zone_apply, changeset_diff) may run in a job, one at a time a zone. zone_publish,
+ * get and put are the control thread's; memory that a put frees is the zone's own, so a put never runs beside a build of the
+ * same zone (the store sees to that). */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/hash.h"
+#include "base/rcu.h"
+#include "zone/changeset.h"
+#include "zone/records.h"
+#include "zone/trie.h"
+
+struct zone_version {
+    /* read by workers */
+    uint64_t root;
+    const struct zone_node *apex;
+    uint64_t cut_depths[2];   /* bit d: some name of depth d is a cut; depth 127 at most */
+    uint64_t dname_depths[2]; /* the same for DNAME, the apex included */
+    uint32_t serial;
+    /* the writer's */
+    uint32_t ref_cnt; /* [control] 1 from when it is made until it is no longer the zone's current one, + each holder */
+    size_t node_cnt;
+    size_t rr_cnt;
+    struct zone *zone;
+    struct zone_version *newer;
+    struct trie_garbage replaced; /* of the predecessor */
+    uint32_t (*depth_cnt)[2];     /* [128]: cuts and DNAMEs of each depth; NULL: there are none; owned */
+};
+
+struct zone {
+    struct zone_version *current; /* RCU; NULL: not loaded, SERVFAIL */
+    uint64_t name_hash;
+    const uint8_t *name; /* lower-cased apex, owned */
+    uint8_t name_len;
+    uint8_t depth;
+    /* the writer's */
+    const struct hash_key *key;
+    struct chunk_pool *pool;
+    struct zone_version *oldest;
+};
+
+static inline bool zone_depth_has(const uint64_t depths[2], unsigned d) { return depths[d >> 6] >> (d & 63) & 1; }
+
+/* [control] Frees all versions; no reader and no holder may be left. */
+void zone_free(struct zone *zone);
+/* [control] `key` is borrowed and outlives it. */
+struct zone *zone_new(const uint8_t *apex, const struct hash_key *key) ATTR_FREED_BY(zone_free) ATTR_MUST_USE ATTR_NONNULL_ALL;
+
+/* [job] A version out of checked records, which are sorted. Not published. The records stay the caller's. Never fails on checked records. A zone that has a
+ * version already gets one that shares nothing with it. */
+struct zone_version *zone_build(struct zone *zone, const struct zone_records *records) ATTR_NONNULL_ALL ATTR_MUST_USE;
+/* [job or control] The version after `base` (the newest one) with `changes` applied; shares all that did not change. ERR_INVALID when a record to
+ * remove is not there or one to add is, when an owner is outside the zone, an rrset would be too large for a message, or the apex would not have
+ * exactly one SOA: nothing is made then. Records to remove match whatever their TTL; an rrset that gets a record takes that record's TTL. Nothing else
+ * is checked (see zone/check.c). */
+enum err zone_apply(struct zone_version **version, struct zone_version *base, const struct changeset *changes) ATTR_NONNULL_ALL ATTR_MUST_USE;
+/* [control] Makes `version` (just built or applied) the current one. Its predecessor, if any, comes back for the caller to put after a grace
+ * period; NULL otherwise. */
+struct zone_version *zone_publish(struct zone *zone, struct zone_version *version) ATTR_NONNULL_ALL ATTR_MUST_USE;
+/* [job or control] Throws a version away that was never published and is the newest. */
+void zone_discard(struct zone_version *version) ATTR_NONNULL_ALL;
+
+/* [control] Counted holding, by transfers and by the zone itself for the current version. What nobody holds is freed, in order from
+ * the oldest; the zone's current version must not be put to 0. */
+void zone_version_get(struct zone_version *version) ATTR_NONNULL_ALL;
+void zone_version_put(struct zone_version *version) ATTR_NONNULL_ALL;
+
+/* [snapshot] The node called `name` (any case), NULL: none. */
+const struct zone_node *zone_version_find(const struct zone_version *version, const uint8_t *name) ATTR_NONNULL_ALL;
+/* [snapshot] Every record, in no particular order but rrset by rrset; rr is valid during the call. */
+void zone_version_each(const struct zone_version *version, void (*fn)(void *arg, const struct rr *rr), void *arg) ATTR_NONNULL(1, 2);
+
+/* For zone/build.c and zone/apply.c: a version at the new end of its zone's chain. */
+struct zone_version *zone_version_new(struct zone *zone) ATTR_NONNULL_ALL ATTR_MUST_USE;
+/* The newest one of the zone, NULL: none. */
+struct zone_version *zone_newest(const struct zone *zone) ATTR_NONNULL_ALL;
+/* Counts a node that comes (by = 1) or goes (-1): names, records, cuts and DNAMEs. */
+void zone_version_count(struct zone_version *version, const struct zone_node *node, int by) ATTR_NONNULL_ALL;
+/* trie_edit's hash_fn; `arg` is the struct hash_key. */
+uint64_t zone_node_hash(const void *arg, const struct zone_node *node) ATTR_NONNULL_ALL;
+/* The serial in the apex's SOA. */
+uint32_t zone_node_serial(const struct zone_node *apex) ATTR_NONNULL_ALL;

@@ -1,0 +1,630 @@
+#include "zone_help.h"
+
+#include "base/mem.h"
+#include "base/random.h"
+#include "zone/version.h"
+
+#define APEX "@ 3600 SOA 1 60\n@ 3600 NS ns.example.net.\n"
+
+static struct zone *zone_of(const char *text)
+{
+    struct zone *zone = zone_new(test_apex, &test_key);
+    struct zone_records *records = records_of(text);
+    assert_null(zone_publish(zone, zone_build(zone, records)));
+    zone_records_free(records);
+    return zone;
+}
+
+static const struct zone_node *node_of(const struct zone_version *v, const char *name)
+{
+    uint8_t wire[NAME_MAX_LEN];
+    put_wire(wire, name);
+    return zone_version_find(v, wire);
+}
+
+/* "2 A MX cut" : children, types, flags. */
+static const char *describe(const struct zone_version *v, const char *name)
+{
+    static const char *const flags[] = {"cut", "dname", "cname", "wildcard", "apex", "extra", "sibling"};
+    static char text[300];
+    const struct zone_node *n = node_of(v, name);
+    if (!n)
+        return "none";
+    int len = snprintf(text, sizeof(text), "%u", n->child_cnt);
+    for (unsigned i = 0; i < n->rrset_cnt; i++) {
+        char type[RR_TYPE_TEXT_MAX];
+        len += snprintf(text + len, sizeof(text) - (size_t)len, " %s", rr_type_to_text(type, n->rrsets[i].type));
+    }
+    for (unsigned i = 0; i < 7; i++)
+        if (n->flags & 1u << i)
+            len += snprintf(text + len, sizeof(text) - (size_t)len, " %s", flags[i]);
+    return text;
+}
+
+static void test_nodes_of_a_zone(void **state)
+{
+    (void)state;
+    struct zone *zone = zone_of(APEX "WWW 60 A 1\nwww 60 A 2\nwww 60 MX 10 mail\n"
+                                     "a.b.c 60 A 1\nx.b.c 60 A 1\n"
+                                     "alias 60 CNAME www\nd 60 DNAME www\nunder.d 60 A 1\n"
+                                     "*.wild 60 A 1\n*.ent.wild 60 TXT x\nbelow.*.ent.wild 60 TXT x\n"
+                                     "deep.*.star 60 A 1\n"
+                                     "sub 60 NS ns.sub\nsub 60 DS x\nns.sub 60 A 1\nother 60 NS ns.sub\nout 60 NS ns.example.net.\n");
+    const struct zone_version *v = zone->current;
+    static const char *const want[][2] = {
+        {"@", "9 NS SOA apex extra"}, {"www", "0 A MX"},
+        {"c", "1"}, {"b.c", "2"}, {"a.b.c", "0 A"}, {"x.b.c", "0 A"}, {"y.b.c", "none"},
+        {"alias", "0 CNAME cname"}, {"d", "1 DNAME dname"}, {"under.d", "0 A"},
+        {"wild", "2 wildcard"}, {"*.wild", "0 A"}, {"ent.wild", "1 wildcard"}, {"*.ent.wild", "1 TXT"},
+        {"star", "1 wildcard"}, {"*.star", "1"}, {"deep.*.star", "0 A"},
+        {"sub", "1 NS DS cut extra"}, {"ns.sub", "0 A"}, {"other", "0 NS cut sibling"}, {"out", "0 NS cut"},
+    };
+    for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++)
+        assert_string_equal(describe(v, want[i][0]), want[i][1]);
+    assert_ptr_equal(v->apex, node_of(v, "@"));
+    assert_int_equal(v->node_cnt, 21);
+    assert_int_equal(v->rr_cnt, 19);
+    assert_int_equal(v->serial, 1);
+    assert_true(v->cut_depths[0] == 8 && !v->cut_depths[1] && v->dname_depths[0] == 8 && !v->dname_depths[1]);
+    assert_int_equal(v->depth_cnt[3][0], 3);
+    assert_int_equal(v->depth_cnt[3][1], 1);
+    zone_free(zone);
+}
+
+static void test_the_negative_soa(void **state)
+{
+    (void)state;
+    static const struct { const char *text; uint32_t ttl, negative_ttl; } cases[] = {
+        {"@ 3600 SOA 1 60\n", 3600, 60}, {"@ 30 SOA 1 60\n", 30, 30}, {"@ 0 SOA 1 60\n", 0, 0}, {"@ 60 SOA 1 0\n", 60, 0},
+    };
+    for (unsigned i = 0; i < 4; i++) {
+        struct zone *zone = zone_of(cases[i].text);
+        const struct zone_node *apex = zone->current->apex;
+        const struct zone_rrset *soa = zone_node_rrset(apex, RR_SOA), *negative = zone_node_extra(apex);
+        assert_int_equal(be32_get(zone_node_image(apex, soa) + 6), cases[i].ttl);
+        assert_int_equal(be32_get(zone_node_image(apex, negative) + 6), cases[i].negative_ttl);
+        assert_int_equal(negative->type, RR_SOA);
+        assert_int_equal(negative->image_len, soa->image_len);
+        unsigned cnt, negative_cnt;
+        const uint16_t *p = image_pointers(zone_node_image(apex, soa), soa, &cnt);
+        const uint16_t *q = image_pointers(zone_node_image(apex, negative), negative, &negative_cnt);
+        assert_int_equal(cnt, 1); /* "ns" and the zone's name; the other name is in another domain */
+        assert_int_equal(negative_cnt, cnt);
+        assert_memory_equal(p, q, 2 * cnt);
+        zone_free(zone);
+    }
+}
+
+/* The glue of a cut as text, read from a message as a referral for "QNAME.cut" has it: "OWNER TTL TYPE LASTBYTE\n"… */
+static const char *glue_of(const struct zone_version *v, const char *cut, const char *qname)
+{
+    static char text[4000];
+    static uint8_t bytes[20000];
+    uint8_t q[NAME_MAX_LEN];
+    const struct zone_node *n = node_of(v, cut);
+    const struct zone_rrset *ns = zone_node_rrset(n, RR_NS), *glue = zone_node_extra(n);
+    unsigned q_len = put_wire(q, qname), at = 12 + q_len + 4, owner_at = 12 + q_len - n->name_len;
+    struct image_move move = {(uint16_t)(0xc000 | owner_at), (int)owner_at - 12, (int)at - (int)(16 + n->name_len)};
+    struct message m = {bytes, 0};
+    text[0] = '\0';
+    if (!glue)
+        return text;
+    memcpy(bytes + 12, q, q_len);
+    memcpy(bytes + at, zone_node_image(n, ns), ns->image_len);
+    image_patch(bytes + at, zone_node_image(n, ns), ns, n->name_len, &move);
+    at += ns->image_len;
+    memcpy(bytes + at, zone_node_image(n, glue), glue->image_len);
+    image_patch(bytes + at, zone_node_image(n, glue), glue, n->name_len, &move);
+    m.len = at + glue->image_len;
+    for (unsigned i = 0; i < glue->rr_cnt; i++) {
+        uint8_t owner[NAME_MAX_LEN];
+        unsigned owner_len;
+        char owner_text[NAME_TEXT_MAX], type[RR_TYPE_TEXT_MAX];
+        size_t p = decode_name(owner, &owner_len, &m, at);
+        at = (unsigned)p + 10 + be16_get(bytes + p + 8);
+        snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s %u %s %u\n", name_to_text(owner_text, owner),
+                 be32_get(bytes + p + 4), rr_type_to_text(type, be16_get(bytes + p)), bytes[at - 1]);
+    }
+    assert_int_equal(at, m.len);
+    return text;
+}
+
+static void test_glue_points_into_the_ns_image(void **state)
+{
+    (void)state;
+    struct zone *zone = zone_of(APEX "sub 60 NS a.ns.sub\nsub 60 NS sub\nsub 60 NS ns.SUB\nsub 60 NS ns.example.net.\nsub 60 NS b.sub\n"
+                                     "sub 60 NS away\nsub 60 NS missing.sub\n"
+                                     "a.ns.sub 10 AAAA 1\na.ns.sub 10 A 2\nns.sub 20 A 3\nns.sub 20 A 4\nsub 30 A 5\nb.sub 40 TXT x\naway 60 A 9\n");
+    /* In canonical order of the NS records. */
+    const char *want = "a.ns.sub.example.com. 10 A 2\na.ns.sub.example.com. 10 AAAA 1\n"
+                       "ns.sub.example.com. 20 A 3\nns.sub.example.com. 20 A 4\n"
+                       "sub.example.com. 30 A 5\n";
+    static const char *const qnames[] = {"sub", "x.sub", "much.longer.name.below.sub"};
+    for (unsigned i = 0; i < 3; i++)
+        assert_string_equal(glue_of(zone->current, "sub", qnames[i]), want);
+    assert_string_equal(describe(zone->current, "sub"), "2 A NS cut extra sibling");
+    zone_free(zone);
+}
+
+/* More NS records than pointers reach, and more glue than a message holds. */
+static void test_glue_has_limits(void **state)
+{
+    (void)state;
+    struct zone_records *records = records_of(APEX);
+    for (unsigned i = 0; i < 900; i++) {
+        char line[100];
+        snprintf(line, sizeof(line), "sub 60 NS n%u.sub", i);
+        add_line(records, line, 1);
+        for (unsigned j = 0; j < 7; j++) {
+            snprintf(line, sizeof(line), "n%u.sub 60 AAAA %u", i, j);
+            add_line(records, line, 1);
+        }
+    }
+    zone_records_sort(records);
+    struct zone *zone = zone_new(test_apex, &test_key);
+    assert_null(zone_publish(zone, zone_build(zone, records)));
+    const struct zone_node *n = node_of(zone->current, "sub");
+    const struct zone_rrset *glue = zone_node_extra(n);
+    assert_true(glue && glue->image_len <= 65535 && glue->rr_cnt * 28u == glue->image_len);
+    assert_true(glue->rr_cnt > 1000);
+    const uint8_t *image = zone_node_image(n, glue);
+    for (unsigned i = 0; i < glue->rr_cnt; i++)
+        assert_true((be16_get(image + 28 * i) & 0x3fff) < IMAGE_TARGET_MAX);
+    zone_records_free(records);
+    zone_free(zone);
+}
+
+static void count_record(void *arg, const struct rr *rr)
+{
+    (void)rr;
+    ++*(size_t *)arg;
+}
+
+static struct changeset *changeset_of(const char *removed, const char *added)
+{
+    struct changeset *c = mem_zalloc(1, sizeof(*c));
+    c->removed = records_of(removed);
+    c->added = records_of(added);
+    return c;
+}
+
+static void test_apply_refuses_what_does_not_fit(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"www 60 A 9\n", ""},                 /* record not there */
+        {"www 60 A 1\nwww 60 A 9\n", ""},     /* one of two not there */
+        {"no 60 A 1\n", ""},                  /* owner not there */
+        {"www 60 TXT x\n", ""},               /* type not there */
+        {"c 60 A 1\n", ""},                   /* an empty non-terminal */
+        {"", "www 60 A 1\n"},                 /* there already */
+        {"", "www 60 MX 10 MAIL\n"},          /* there already, in another case */
+        {"www 60 A 2\n", "www 60 A 1\n"},
+        {"", "www.example.org. 60 A 1\n"},    /* not in the zone */
+        {"", "com. 60 A 1\n"},
+        {"", "xexample.com. 60 A 1\n"},
+        {"www.example.org. 60 A 1\n", ""},
+        {"@ 3600 SOA 1 60\n", ""},            /* no SOA left */
+        {"", "@ 3600 SOA 2 60\n"},            /* two */
+        {"@ 3600 SOA 1 60\n@ 3600 NS ns.example.net.\n", ""},
+    };
+    struct zone *zone = zone_of(APEX "www 60 A 1\nwww 60 A 2\nwww 60 MX 10 mail\na.b.c 60 A 1\n");
+    size_t used = chunk_used_bytes(zone->pool);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct changeset *c = changeset_of(cases[i][0], cases[i][1]);
+        struct zone_version *v = NULL;
+        assert_int_equal(zone_apply(&v, zone->current, c), ERR_INVALID);
+        assert_null(v);
+        assert_null(zone->current->newer);
+        assert_int_equal(chunk_used_bytes(zone->pool), used);
+        changeset_free(c);
+    }
+    zone_free(zone);
+}
+
+static void test_an_rrset_too_large_is_refused(void **state)
+{
+    (void)state;
+    struct zone *zone = zone_of(APEX);
+    for (unsigned more = 0; more < 2; more++) {
+        struct changeset *c = changeset_of("", "");
+        for (unsigned i = 0; i < 4093 + more; i++) { /* 12 + 17 + 4 + 4,093 × 16 = 65,521 */
+            uint8_t a[4] = {10, 0, (uint8_t)(i >> 8), (uint8_t)i};
+            zone_records_add(c->added, &(struct rr){(const uint8_t *)"\3www\7example\3com", a, 60, RR_A, 4}, NULL, 0);
+        }
+        zone_records_sort(c->added);
+        struct zone_version *v = NULL;
+        assert_int_equal(zone_apply(&v, zone->current, c), more ? ERR_INVALID : ERR_OK);
+        if (v)
+            zone_discard(v);
+        changeset_free(c);
+    }
+    zone_free(zone);
+}
+
+static void test_a_change_touches_only_what_it_must(void **state)
+{
+    (void)state;
+    struct zone_records *records = records_of(APEX "sub 60 NS ns.sub\nns.sub 60 A 1\n");
+    for (unsigned i = 0; i < 3000; i++) {
+        char line[60];
+        snprintf(line, sizeof(line), "n%u.z%u 60 A 1", i, i % 100);
+        add_line(records, line, 1);
+    }
+    zone_records_sort(records);
+    struct zone *zone = zone_new(test_apex, &test_key);
+    assert_null(zone_publish(zone, zone_build(zone, records)));
+    zone_records_free(records);
+    static const struct { const char *removed, *added; size_t nodes; const char *same; } cases[] = {
+        {"n5.z5 60 A 1\n", "n5.z5 60 A 2\n", 1, "z5"},                       /* an address */
+        {"@ 3600 SOA 1 60\n", "@ 3600 SOA 2 60\n", 1, "z5"},                 /* the apex */
+        {"", "new.z5 60 A 2\n", 1, "@"},                                     /* a name: its parent's count too (old nodes replaced: 1) */
+        {"ns.sub 60 A 1\n", "ns.sub 60 A 2\n", 2, "@"},                      /* glue: the cut too */
+        {"", "x.sub 60 A 2\n", 1, "@"},
+        {"n5.z5 60 A 1\n", "", 2, "@"},
+    };
+    for (unsigned i = 0; i < 6; i++) {
+        struct changeset *c = changeset_of(cases[i].removed, cases[i].added);
+        struct zone_version *v;
+        assert_int_equal(zone_apply(&v, zone->current, c), ERR_OK);
+        size_t branches = 0;
+        for (size_t j = 0; j < v->replaced.cnt; j++) {
+            const struct zone_node *n = v->replaced.items[j].p;
+            branches += !(n->size == v->replaced.items[j].size); /* a branch begins with its bitmap */
+        }
+        assert_int_equal(v->replaced.cnt - branches, cases[i].nodes);
+        assert_true(branches <= 4 * cases[i].nodes + 4);
+        assert_ptr_equal(node_of(v, cases[i].same), node_of(zone->current, cases[i].same));
+        zone_discard(v);
+        changeset_free(c);
+    }
+    zone_free(zone);
+}
+
+/* Random zones: some owners, for each some records that may be there, with TTLs and cases that change. */
+static const char *const owners[] = {
+    "@", "a", "b", "c", "*", "a.a", "b.a", "*.a", "a.b", "c.b", "*.b", "a.a.a", "b.a.a", "*.a.a", "a.*.a", "a.a.b", "x.c.b", "a.*",
+    "x.y.z.a", "y.z.a", "v.w.x.y.z.c", "x.y.z.c", "ns.a", "ns.b", "ns.a.a", "ns.c.b",
+    "collide-1", "collide-2", "collide-3", "collide-4", "a.collide-2", "a.a.collide-5", "*.collide-2", "collide-1.a", "collide-2.a",
+};
+static const char *const datas[][2] = { /* one in two spellings */
+    {"A 1", "A 1"}, {"A 2", "A 2"}, {"AAAA 1", "AAAA 1"}, {"AAAA 2", "AAAA 2"}, {"TXT x", "TXT x"}, {"MX 10 a.a", "MX 10 A.A"},
+    {"MX 10 b.org.", "MX 10 B.org."}, {"MX 20 A.b.org.", "MX 20 a.B.org."}, {"NS ns.a", "NS NS.a"}, {"NS ns.a.a", "NS ns.A.a"},
+    {"NS ns.b", "NS ns.B"}, {"NS a.org.", "NS A.org."}, {"NS a", "NS A"}, {"CNAME a", "CNAME A"}, {"DNAME a", "DNAME A"},
+};
+enum { OWNERS = sizeof(owners) / sizeof(owners[0]), DATAS = sizeof(datas) / sizeof(datas[0]), STEPS = 7 };
+
+struct state {
+    unsigned serial;
+    uint8_t there[OWNERS][DATAS];
+    uint8_t spelling[OWNERS][DATAS];
+    unsigned ttl[OWNERS][DATAS]; /* by the first data of the type */
+};
+
+static unsigned first_of_type(unsigned data)
+{
+    unsigned first = data;
+    while (first && !strncmp(datas[first - 1][0], datas[data][0], strcspn(datas[data][0], " ") + 1))
+        first--;
+    return first;
+}
+
+static struct zone_records *state_records(const struct state *s)
+{
+    char line[200];
+    struct zone_records *records = zone_records_new(test_apex, &test_key);
+    snprintf(line, sizeof(line), "@ 3600 SOA %u 60", s->serial);
+    add_line(records, line, 1);
+    for (unsigned o = 0; o < OWNERS; o++)
+        for (unsigned d = 0; d < DATAS; d++)
+            if (s->there[o][d]) {
+                snprintf(line, sizeof(line), "%s %u %s", owners[o], s->ttl[o][first_of_type(d)], datas[d][s->spelling[o][d]]);
+                add_line(records, line, 1);
+            }
+    zone_records_sort(records);
+    return records;
+}
+
+static void state_change(struct state *s, struct random_state *rng, unsigned changes)
+{
+    if (random_below(rng, 8))
+        s->serial++;
+    for (unsigned i = 0; i < changes; i++) {
+        unsigned o = random_below(rng, OWNERS), d = random_below(rng, DATAS);
+        unsigned what = random_below(rng, 10);
+        if (what < 5)
+            s->there[o][d] ^= 1;
+        else if (what < 6)
+            memset(s->there[o], 0, DATAS);
+        else if (what < 8)
+            s->ttl[o][first_of_type(d)] = 1 + random_below(rng, 5);
+        else
+            s->spelling[o][d] ^= 1;
+    }
+}
+
+static void expect_same_shape(uint64_t a, uint64_t b, int shift)
+{
+    assert_int_equal(trie_is_node(a), trie_is_node(b));
+    if (trie_is_node(a) || !a)
+        return;
+    assert_int_equal(trie_branch(a)->bitmap, trie_branch(b)->bitmap);
+    for (int i = 0; shift >= 4 && i < __builtin_popcountll(trie_branch(a)->bitmap); i++)
+        expect_same_shape(trie_branch(a)->refs[i], trie_branch(b)->refs[i], shift - TRIE_BITS);
+}
+
+static void expect_same_node(void *arg, const struct zone_node *want)
+{
+    const struct zone_version *v = arg;
+    const struct zone_node *n = zone_version_find(v, zone_node_name(want));
+    assert_non_null(n);
+    assert_int_equal(n->flags, want->flags);
+    assert_int_equal(n->child_cnt, want->child_cnt);
+    assert_int_equal(n->size, want->size);
+    assert_memory_equal(n, want, want->size);
+}
+
+/* `v` is in every byte what its records would build anew. Returns the bytes that they take. */
+static size_t expect_built(const struct zone_version *v, const struct state *s)
+{
+    struct zone_records *records = state_records(s);
+    struct zone *zone = zone_new(test_apex, &test_key);
+    struct zone_version *want = zone_build(zone, records);
+    static uint32_t none[NAME_MAX_LABELS + 1][2];
+    size_t used = chunk_used_bytes(zone->pool), rr_cnt = 0;
+    trie_each(want->root, expect_same_node, (void *)v);
+    expect_same_shape(v->root, want->root, 58);
+    assert_int_equal(v->node_cnt, want->node_cnt);
+    assert_int_equal(v->rr_cnt, want->rr_cnt);
+    assert_int_equal(v->serial, want->serial);
+    assert_memory_equal(v->cut_depths, want->cut_depths, sizeof(v->cut_depths));
+    assert_memory_equal(v->dname_depths, want->dname_depths, sizeof(v->dname_depths));
+    assert_memory_equal(v->depth_cnt ? v->depth_cnt : none, want->depth_cnt ? want->depth_cnt : none, sizeof(none));
+    assert_ptr_equal(v->apex, node_of(v, "@"));
+    zone_version_each(v, count_record, &rr_cnt);
+    assert_int_equal(rr_cnt, records->cnt);
+    assert_null(zone_publish(zone, want));
+    zone_records_free(records);
+    zone_free(zone);
+    return used;
+}
+
+static struct zone_version *step(struct zone *zone, const struct state *to, bool discard_first)
+{
+    struct zone_records *records = state_records(to);
+    struct changeset *c = changeset_diff(zone->current, records);
+    struct zone_version *v;
+    size_t used = chunk_used_bytes(zone->pool);
+    if (discard_first) {
+        assert_int_equal(zone_apply(&v, zone->current, c), ERR_OK);
+        zone_discard(v);
+        assert_int_equal(chunk_used_bytes(zone->pool), used);
+        assert_null(zone->current->newer);
+    }
+    assert_int_equal(zone_apply(&v, zone->current, c), ERR_OK);
+    changeset_free(c);
+    c = changeset_diff(v, records);
+    assert_int_equal(c->removed->cnt + c->added->cnt, 0);
+    changeset_free(c);
+    zone_records_free(records);
+    return v;
+}
+
+static void random_chain(struct random_state *rng)
+{
+    static struct state states[STEPS];
+    struct zone_version *versions[STEPS];
+    bool held[STEPS] = {false};
+    memset(&states[0], 0, sizeof(states[0]));
+    state_change(&states[0], rng, random_below(rng, 200));
+    struct zone *zone = zone_new(test_apex, &test_key);
+    struct zone_records *records = state_records(&states[0]);
+    versions[0] = zone_build(zone, records);
+    zone_records_free(records);
+    assert_null(zone_publish(zone, versions[0]));
+    for (unsigned i = 1; i < STEPS; i++) {
+        states[i] = states[i - 1];
+        state_change(&states[i], rng, 1 + random_below(rng, random_below(rng, 3) ? 4 : 150));
+        versions[i] = step(zone, &states[i], random_below(rng, 4) == 0);
+        held[i - 1] = random_below(rng, 2);
+        if (held[i - 1])
+            zone_version_get(versions[i - 1]);
+        struct zone_version *before = zone_publish(zone, versions[i]);
+        assert_ptr_equal(before, versions[i - 1]);
+        zone_version_put(before);
+        for (unsigned j = 0; j < i; j++)
+            if (held[j] && random_below(rng, 4) == 0) {
+                expect_built(versions[j], &states[j]);
+                zone_version_put(versions[j]);
+                held[j] = false;
+            }
+    }
+    for (unsigned i = 0; i < STEPS - 1; i++)
+        if (held[i]) {
+            expect_built(versions[i], &states[i]);
+            zone_version_put(versions[i]);
+        }
+    /* Alone now: exactly the bytes of a zone that was built. */
+    assert_ptr_equal(zone->oldest, versions[STEPS - 1]);
+    assert_int_equal(chunk_used_bytes(zone->pool), expect_built(zone->current, &states[STEPS - 1]));
+    rcu_publish(zone->current, NULL);
+    zone_version_put(versions[STEPS - 1]);
+    assert_null(zone->oldest);
+    assert_int_equal(chunk_used_bytes(zone->pool), 0);
+    zone_free(zone);
+}
+
+static void test_apply_makes_what_build_makes(void **state)
+{
+    (void)state;
+    struct random_state rng = {{2026, 1}};
+    for (unsigned round = 0; round < 150; round++)
+        random_chain(&rng);
+}
+
+static void test_the_tests_meet_collisions(void **state)
+{
+    (void)state;
+    uint8_t a[NAME_MAX_LEN], b[NAME_MAX_LEN];
+    put_wire(a, "a.collide-1");
+    put_wire(b, "a.collide-2");
+    assert_int_equal(name_hash(a, &test_key), name_hash(b, &test_key));
+}
+
+/* A changeset for another zone's content: refused without a trace, or applied to something that is whole. */
+static void test_changes_that_belong_elsewhere(void **state)
+{
+    (void)state;
+    struct random_state rng = {{77, 1}};
+    unsigned refused = 0;
+    for (unsigned round = 0; round < 300; round++) {
+        static struct state a, b;
+        memset(&a, 0, sizeof(a));
+        state_change(&a, &rng, 100);
+        b = a;
+        state_change(&b, &rng, random_below(&rng, 60));
+        b.serial = a.serial;
+        struct zone_records *a_records = state_records(&a), *b_records = state_records(&b);
+        struct zone *zone_a = zone_new(test_apex, &test_key), *zone_b = zone_new(test_apex, &test_key);
+        assert_null(zone_publish(zone_a, zone_build(zone_a, a_records)));
+        assert_null(zone_publish(zone_b, zone_build(zone_b, b_records)));
+        state_change(&a, &rng, 6);
+        struct zone_records *next = state_records(&a);
+        struct changeset *c = changeset_diff(zone_a->current, next);
+        struct zone_version *v = NULL;
+        size_t used = chunk_used_bytes(zone_b->pool);
+        if (zone_apply(&v, zone_b->current, c)) {
+            refused++;
+            assert_null(v);
+        } else {
+            zone_discard(v);
+        }
+        assert_int_equal(chunk_used_bytes(zone_b->pool), used);
+        assert_null(zone_b->current->newer);
+        changeset_free(c);
+        zone_records_free(next);
+        zone_records_free(a_records);
+        zone_records_free(b_records);
+        zone_free(zone_a);
+        zone_free(zone_b);
+    }
+    assert_true(refused > 10 && refused < 290);
+}
+
+/* Held versions keep what they need, and nothing goes before they are all put, in whatever order. */
+static void test_versions_are_freed_in_order(void **state)
+{
+    (void)state;
+    struct zone *zone = zone_of(APEX "www 60 A 1\n");
+    struct zone_version *first = zone->current, *second, *third;
+    struct changeset *c = changeset_of("www 60 A 1\n", "www 60 A 2\n"), *d = changeset_of("www 60 A 2\n", "");
+    zone_version_get(first);
+    assert_int_equal(zone_apply(&second, zone->current, c), ERR_OK);
+    zone_version_put(zone_publish(zone, second));
+    zone_version_get(second);
+    assert_int_equal(zone_apply(&third, zone->current, d), ERR_OK);
+    zone_version_put(zone_publish(zone, third));
+    size_t used = chunk_used_bytes(zone->pool);
+    zone_version_put(second); /* the first still has what the third replaced of the second … */
+    assert_int_equal(chunk_used_bytes(zone->pool), used);
+    assert_ptr_equal(zone->oldest, first);
+    assert_string_equal(describe(first, "www"), "0 A");
+    assert_null(node_of(zone->current, "www"));
+    zone_version_put(first); /* … and both go */
+    assert_ptr_equal(zone->oldest, third);
+    assert_true(chunk_used_bytes(zone->pool) < used);
+    changeset_free(c);
+    changeset_free(d);
+    zone_free(zone);
+}
+
+/* A version that is built anew shares nothing with the one before. */
+static void test_a_second_build(void **state)
+{
+    (void)state;
+    struct zone *zone = zone_of(APEX "www 60 A 1\nsub 60 NS ns.sub\nns.sub 60 A 1\n");
+    size_t used = chunk_used_bytes(zone->pool);
+    struct zone_records *records = records_of(APEX "www 60 A 1\nsub 60 NS ns.sub\nns.sub 60 A 1\n");
+    struct zone_version *v = zone_build(zone, records);
+    assert_int_equal(chunk_used_bytes(zone->pool), 2 * used);
+    zone_discard(v);
+    assert_int_equal(chunk_used_bytes(zone->pool), used);
+    v = zone_build(zone, records);
+    zone_version_put(zone_publish(zone, v));
+    assert_int_equal(chunk_used_bytes(zone->pool), used);
+    assert_ptr_equal(zone->oldest, v);
+    zone_records_free(records);
+    zone_free(zone);
+}
+
+static void test_a_first_version_can_be_thrown_away(void **state)
+{
+    (void)state;
+    struct zone *zone = zone_new(test_apex, &test_key);
+    struct zone_records *records = records_of(APEX "a.b.c 60 A 1\n");
+    zone_discard(zone_build(zone, records));
+    assert_null(zone->oldest);
+    assert_int_equal(chunk_used_bytes(zone->pool), 0);
+    zone_records_free(records);
+    zone_free(zone);
+}
+
+/* The root zone, and names of 127 labels with non-terminals all the way. */
+static void test_the_root_zone_and_the_deepest_name(void **state)
+{
+    (void)state;
+    uint8_t name[NAME_MAX_LEN], root[1] = {0};
+    for (unsigned i = 0; i < 127; i++)
+        memcpy(name + 2 * i, "\1x", 2);
+    name[254] = 0;
+    struct zone_records *records = zone_records_new(root, &test_key);
+    uint8_t soa[] = "\0\0\0\0\0\1\0\0\0\1\0\0\0\1\0\0\0\1\0\0\0";
+    zone_records_add(records, &(struct rr){root, soa, 60, RR_SOA, 22}, NULL, 0);
+    zone_records_add(records, &(struct rr){name, (const uint8_t *)"\12\0\0\1", 60, RR_A, 4}, NULL, 0);
+    zone_records_add(records, &(struct rr){name, (const uint8_t *)"\1n\0", 60, RR_NS, 3}, NULL, 0);
+    zone_records_sort(records);
+    struct zone *zone = zone_new(root, &test_key);
+    struct zone_version *v = zone_build(zone, records);
+    assert_int_equal(v->node_cnt, 128);
+    assert_int_equal(v->cut_depths[1], UINT64_C(1) << 63);
+    assert_true(zone_depth_has(v->cut_depths, 127));
+    for (unsigned d = 0; d < 127; d++)
+        assert_int_equal(zone_version_find(v, name + 2 * (127 - d))->child_cnt, 1);
+    assert_null(zone_publish(zone, v));
+    struct changeset *c = mem_zalloc(1, sizeof(*c));
+    c->removed = zone_records_new(root, &test_key);
+    c->added = zone_records_new(root, &test_key);
+    zone_records_add(c->removed, &(struct rr){name, (const uint8_t *)"\12\0\0\1", 60, RR_A, 4}, NULL, 0);
+    zone_records_add(c->removed, &(struct rr){name, (const uint8_t *)"\1n\0", 60, RR_NS, 3}, NULL, 0);
+    zone_records_sort(c->removed);
+    zone_records_sort(c->added);
+    assert_int_equal(zone_apply(&v, zone->current, c), ERR_OK);
+    assert_int_equal(v->node_cnt, 1);
+    assert_int_equal(v->cut_depths[1], 0);
+    assert_true(trie_is_node(v->root));
+    zone_version_put(zone_publish(zone, v));
+    changeset_free(c);
+    zone_records_free(records);
+    zone_free(zone);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nodes_of_a_zone),
+        cmocka_unit_test(test_the_negative_soa),
+        cmocka_unit_test(test_glue_points_into_the_ns_image),
+        cmocka_unit_test(test_glue_has_limits),
+        cmocka_unit_test(test_apply_refuses_what_does_not_fit),
+        cmocka_unit_test(test_an_rrset_too_large_is_refused),
+        cmocka_unit_test(test_a_change_touches_only_what_it_must),
+        cmocka_unit_test(test_the_tests_meet_collisions),
+        cmocka_unit_test(test_apply_makes_what_build_makes),
+        cmocka_unit_test(test_changes_that_belong_elsewhere),
+        cmocka_unit_test(test_versions_are_freed_in_order),
+        cmocka_unit_test(test_a_second_build),
+        cmocka_unit_test(test_a_first_version_can_be_thrown_away),
+        cmocka_unit_test(test_the_root_zone_and_the_deepest_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
