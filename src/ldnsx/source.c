@@ -1,0 +1,254 @@
+#include "ldnsx/source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "base/mem.h"
+
+/* One step of reading and hashing; also the longest line: a step without a line's end is refused. No record comes near it. */
+enum { STEP = 1 << 20 };
+
+struct source {
+    char *path;
+    uint64_t size, hash;
+    bool broken; /* could not be read when it was wanted */
+};
+
+struct zonefile_sources {
+    struct hash_key key;
+    struct source *items;
+    size_t cnt, cap;
+};
+
+struct zonefile_sources *zonefile_sources_new(void)
+{
+    struct zonefile_sources *sources = mem_zalloc(1, sizeof(*sources));
+    hash_key_random(&sources->key);
+    return sources;
+}
+
+void zonefile_sources_free(struct zonefile_sources *sources)
+{
+    if (!sources)
+        return;
+    for (size_t i = 0; i < sources->cnt; i++)
+        free(sources->items[i].path);
+    free(sources->items);
+    free(sources);
+}
+
+/* The entry of these bytes under this path, an old one when the file was included before. */
+static const char *remember(struct zonefile_sources *sources, const struct source *seen, const char *path)
+{
+    for (size_t i = 0; i < sources->cnt; i++) {
+        const struct source *old = &sources->items[i];
+        if (old->hash == seen->hash && old->size == seen->size && old->broken == seen->broken && !strcmp(old->path, path))
+            return old->path;
+    }
+    if (sources->cnt == sources->cap) {
+        sources->cap = sources->cap ? sources->cap * 2 : 4;
+        sources->items = mem_realloc(sources->items, sources->cap, sizeof(*sources->items));
+    }
+    struct source *item = &sources->items[sources->cnt++];
+    *item = *seen;
+    item->path = mem_strdup(path);
+    return item->path;
+}
+
+static uint64_t hash_bytes(uint64_t h, const char *p, size_t len, const struct hash_key *key)
+{
+    for (; len > STEP; p += STEP, len -= STEP)
+        h = hash_step(h, (const uint8_t *)p, STEP, key);
+    return hash_step(h, (const uint8_t *)p, (unsigned)len, key);
+}
+
+static enum err fail(enum err e, char why[SOURCE_WHY_MAX], const char *text)
+{
+    snprintf(why, SOURCE_WHY_MAX, "%s", text);
+    return e;
+}
+
+/* O_NONBLOCK: a FIFO without a writer opens at once, and fstat tells what it is. */
+static enum err open_regular(int *fd, struct stat *st, const char *path, char why[SOURCE_WHY_MAX])
+{
+    *fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    if (*fd < 0 || fstat(*fd, st)) {
+        int saved = errno;
+        if (*fd >= 0)
+            close(*fd);
+        snprintf(why, SOURCE_WHY_MAX, "cannot be opened: %s", strerror(saved));
+        return ERR_IO;
+    }
+    if (S_ISREG(st->st_mode) && (uint64_t)st->st_size <= SOURCE_BYTES_MAX)
+        return ERR_OK;
+    close(*fd);
+    if (S_ISREG(st->st_mode))
+        return fail(ERR_LIMIT, why, "is larger than 4 GiB");
+    return fail(ERR_IO, why, S_ISDIR(st->st_mode) ? "is a directory" : "is no regular file");
+}
+
+static unsigned long lines_in(const char *p, size_t len)
+{
+    unsigned long cnt = 1;
+    for (const char *end = p + len; (p = memchr(p, '\n', (size_t)(end - p))); p++)
+        cnt++;
+    return cnt;
+}
+
+/* What arrived last, `len` bytes at `at`: no zero byte, and a line's end in every full step. */
+static enum err check_step(const char *text, size_t at, size_t len, char why[SOURCE_WHY_MAX])
+{
+    const char *zero = memchr(text + at, '\0', len);
+
+    if (zero) {
+        snprintf(why, SOURCE_WHY_MAX, "holds a zero byte in line %lu: no zone text", lines_in(text, (size_t)(zero - text)));
+        return ERR_INVALID;
+    }
+    if (len == STEP && !memchr(text + at, '\n', len)) {
+        snprintf(why, SOURCE_WHY_MAX, "line %lu is longer than 1 MiB", lines_in(text, at));
+        return ERR_LIMIT;
+    }
+    return ERR_OK;
+}
+
+/* Reads up to `len` bytes, fewer at the file's end only. */
+static ssize_t read_full(int fd, char *out, size_t len)
+{
+    size_t got = 0;
+    while (got < len) {
+        ssize_t n = read(fd, out + got, len - got);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        if (!n)
+            break;
+        got += (size_t)n;
+    }
+    return (ssize_t)got;
+}
+
+/* `size` is what the file is said to have: ten thousand small files must not take ten thousand times two steps of memory. */
+static enum err read_steps(struct source_text *source, int fd, uint64_t size, char why[SOURCE_WHY_MAX])
+{
+    enum { ENDS = 2 }; /* the newline and the zero */
+    size_t cap = size < 2 * STEP ? (size_t)size + 1 + ENDS : 2 * STEP + ENDS;
+
+    source->text = mem_realloc(NULL, cap, 1);
+    for (;;) {
+        size_t room = cap - ENDS - source->len, step = room < STEP ? room : STEP;
+        ssize_t got = read_full(fd, source->text + source->len, step);
+        if (got < 0) {
+            snprintf(why, SOURCE_WHY_MAX, "cannot be read: %s", strerror(errno));
+            return ERR_IO;
+        }
+        enum err e = check_step(source->text, source->len, (size_t)got, why);
+        if (e)
+            return e;
+        source->len += (size_t)got;
+        if (source->len > SOURCE_BYTES_MAX)
+            return fail(ERR_LIMIT, why, "is larger than 4 GiB");
+        if ((size_t)got < step)
+            return ERR_OK;
+        if (cap - ENDS - source->len < STEP) {
+            cap = 2 * cap + STEP;
+            source->text = mem_realloc(source->text, cap, 1);
+        }
+    }
+}
+
+static void end_text(struct source_text *source)
+{
+    char last = source->len ? source->text[source->len - 1] : '\r';
+    source->cut = last != '\n' && last != '\r';
+    if (last != '\n')
+        source->text[source->len++] = '\n';
+    source->text[source->len] = '\0';
+}
+
+enum err source_load(struct source_text *source, struct zonefile_sources *sources, const char *path, char why[SOURCE_WHY_MAX])
+{
+    struct source broken = {.broken = true}, seen = {.broken = false};
+    struct stat st;
+    int fd;
+
+    *source = (struct source_text){.text = NULL};
+    enum err e = open_regular(&fd, &st, path, why);
+    if (!e) {
+        e = read_steps(source, fd, (uint64_t)st.st_size, why);
+        close(fd);
+    }
+    if (e) {
+        free(source->text);
+        remember(sources, &broken, path);
+        return e;
+    }
+    seen.size = source->len;
+    seen.hash = hash_bytes(0, source->text, source->len, &sources->key);
+    source->path = remember(sources, &seen, path);
+    source->dev = st.st_dev;
+    source->ino = st.st_ino;
+    end_text(source);
+    return ERR_OK;
+}
+
+enum err source_from_bytes(struct source_text *source, const char *name, const char *bytes, size_t len, char why[SOURCE_WHY_MAX])
+{
+    *source = (struct source_text){.path = name};
+    if (len > SOURCE_BYTES_MAX)
+        return fail(ERR_LIMIT, why, "is larger than 4 GiB");
+    for (size_t at = 0; at < len; at += STEP) {
+        enum err e = check_step(bytes, at, len - at < STEP ? len - at : STEP, why);
+        if (e)
+            return e;
+    }
+    source->text = mem_realloc(NULL, len + 2, 1);
+    if (len)
+        memcpy(source->text, bytes, len);
+    source->len = len;
+    end_text(source);
+    return ERR_OK;
+}
+
+/* The file's bytes again, step by step as hash_bytes takes them. */
+static bool unchanged(const struct source *source, const struct hash_key *key, char *step)
+{
+    char why[SOURCE_WHY_MAX];
+    struct stat st;
+    uint64_t h = 0, size = 0;
+    ssize_t got;
+    int fd;
+
+    if (source->broken || open_regular(&fd, &st, source->path, why))
+        return false;
+    if ((uint64_t)st.st_size != source->size) {
+        close(fd);
+        return false;
+    }
+    do {
+        got = read_full(fd, step, STEP);
+        /* The last step is the one that hash_bytes ends with: never empty unless the file is. */
+        if (got > 0 || (!got && !size))
+            h = hash_step(h, (const uint8_t *)step, (unsigned)got, key);
+        size += got > 0 ? (uint64_t)got : 0;
+    } while (got == STEP && size <= source->size);
+    close(fd);
+    return got >= 0 && size == source->size && h == source->hash;
+}
+
+bool zonefile_unchanged(const struct zonefile_sources *sources)
+{
+    char *step = mem_realloc(NULL, STEP, 1);
+    bool same = true;
+
+    for (size_t i = 0; i < sources->cnt && same; i++)
+        same = unchanged(&sources->items[i], &sources->key, step);
+    free(step);
+    return same;
+}
