@@ -1,0 +1,57 @@
+/* The way of a query: a batch of requests as bytes in, responses as bytes and outcomes out. No socket, no
+ * allocation, no lock, no log line; tests, fuzzers and benchmarks call it as the workers do.
+ *
+ * Passes over a batch: parse the frame and hash the name; find the zone; walk the zones' tries in step, prefetching;
+ * then answer one after the other from images. RFC 1034 4.3.2 with 2181, 2308, 4592, 6604, 6672, 6891, 8482, 9471,
+ * 9619. */
+#pragma once
+
+#include <stdint.h>
+
+#include "answer/counters.h"
+#include "base/addr.h"
+#include "base/attr.h"
+#include "base/hash.h"
+#include "zone/catalogue.h"
+
+enum { ANSWER_BATCH_MAX = 32 };
+
+enum answer_proto { ANSWER_UDP, ANSWER_TCP };
+enum answer_outcome { ANSWER_SEND, ANSWER_DROP };
+
+/* One request. `out` may be `in` (the answer is then built in place, behind the question); otherwise they must not
+ * overlap. */
+struct answer_packet {
+    const uint8_t *in;
+    uint8_t *out;
+    uint32_t in_len;
+    uint32_t out_cap; /* at least 512; UDP answers are also cut to the client's and our payload size */
+    uint32_t out_len; /* result: bytes to send, when outcome is ANSWER_SEND */
+    enum answer_proto proto;
+    enum answer_outcome outcome; /* result */
+    struct addr client;
+};
+
+/* What may change at a reload; immutable, published with the catalogue. */
+struct answer_settings {
+    uint16_t udp_payload; /* 512..4096: most bytes of a UDP answer, and the payload size we tell */
+};
+
+/* What the workers read through RCU. [control] publishes each field by rcu_publish. */
+struct answer_shared {
+    struct hash_key key; /* constant */
+    struct catalogue *catalogue;
+    struct answer_settings *settings;
+};
+
+/* One thread's scratch memory, random state and counters. */
+struct answer_worker;
+void answer_worker_free(struct answer_worker *worker);
+/* `shared` is borrowed. */
+struct answer_worker *answer_worker_new(const struct answer_shared *shared)
+    ATTR_FREED_BY(answer_worker_free) ATTR_MUST_USE ATTR_NONNULL_ALL;
+/* Written by the owner alone, read by anyone (relaxed). */
+const struct answer_counters *answer_worker_counters(const struct answer_worker *worker) ATTR_NONNULL_ALL;
+
+/* Answers `cnt` ≤ ANSWER_BATCH_MAX requests. The caller is an online RCU reader. [worker] */
+void answer_batch(struct answer_worker *worker, struct answer_packet *packets, unsigned cnt) ATTR_NONNULL_ALL ATTR_HOT;

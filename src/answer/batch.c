@@ -1,0 +1,182 @@
+#include "answer/answer.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "answer/frame.h"
+#include "answer/lookup.h"
+#include "answer/query.h"
+#include "answer/resolve.h"
+#include "base/mem.h"
+#include "base/random.h"
+#include "base/rcu.h"
+
+enum {
+    CACHE_LINE = 64,
+    WALKS_MAX = 2 * ANSWER_BATCH_MAX, /* to the name, and to the topmost cut there may be above it */
+};
+
+/* What is written all the time lies away from both ends, where a cache line may have another owner. */
+struct answer_worker {
+    const struct answer_shared *shared;
+    enum frame_verdict verdicts[ANSWER_BATCH_MAX];
+    struct random_state rng;
+    struct query_context context;
+    struct answer_counters counters;
+    struct query queries[ANSWER_BATCH_MAX];
+};
+
+void answer_worker_free(struct answer_worker *worker)
+{
+    free(worker);
+}
+
+struct answer_worker *answer_worker_new(const struct answer_shared *shared)
+{
+    struct answer_worker *worker = mem_zalloc(1, sizeof *worker);
+    worker->shared = shared;
+    random_seed(&worker->rng);
+    worker->context = (struct query_context){.key = &shared->key, .rng = &worker->rng};
+    for (unsigned i = 0; i < ANSWER_BATCH_MAX; i++)
+        worker->queries[i].context = &worker->context;
+    return worker;
+}
+
+const struct answer_counters *answer_worker_counters(const struct answer_worker *worker)
+{
+    return &worker->counters;
+}
+
+/* RFC 1034 4.3.2 step 2. No zone of ours above the name: REFUSED; one that could not be loaded: SERVFAIL. */
+static enum frame_verdict find_zone(struct query *q)
+{
+    lookup_zone(q);
+    if (likely(q->version != NULL)) {
+        lookup_start(q);
+        return FRAME_RESOLVE;
+    }
+    q->rcode = q->zone ? RCODE_SERVFAIL : RCODE_REFUSED;
+    return FRAME_DONE;
+}
+
+/* All walks one level at a time: what one level needs is on its way from memory while the others take theirs. */
+static void walk_in_step(struct trie_walk **walks, unsigned cnt)
+{
+    while (cnt > 0) {
+        unsigned left = 0;
+        for (unsigned i = 0; i < cnt; i++) {
+            struct trie_walk *walk = walks[i];
+            trie_walk_step(walk);
+            if (trie_walk_more(walk))
+                walks[left++] = walk;
+            else /* a node is longer than a cache line */
+                __builtin_prefetch((const void *)(uintptr_t)((walk->ref & TRIE_ADDRESS_MASK) + CACHE_LINE));
+        }
+        cnt = left;
+    }
+}
+
+static unsigned add_walk(struct trie_walk **walks, unsigned cnt, struct trie_walk *walk)
+{
+    if (likely(trie_walk_more(walk)))
+        walks[cnt++] = walk;
+    return cnt;
+}
+
+static void walk_all(struct answer_worker *worker, unsigned cnt)
+{
+    struct trie_walk *walks[WALKS_MAX];
+    unsigned walk_cnt = 0;
+    for (unsigned i = 0; i < cnt; i++) {
+        struct query *q = &worker->queries[i];
+        if (worker->verdicts[i] != FRAME_RESOLVE)
+            continue;
+        walk_cnt = add_walk(walks, walk_cnt, &q->walk);
+        if (q->cover_depth != QUERY_NO_DEPTH)
+            walk_cnt = add_walk(walks, walk_cnt, &q->cover);
+    }
+    walk_in_step(walks, walk_cnt);
+}
+
+static void count_rcode(struct answer_counters *c, const struct query *q)
+{
+    switch (q->rcode) {
+    case RCODE_NOERROR:
+        answer_count(c, noerror);
+        if (q->referral)
+            answer_count(c, referral);
+        else if (!q->counts[QUERY_ANSWER] && !q->out.failed)
+            answer_count(c, nodata);
+        break;
+    case RCODE_FORMERR:
+        answer_count(c, formerr);
+        break;
+    case RCODE_SERVFAIL:
+        answer_count(c, servfail);
+        break;
+    case RCODE_NXDOMAIN:
+        answer_count(c, nxdomain);
+        break;
+    case RCODE_NOTIMP:
+        answer_count(c, notimp);
+        break;
+    case RCODE_REFUSED:
+        answer_count(c, refused);
+        break;
+    default:
+        answer_count(c, other_rcode);
+    }
+}
+
+static void count_answer(struct answer_counters *c, const struct query *q)
+{
+    if (q->edns)
+        answer_count(c, edns);
+    if (unlikely(q->out.failed))
+        answer_count(c, truncated);
+    count_rcode(c, q);
+}
+
+static void finish(struct answer_worker *worker, struct query *q, struct answer_packet *packet)
+{
+    frame_finish(q);
+    packet->out_len = (uint32_t)writer_len(&q->out);
+    packet->outcome = ANSWER_SEND;
+    count_answer(&worker->counters, q);
+}
+
+static void drop(struct answer_worker *worker, struct answer_packet *packet)
+{
+    packet->out_len = 0;
+    packet->outcome = ANSWER_DROP;
+    answer_count(&worker->counters, dropped);
+}
+
+void answer_batch(struct answer_worker *worker, struct answer_packet *packets, unsigned cnt)
+{
+    const struct answer_settings *settings = rcu_read(worker->shared->settings);
+    assert(cnt <= ANSWER_BATCH_MAX);
+    worker->context.catalogue = rcu_read(worker->shared->catalogue);
+    worker->context.udp_payload = settings->udp_payload;
+    for (unsigned i = 0; i < cnt; i++) {
+        struct query *q = &worker->queries[i];
+        worker->verdicts[i] = frame_read(q, &packets[i]);
+        if (likely(worker->verdicts[i] == FRAME_RESOLVE))
+            worker->verdicts[i] = find_zone(q);
+        if (packets[i].proto == ANSWER_UDP)
+            answer_count(&worker->counters, queries_udp);
+        else
+            answer_count(&worker->counters, queries_tcp);
+    }
+    walk_all(worker, cnt);
+    for (unsigned i = 0; i < cnt; i++) {
+        struct query *q = &worker->queries[i];
+        if (unlikely(worker->verdicts[i] == FRAME_DROP)) {
+            drop(worker, &packets[i]);
+            continue;
+        }
+        if (likely(worker->verdicts[i] == FRAME_RESOLVE))
+            resolve_query(q);
+        finish(worker, q, &packets[i]);
+    }
+}

@@ -1,0 +1,41 @@
+/* What the query path counts, a thread its own, written by the owner alone with relaxed stores. One list makes the
+ * struct, the names in `rondoctl status --json` (later the metrics) and their help. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+
+#define ANSWER_COUNTERS(X)                                                   \
+    X(queries_udp, "requests read over UDP")                                 \
+    X(queries_tcp, "requests read over TCP")                                 \
+    X(edns, "requests with EDNS")                                            \
+    X(noerror, "answers with RCODE NOERROR")                                 \
+    X(nodata, "of these: without an answer record, referrals excepted")      \
+    X(referral, "of these: referrals")                                       \
+    X(formerr, "answers with RCODE FORMERR")                                 \
+    X(servfail, "answers with RCODE SERVFAIL")                               \
+    X(nxdomain, "answers with RCODE NXDOMAIN")                               \
+    X(notimp, "answers with RCODE NOTIMP")                                   \
+    X(refused, "answers with RCODE REFUSED")                                 \
+    X(other_rcode, "answers with any other RCODE")                           \
+    X(truncated, "answers with TC")                                          \
+    X(dropped, "requests that got no answer")
+
+struct answer_counters {
+#define X(name, help) uint64_t name;
+    ANSWER_COUNTERS(X)
+#undef X
+};
+
+enum { ANSWER_COUNTER_CNT = sizeof(struct answer_counters) / sizeof(uint64_t) };
+extern const char *const answer_counter_names[ANSWER_COUNTER_CNT];
+extern const char *const answer_counter_help[ANSWER_COUNTER_CNT];
+
+/* The owner's way to count. */
+#define answer_count(counters, name) \
+    __atomic_store_n(&(counters)->name, __atomic_load_n(&(counters)->name, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED)
+
+/* Adds `from` (another thread's, being written) to `to`. [any] */
+void answer_counters_add(struct answer_counters *to, const struct answer_counters *from) ATTR_NONNULL_ALL;

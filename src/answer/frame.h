@@ -1,0 +1,18 @@
+/* The message's frame: what is read of a request before any zone is looked at, and what is written around an answer.
+ * RFC 1035 4.1, 6891, 9619. [worker] */
+#pragma once
+
+#include "answer/answer.h"
+#include "answer/query.h"
+
+enum frame_verdict {
+    FRAME_DROP,    /* no answer at all */
+    FRAME_DONE,    /* the RCODE is known, the answer has no records */
+    FRAME_RESOLVE, /* ask the zones: a question of class IN (or ANY) and an ordinary type (or ANY) */
+};
+
+/* Reads packet->in and begins the answer in packet->out: header and question stand there, query->out is behind them.
+ * query->context is set. */
+enum frame_verdict frame_read(struct query *query, const struct answer_packet *packet) ATTR_NONNULL_ALL ATTR_MUST_USE;
+/* Writes the OPT and the header; the answer is then query->out. */
+void frame_finish(struct query *query) ATTR_NONNULL_ALL;

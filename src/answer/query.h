@@ -1,0 +1,61 @@
+/* One query on its way: what the frame said, the name that is looked up now, and the answer so far. A worker has one
+ * for each place in a batch and uses it again and again; nothing in it is cleared but what a query sets. [worker] */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/random.h"
+#include "dns/msg.h"
+#include "dns/name.h"
+#include "dns/rr.h"
+#include "zone/catalogue.h"
+#include "zone/trie.h"
+#include "zone/version.h"
+
+enum {
+    QUERY_LINKS_MAX = 16, /* CNAMEs, synthesised ones too, in one answer */
+    QUERY_NO_DEPTH = 128, /* deeper than any name */
+};
+
+/* The sections of an answer, as indices of query.counts. */
+enum query_section { QUERY_ANSWER, QUERY_AUTHORITY, QUERY_ADDITIONAL, QUERY_SECTIONS };
+
+/* What all queries of a batch share. */
+struct query_context {
+    const struct hash_key *key;
+    const struct catalogue *catalogue; /* read once a batch */
+    struct random_state *rng;
+    uint16_t udp_payload;
+};
+
+struct query {
+    const struct query_context *context;
+    /* The answer, up to the most it may have less the OPT's room; failed: something required did not fit. */
+    struct writer out;
+    uint16_t flags;    /* the answer's, without RCODE and TC */
+    uint16_t rcode;
+    uint16_t qtype;
+    uint16_t qdcount;
+    uint16_t counts[QUERY_SECTIONS];
+    bool edns; /* the answer gets an OPT */
+    bool dnssec_ok;
+    bool referral; /* the answer ends in one */
+    bool class_any;
+
+    /* The lookup of the current name: the question's, then that of each link of a chain. */
+    const struct zone *zone;
+    const struct zone_version *version;
+    uint16_t name_at;          /* where it stands in the answer, uncompressed */
+    uint8_t cover_depth;       /* the first depth above the name where its zone has cuts or DNAMEs, or QUERY_NO_DEPTH */
+    uint8_t link_cnt;          /* CNAMEs in the answer */
+    uint8_t dname_cnt;         /* DNAMEs in the answer */
+    struct trie_walk walk;     /* to the name itself */
+    struct trie_walk cover;    /* to the name's suffix of cover_depth */
+    struct name_split name;
+
+    /* What a chain must not repeat; only the first link_cnt and dname_cnt are set. */
+    uint64_t link_hashes[QUERY_LINKS_MAX];
+    const struct zone_node *dnames[QUERY_LINKS_MAX];
+};

@@ -1,0 +1,79 @@
+#include "answer/resolve.h"
+
+#include "answer/chain.h"
+#include "answer/lookup.h"
+#include "answer/section.h"
+
+/* RFC 2308 2: the SOA of the zone that denies, with TTL min(its TTL, MINIMUM), as the apex keeps it ready. */
+static void put_negative(struct query *q, enum rcode rcode)
+{
+    const struct zone_node *apex = q->version->apex;
+    q->rcode = (uint16_t)rcode;
+    q->flags |= MSG_AA;
+    section_put(q, QUERY_AUTHORITY, apex, zone_node_extra(apex));
+}
+
+/* What the node has for QTYPE; NULL: nothing. ANY gets one rrset, that of the lowest type (RFC 8482 4.1). */
+static const struct zone_rrset *choose_rrset(const struct query *q, const struct zone_node *node)
+{
+    if (unlikely(q->qtype == RR_ANY))
+        return node->rrset_cnt ? node->rrsets : NULL;
+    return zone_node_rrset(node, q->qtype);
+}
+
+/* RFC 2181 10.1, 4035 3.2: a CNAME stands for all but what may stand beside it. */
+static bool may_follow(const struct query *q, const struct zone_node *node)
+{
+    return node->flags & NODE_CNAME && q->qtype != RR_NSEC && q->qtype != RR_RRSIG;
+}
+
+/* The node is the name's own, or the wildcard's that it is expanded from. True: there is a next name. */
+static bool answer_node(struct query *q, const struct zone_node *node, bool wildcard)
+{
+    const struct zone_rrset *rrset = choose_rrset(q, node);
+    if (likely(rrset != NULL)) {
+        q->flags |= MSG_AA;
+        if (unlikely(wildcard))
+            section_put_wildcard(q, node, rrset);
+        else
+            section_put(q, QUERY_ANSWER, node, rrset);
+        return false;
+    }
+    if (may_follow(q, node)) {
+        q->flags |= MSG_AA;
+        return chain_cname(q, node, zone_node_rrset(node, RR_CNAME), wildcard);
+    }
+    put_negative(q, RCODE_NOERROR);
+    return false;
+}
+
+static bool answer_link(struct query *q, const struct lookup *found)
+{
+    switch (found->kind) {
+    case LOOKUP_EXACT:
+        return answer_node(q, found->node, false);
+    case LOOKUP_WILDCARD:
+        return answer_node(q, found->node, true);
+    case LOOKUP_REFERRAL:
+        /* AA speaks of the first owner in the answer (RFC 1034 6.2.7, 2181 5.4.1): behind an alias it stays. */
+        q->referral = true;
+        section_put_referral(q, found->node);
+        return false;
+    case LOOKUP_DNAME:
+        q->flags |= MSG_AA;
+        return chain_dname(q, found->node);
+    case LOOKUP_NONE:
+        break;
+    }
+    put_negative(q, RCODE_NXDOMAIN); /* of the last name in a chain (RFC 6604 3) */
+    return false;
+}
+
+void resolve_query(struct query *q)
+{
+    struct lookup found = lookup_end(q);
+    while (answer_link(q, &found))
+        found = lookup_now(q);
+    if (unlikely(q->class_any))
+        q->flags &= (uint16_t)~MSG_AA; /* RFC 1035 6.2: no server knows all classes */
+}

@@ -1,0 +1,160 @@
+/* The query path over zones that have everything. The first byte of an input chooses how it is asked; the rest is
+ * the request, or spells one of labels and types that these zones have, which chance alone would not. Whatever it
+ * is, the answer must be well-formed (helpers/decode.h reads it, and shares no code with what wrote it), within its
+ * limits, and of the request's ID. */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "helpers/decode.h"
+#include "helpers/world.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+enum how {
+    HOW_TCP = 1,
+    HOW_IN_PLACE = 2,
+    HOW_SMALL_BUFFER = 4, /* the least there may be */
+    HOW_IN_COMPANY = 8,   /* the same request fills a batch */
+    HOW_SPELT = 16,       /* a byte a label */
+};
+
+enum { REQUEST_MAX = 4096 };
+
+static const char parent_text[] =
+    "www A 192.0.2.1\nwww A 192.0.2.2\nwww A 192.0.2.3\nwww AAAA 2001:db8::1\nwww AAAA 2001:db8::2\nwww TXT hello\n"
+    "alias CNAME www\n"
+    "loop CNAME pool\npool CNAME loop\nself CNAME self\ngone CNAME nope\nout CNAME www.example.org.\n"
+    "net CNAME www.net.\n"
+    "c1 CNAME c2\nc2 CNAME c3\nc3 CNAME c4\nc4 CNAME c5\nc5 CNAME c6\nc6 CNAME c7\nc7 CNAME c8\nc8 CNAME c9\n"
+    "c9 CNAME c10\nc10 CNAME c11\n"
+    "c11 CNAME c12\nc12 CNAME c13\nc13 CNAME c14\nc14 CNAME c15\nc15 CNAME c16\nc16 CNAME c17\nc17 CNAME c18\n"
+    "c18 A 192.0.2.4\n"
+    "dn DNAME target\n*.target MX 10 mx.target\n*.target MX 20 a.mx.target\nx.target A 192.0.2.5\ngrow DNAME x.grow\n"
+    "root DNAME .\n"
+    "sub NS ns.sub\nsub NS ns.sib\nsub NS self.sub\nsub NS sub\nsub A 192.0.2.6\nns.sub A 192.0.2.7\n"
+    "ns.sub AAAA 2001:db8::3\nns.sib A 192.0.2.8\n"
+    "www.sub A 192.0.2.9\nsub DS 1 8 1 0000000000000000000000000000000000000000\ninto CNAME a.sub\n"
+    "dn.sub DNAME target\n"
+    "child NS ns.child\nns.child A 192.0.2.10\n*.wild A 192.0.2.11\n*.wild A 192.0.2.12\n*.wild TXT x\n"
+    "*.wcname CNAME www\n*.wns NS *.wns\n"
+    "*.wns MX 1 a.*.wns\na.*.ent A 192.0.2.13\nx.y.z SRV 1 2 3 www\nodd TYPE65280 \\# 3 010203\nboth NS both\n"
+    "both DNAME target\nboth A 192.0.2.14\n"
+    "minfo MINFO a.minfo b.a.minfo\nptr PTR ptr.ptr\nns00.many A 10.0.0.0\n";
+
+static struct world world;
+
+/* An rrset that fits into no UDP answer, and a cut whose glue doesn't. */
+static void add_bulk(char *zone, size_t cap, size_t at)
+{
+    for (unsigned i = 0; i < 90; i++) {
+        at += (size_t)snprintf(zone + at, cap - at, "big A 10.0.0.%u\nmany NS ns%02u.many\nmanysib NS ns%02u.sib\n",
+            i, i, i);
+        at += (size_t)snprintf(zone + at, cap - at, "ns%02u.many A 10.0.1.%u\nns%02u.sib A 10.0.2.%u\n", i, i, i, i);
+    }
+}
+
+static void start(void)
+{
+    static char zone[65536];
+    strcpy(zone, parent_text);
+    add_bulk(zone, sizeof zone, strlen(zone));
+    world_init(&world, 1232);
+    world_add(&world, "example", zone);
+    world_add(&world, "child.example", "www A 192.0.2.20\nsub NS ns.sub\nns.sub A 192.0.2.21\n* CNAME www\n");
+    world_add(&world, "net", "@ DNAME example.\nwww CNAME www.example.\n");
+    world_add(&world, "broken", NULL);
+    world_start(&world);
+}
+
+static void require(bool true_statement)
+{
+    if (!true_statement)
+        abort();
+}
+
+/* A request out of: type, payload size, then the labels from the left; "example" ends it. */
+static size_t spell(uint8_t request[REQUEST_MAX], const uint8_t *data, size_t len)
+{
+    static const char *const labels[] = {"a", "x", "b", "*", "www", "ns", "sub", "dn", "grow", "root", "target", "mx",
+        "wild", "wcname", "wns", "child",
+        "net", "example", "both", "many", "manysib", "ent", "y", "z", "into",
+        "alias", "loop", "c1", "c2", "c3", "big",
+        "self", "sib", "broken", "nope",
+        "a-label-of-sixty-three-bytes-is-the-longest-there-may-be-in-dns"};
+    static const uint16_t types[] = {1, 2, 5, 6, 15, 28, 39, 43, 46, 47, 255, 16, 14, 33, 65280, 0};
+    struct writer w = writer_over(request, REQUEST_MAX);
+    uint8_t type = len > 0 ? data[0] : 0, payload = len > 1 ? data[1] : 0;
+    for (unsigned i = 0; i < 6; i++)
+        writer_u16(&w, i == 2 || (i == 5 && payload));
+    for (size_t i = 2; i < len && writer_len(&w) < 12 + 236; i++) {
+        const char *label = labels[data[i] % (sizeof labels / sizeof *labels)];
+        if (writer_len(&w) + strlen(label) >= 12 + 245)
+            break;
+        writer_u8(&w, (uint8_t)strlen(label));
+        writer_put(&w, label, strlen(label));
+    }
+    writer_put(&w, "\7example", 9);
+    writer_u16(&w, types[type % (sizeof types / sizeof *types)]);
+    writer_u16(&w, 1);
+    if (payload) {
+        writer_put(&w, "\0\0\51", 3);
+        writer_u16(&w, (uint16_t)(payload * 8));
+        writer_put(&w, "\0\0\0\0\0\0", 6);
+    }
+    return writer_len(&w);
+}
+
+static void check(const struct answer_packet *packet, const uint8_t *request, size_t len)
+{
+    if (packet->outcome == ANSWER_DROP) {
+        require(len < 12 || request[2] & 0x80);
+        return;
+    }
+    const uint8_t *answer = packet->out;
+    const char *wrong = decode_answer(NULL, 0, answer, packet->out_len);
+    if (wrong)
+        fprintf(stderr, "%s\n", wrong);
+    require(!wrong && len >= 12 && !memcmp(request, answer, 2) && packet->out_len <= packet->out_cap);
+    require((answer[2] & 0x79) == (request[2] & 0x79)); /* opcode and RD */
+    if (packet->proto == ANSWER_UDP)
+        require(packet->out_len <= (be16_get(answer + 10) ? 1232 : 512));
+    require(packet->proto == ANSWER_UDP || packet->out_cap < 65535 || !(answer[2] & 2));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+    static uint8_t spelt[REQUEST_MAX];
+    static uint8_t buffers[ANSWER_BATCH_MAX][65535];
+    struct answer_packet packets[ANSWER_BATCH_MAX];
+    if (!world.worker)
+        start();
+    if (len < 1 || len > REQUEST_MAX)
+        return 0;
+    uint8_t how = *data++;
+    len--;
+    if (how & HOW_SPELT) {
+        len = spell(spelt, data, len);
+        data = spelt;
+    }
+    unsigned cnt = how & HOW_IN_COMPANY ? ANSWER_BATCH_MAX : 1;
+    for (unsigned i = 0; i < cnt; i++) {
+        bool in_place = how & HOW_IN_PLACE;
+        uint32_t cap = how & HOW_SMALL_BUFFER ? 512 : sizeof buffers[i];
+        if (in_place && len > cap)
+            cap = (uint32_t)len;
+        if (in_place)
+            memcpy(buffers[i], data, len);
+        packets[i] = (struct answer_packet){.in = in_place ? buffers[i] : data, .in_len = (uint32_t)len,
+            .out = buffers[i], .out_cap = cap,
+                                            .proto = how & HOW_TCP ? ANSWER_TCP : ANSWER_UDP};
+    }
+    answer_batch(world.worker, packets, cnt);
+    for (unsigned i = 0; i < cnt; i++)
+        check(&packets[i], data, len);
+    return 0;
+}

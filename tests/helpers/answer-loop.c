@@ -1,0 +1,155 @@
+/* answer-loop WHAT ROUNDS: the query path without sockets, for counting instructions
+ * (tests/functional/test_instructions.py, by callgrind inside answer_batch and reference_round) and for timing.
+ *
+ *   address    W1: eight A of one name        missing     NXDOMAIN
+ *   referral   with glue                      alias       a CNAME and its address
+ *   wildcard   an address                     deep        120 labels, nothing below the apex
+ *   many       uniform over MANY_NAMES names  reference   fixed simple work, to measure the others by
+ *
+ * ROUNDS batches of 32 are answered. Prints nanoseconds a query, the median of all batches. */
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/random.h"
+#include "dns/rr.h"
+#include "helpers/world.h"
+
+enum { MANY_NAMES = 100000, OUT_MAX = 1232 };
+
+void reference_round(uint8_t *to, const uint8_t *from, unsigned len);
+
+static struct world world;
+static uint8_t in[ANSWER_BATCH_MAX][512], out[ANSWER_BATCH_MAX][OUT_MAX];
+static size_t in_len[ANSWER_BATCH_MAX];
+
+/* What any server must do to a query, byte by byte so that no library's choice of instructions counts: hash the
+ * name, copy it and the answer. */
+__attribute__((noinline)) void reference_round(uint8_t *to, const uint8_t *from, unsigned len)
+{
+    for (unsigned i = 0; i < ANSWER_BATCH_MAX; i++) {
+        uint32_t hash = 2166136261u;
+        for (unsigned k = 0; k < len; k++) {
+            hash = (hash ^ from[k]) * 16777619u;
+            to[k] = (uint8_t)(hash >> 24);
+            __asm__ volatile("" : : : "memory");
+        }
+    }
+}
+
+static void add_zone(bool many)
+{
+    size_t cap = 4096 + (many ? (size_t)MANY_NAMES * 32 : 0), len = 0;
+    char *zone = malloc(cap);
+    if (!zone)
+        exit(2);
+    for (unsigned i = 1; i <= 8; i++)
+        len += (size_t)snprintf(zone + len, cap - len, "www A 192.0.2.%u\n", i);
+    len += (size_t)snprintf(zone + len, cap - len, "one A 192.0.2.9\nalias CNAME one\n*.wild A 192.0.2.10\n");
+    for (unsigned i = 1; i <= 2; i++)
+        len += (size_t)snprintf(zone + len, cap - len, "a.sub NS ns%u.a.sub\nns%u.a.sub A 192.0.2.%u\n", i, i, i);
+    for (unsigned i = 0; many && i < MANY_NAMES; i++)
+        len += (size_t)snprintf(zone + len, cap - len, "h%u A 10.%u.%u.%u\n", i, i >> 16, i >> 8 & 255, i & 255);
+    world_add(&world, "example.com", zone);
+    free(zone);
+}
+
+static const char *name_of(const char *what, struct random_state *rng)
+{
+    static char name[400];
+    static const struct {
+        const char *what, *name;
+    } names[] = {{"address", "www.example.com"}, {"missing", "nope.example.com"}, {"referral", "www.a.sub.example.com"},
+                 {"alias", "alias.example.com"}, {"wildcard", "x.wild.example.com"}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(what, names[i].what))
+            return names[i].name;
+    name[0] = 0;
+    if (!strcmp(what, "many"))
+        snprintf(name, sizeof name, "h%u.example.com", random_below(rng, MANY_NAMES));
+    else if (!strcmp(what, "deep"))
+        for (unsigned i = 0; i < 121; i++)
+            strcat(name, i < 120 ? "a." : "example.com");
+    return name;
+}
+
+static bool ask_all(const char *what, struct random_state *rng)
+{
+    for (unsigned i = 0; i < ANSWER_BATCH_MAX; i++) {
+        const char *name = name_of(what, rng);
+        if (!*name)
+            return false;
+        in_len[i] = world_ask(in[i], &(struct ask){.name = name, .type = RR_A, .payload = 1232});
+    }
+    return true;
+}
+
+static void answer_all(void)
+{
+    struct answer_packet packets[ANSWER_BATCH_MAX];
+    for (unsigned i = 0; i < ANSWER_BATCH_MAX; i++)
+        packets[i] = (struct answer_packet){.in = in[i], .in_len = (uint32_t)in_len[i], .out = out[i],
+            .out_cap = OUT_MAX, .proto = ANSWER_UDP};
+    answer_batch(world.worker, packets, ANSWER_BATCH_MAX);
+    for (unsigned i = 0; i < ANSWER_BATCH_MAX; i++)
+        if (packets[i].outcome != ANSWER_SEND)
+            exit(2);
+}
+
+static double seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now); /* no system call, which would cost as much as ten queries */
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const double *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+static double median(double *values, size_t cnt)
+{
+    qsort(values, cnt, sizeof *values, compare);
+    return values[cnt / 2];
+}
+
+int main(int argc, char **argv)
+{
+    unsigned long rounds = argc == 3 ? strtoul(argv[2], NULL, 10) : 0;
+    bool reference = argc == 3 && !strcmp(argv[1], "reference"), many = argc == 3 && !strcmp(argv[1], "many");
+    struct random_state rng = {{1, 2}};
+    if (!rounds) {
+        fprintf(stderr, "usage: answer-loop WHAT ROUNDS\n");
+        return 2;
+    }
+    world_init(&world, 1232);
+    /* The same key in every run: hashes shape the trie, and so the count. */
+    world.shared.key = (struct hash_key){{0x0123456789abcdef, 0xfedcba9876543211, 0x1357924680acebdf}};
+    add_zone(many);
+    world_start(&world);
+    if (!reference && !ask_all(argv[1], &rng)) {
+        fprintf(stderr, "answer-loop: unknown \"%s\"\n", argv[1]);
+        return 2;
+    }
+    double *used = calloc(rounds, sizeof *used);
+    for (unsigned long i = 0; used && i < rounds; i++) {
+        if (many)
+            ask_all(argv[1], &rng);
+        double start = seconds();
+        if (reference)
+            reference_round(out[0], in[0], 256);
+        else
+            answer_all();
+        used[i] = seconds() - start;
+    }
+    if (used)
+        printf("%.1f ns a query\n", median(used, rounds) * 1e9 / ANSWER_BATCH_MAX);
+    free(used);
+    world_fini(&world);
+    return 0;
+}
