@@ -1,9 +1,7 @@
 #include "loop/job.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 static unsigned pool_size(void)
@@ -28,22 +26,9 @@ unsigned job_pool_share(void)
     return share < MOST ? share : MOST;
 }
 
-/* Jobs are long and can wait, workers and the control thread are short and cannot: with a zone being read on every core the loop would be 4 ms
- * late (a slice of the scheduler) each time that it wakes. On Linux the niceness is the thread's own. A fourth of the processor is
- * left to a job beside a busy worker. */
-static void step_back(void)
-{
-    enum { NICENESS = 6 };
-    static _Thread_local bool done;
-    if (!done)
-        (void)setpriority(PRIO_PROCESS, 0, NICENESS);
-    done = true;
-}
-
 static void on_work(uv_work_t *request)
 {
     struct job *job = request->data;
-    step_back();
     job->work(job);
 }
 

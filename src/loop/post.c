@@ -1,16 +1,25 @@
 #include "loop/post.h"
 
+#include <errno.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 
 /* Well below the 5 ms that the control thread may be away for, so that an item of some length at the end of a slice still fits. */
 enum { SLICE_US = 2000 };
 
+/* An eventfd of our own, not uv_async_t: libuv's loop spins (sched_yield) until a sender has left uv_async_send, and the kernel likes to
+ * interrupt a sender right where it wakes the loop. Measured with two readers of 10,000 zones on two cores: 4 ms, again and again. */
 struct post {
-    uv_async_t async;
+    uv_poll_t poll;
+    int fd;
     pthread_mutex_t lock; /* of `first`, `last` */
     struct post_item *first, **last;
     struct post_item *taken; /* [loop] being worked off, older than all in `first` */
@@ -37,13 +46,31 @@ static bool run_one(struct post *post)
     return true;
 }
 
-static void on_async(uv_async_t *async)
+/* Cannot fail but for the counter at its limit, which wakes as well. */
+static void wake(struct post *post)
 {
-    struct post *post = async->data;
+    uint64_t one = 1;
+    while (write(post->fd, &one, sizeof one) < 0 && errno == EINTR)
+        continue;
+}
+
+static void calm(struct post *post)
+{
+    uint64_t cnt;
+    while (read(post->fd, &cnt, sizeof cnt) < 0 && errno == EINTR)
+        continue;
+}
+
+static void on_wake(uv_poll_t *poll, int status, int events)
+{
+    (void)status;
+    (void)events;
+    struct post *post = poll->data;
     uint64_t end_us = clock_mono_us() + SLICE_US;
+    calm(post); /* first: what comes later wakes again */
     while (run_one(post)) {
         if (clock_mono_us() >= end_us) {
-            uv_async_send(&post->async);
+            wake(post);
             return;
         }
     }
@@ -52,9 +79,12 @@ static void on_async(uv_async_t *async)
 struct post *post_open(uv_loop_t *loop)
 {
     struct post *post = mem_zalloc(1, sizeof *post);
-    if (uv_async_init(loop, &post->async, on_async))
-        abort(); /* no descriptor left for the loop itself, before anything runs */
-    post->async.data = post;
+    post->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (post->fd < 0 || uv_poll_init(loop, &post->poll, post->fd) || uv_poll_start(&post->poll, UV_READABLE, on_wake)) {
+        log_error("cannot open an event descriptor: %s", strerror(errno));
+        exit(1); /* before anything runs */
+    }
+    post->poll.data = post;
     pthread_mutex_init(&post->lock, NULL);
     post->last = &post->first;
     return post;
@@ -63,13 +93,14 @@ struct post *post_open(uv_loop_t *loop)
 static void on_close(uv_handle_t *handle)
 {
     struct post *post = handle->data;
+    close(post->fd);
     pthread_mutex_destroy(&post->lock);
     free(post);
 }
 
 void post_close(struct post *post)
 {
-    uv_close((uv_handle_t *)&post->async, on_close);
+    uv_close((uv_handle_t *)&post->poll, on_close);
 }
 
 void post_send(struct post *post, struct post_item *item, void (*fn)(struct post_item *self))
@@ -80,9 +111,9 @@ void post_send(struct post *post, struct post_item *item, void (*fn)(struct post
     bool was_empty = !post->first;
     *post->last = item;
     post->last = &item->next;
-    if (was_empty)
-        uv_async_send(&post->async); /* under the lock: whoever takes the item may close the handle next */
     pthread_mutex_unlock(&post->lock);
+    if (was_empty) /* outside the lock: it wakes the loop, which wants the lock at once */
+        wake(post);
 }
 
 void post_run_all(struct post *post)

@@ -16,7 +16,7 @@ struct post_item {
 
 struct post;
 
-/* Nothing may wait or come any more. The handle goes with the loop's next round. [loop] */
+/* Nothing may wait or come any more, no thread be within post_send. The handle goes with the loop's next round. [loop] */
 void post_close(struct post *post) ATTR_NONNULL_ALL;
 /* [loop] */
 struct post *post_open(uv_loop_t *loop) ATTR_MUST_USE ATTR_NONNULL_ALL;

@@ -1,0 +1,28 @@
+/* The whole configuration as one thing that is built, swapped and thrown away: the option structs of all modules and the plan of the zones. */
+#pragma once
+
+#include "admin/admin.h"
+#include "answer/options.h"
+#include "base/attr.h"
+#include "base/diag.h"
+#include "base/err.h"
+#include "conf/conf.h"
+#include "daemon/options.h"
+#include "io/io.h"
+#include "store/store.h"
+
+struct configuration {
+    struct conf *conf;
+    struct store_plan *plan; /* NULL once the store has taken it */
+    const struct daemon_options *daemon;
+    const struct io_options *io;
+    const struct answer_options *answer;
+    const struct admin_options *admin;
+};
+
+void configuration_free(struct configuration *configuration);
+/* Reads and validates `path`. Everything wrong goes to `diag`; ERR_INVALID then, and NULL. [any thread] */
+enum err configuration_load(struct configuration **configuration, const char *path, struct diag *diag) ATTR_NONNULL_ALL ATTR_MUST_USE;
+
+/* The most messages that are kept of one configuration. */
+enum { CONFIGURATION_DIAG_MOST = 1000 };

@@ -1,0 +1,36 @@
+/* The running daemon: what its files share. [control] */
+#pragma once
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "admin/admin.h"
+#include "answer/answer.h"
+#include "daemon/configuration.h"
+#include "io/io.h"
+#include "loop/job.h"
+#include "store/store.h"
+
+struct daemon {
+    const char *conf_path;
+    struct configuration *configuration; /* the one in force */
+    uv_loop_t loop;
+    uv_signal_t signals[3];
+    uv_timer_t stop_limit;
+    struct io *io;
+    struct admin *admin;
+    struct store *store;
+    struct answer_shared shared;
+    struct reload *reload;
+    struct diag *diag; /* of the configuration being loaded, until its zones are */
+    bool working;      /* workers run */
+    bool stopping;
+    bool failed;       /* stopping because of an error */
+};
+
+/* daemon/start.c: the whole life; returns the exit status. */
+int daemon_run(const char *conf_path);
+/* Begins the end. */
+void daemon_stop(struct daemon *daemon);
+/* Zones of a configuration (the first or another) have been loaded: a store_report_fn. */
+void daemon_zones_loaded(void *daemon, const struct store_report *report);

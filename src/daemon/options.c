@@ -1,0 +1,44 @@
+#include "daemon/options.h"
+
+#include "daemon/privileges.h"
+
+static const struct opt opts[] = {
+    {
+        .name = "user",
+        .type = OPT_STRING,
+        .flags = OPT_RESTART,
+        .offset = offsetof(struct daemon_options, user),
+        .most = 255,
+        .text_default = "\"\"",
+        .help = "The user to become, with all its groups, once sockets are bound; \"\": the daemon stays who started it. The user "
+                "must be able to read the configuration and the zone files.",
+    },
+    {
+        .name = "state_dir",
+        .type = OPT_STRING,
+        .flags = OPT_PATH | OPT_RESTART,
+        .offset = offsetof(struct daemon_options, state_dir),
+        .least = 1,
+        .most = 4095,
+        .text_default = "\"/var/lib/rondo\"",
+        .help = "Folder for what must survive a restart beside configuration and zone files. This version has nothing to keep "
+                "there and does not need it to exist.",
+    },
+};
+
+static void check(void *filled, void (*say)(void *arg, const char *key, const char *text), void *arg)
+{
+    const struct daemon_options *options = filled;
+    struct privileges privileges;
+    if (*options->user && privileges_find(&privileges, options->user))
+        say(arg, "user", "there is no such user");
+}
+
+const struct opt_table daemon_opt_table = {
+    .path = "server",
+    .size = sizeof(struct daemon_options),
+    .where_offset = SIZE_MAX,
+    .opts = opts,
+    .cnt = sizeof opts / sizeof *opts,
+    .check = check,
+};

@@ -1,0 +1,163 @@
+#include "daemon/reload.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "daemon/notify.h"
+#include "daemon/wiring.h"
+
+struct reload {
+    struct daemon *daemon;
+    struct job job;
+    bool running;                /* the job */
+    bool again;                  /* a signal asked for another */
+    struct configuration *fresh; /* the job's result, or NULL */
+    struct diag *diag;
+    enum err err;
+    unsigned retiring; /* old configurations being freed */
+};
+
+/* An old configuration: ten thousand zones' strings are too much to free on the loop. */
+struct retirement {
+    struct job job;
+    struct reload *reload;
+    struct configuration *old;
+};
+
+static void retire_work(struct job *job)
+{
+    configuration_free(((struct retirement *)(void *)job)->old);
+}
+
+static void retire_done(struct job *job)
+{
+    struct retirement *retirement = (struct retirement *)(void *)job;
+    retirement->reload->retiring--;
+    free(retirement);
+}
+
+_Static_assert(offsetof(struct retirement, job) == 0, "the job is cast to its struct");
+
+static void retire(struct reload *reload, struct configuration *old)
+{
+    struct retirement *retirement = mem_zalloc(1, sizeof *retirement);
+    retirement->reload = reload;
+    retirement->old = old;
+    reload->retiring++;
+    job_run(&reload->daemon->loop, &retirement->job, retire_work, retire_done);
+}
+
+static struct reload *of_job(struct job *job)
+{
+    return (struct reload *)(void *)((char *)job - offsetof(struct reload, job));
+}
+
+static void read_work(struct job *job)
+{
+    struct reload *reload = of_job(job);
+    reload->diag = diag_new(CONFIGURATION_DIAG_MOST);
+    reload->err = configuration_load(&reload->fresh, reload->daemon->conf_path, reload->diag);
+    diag_log(reload->diag);
+}
+
+static void refuse(struct reload *reload)
+{
+    struct daemon *d = reload->daemon;
+    log_error("reload refused, nothing was changed");
+    const struct admin_load load = {.err = reload->err, .diag = reload->diag};
+    admin_load_done(d->admin, &load);
+    diag_free(reload->diag);
+    reload->diag = NULL;
+    if (reload->fresh)
+        retire(reload, reload->fresh);
+    reload->fresh = NULL;
+    notify_send("READY=1");
+    reload_next(reload);
+}
+
+static bool needs_restart(struct reload *reload)
+{
+    const char *key = conf_restart_needed(reload->daemon->configuration->conf, reload->fresh->conf);
+    if (!key)
+        return false;
+    diag_error(reload->diag, reload->daemon->conf_path, 0, "%s was changed, which needs a restart", key);
+    log_error("%s: %s was changed, which needs a restart", reload->daemon->conf_path, key);
+    reload->err = ERR_DENIED;
+    return true;
+}
+
+static void put_in_force(struct reload *reload)
+{
+    struct daemon *d = reload->daemon;
+    struct configuration *old = d->configuration;
+    d->configuration = reload->fresh;
+    reload->fresh = NULL;
+    d->diag = reload->diag;
+    reload->diag = NULL;
+    retire(reload, old);
+    wiring_publish_settings(&d->shared, d->configuration->answer);
+    if (store_load(d->store, &d->configuration->plan, daemon_zones_loaded, d))
+        abort(); /* reload_start has seen that no load runs, and only we start any */
+}
+
+static void read_done(struct job *job)
+{
+    struct reload *reload = of_job(job);
+    reload->running = false;
+    if (reload->daemon->stopping) {
+        configuration_free(reload->fresh);
+        diag_free(reload->diag);
+        reload->fresh = NULL;
+        reload->diag = NULL;
+    } else if (reload->err || needs_restart(reload)) {
+        refuse(reload);
+    } else {
+        put_in_force(reload);
+    }
+}
+
+struct reload *reload_new(struct daemon *daemon)
+{
+    struct reload *reload = mem_zalloc(1, sizeof *reload);
+    reload->daemon = daemon;
+    return reload;
+}
+
+void reload_free(struct reload *reload)
+{
+    free(reload);
+}
+
+enum err reload_start(struct reload *reload)
+{
+    struct daemon *d = reload->daemon;
+    if (d->stopping)
+        return ERR_CLOSED;
+    if (reload->running || store_loading(d->store))
+        return ERR_BUSY;
+    log_notice("reloading \"%s\"", d->conf_path);
+    notify_reloading();
+    reload->running = true;
+    job_run(&d->loop, &reload->job, read_work, read_done);
+    return ERR_OK;
+}
+
+void reload_want(struct reload *reload)
+{
+    if (reload_start(reload) == ERR_BUSY)
+        reload->again = true;
+}
+
+void reload_next(struct reload *reload)
+{
+    if (!reload->again)
+        return;
+    reload->again = false;
+    reload_want(reload);
+}
+
+bool reload_running(const struct reload *reload)
+{
+    return reload->running || reload->retiring;
+}

@@ -1,0 +1,266 @@
+/* The daemon's life. The order of the phases is not free:
+ *
+ *   read configuration    everything wrong is told at once, and nothing has been touched yet
+ *   open sockets          ports below 1024 need privileges; queries from here on wait in the sockets' buffers
+ *   open control          its folder may be writable to root alone; it must become the user's
+ *   (spawn helper)        the place to fork the process that runs commands: after the sockets, so that it can close what it must not have,
+ *                         before privileges are dropped, threads started, zones loaded (libuv's spawn blocks for 93 ms at 2 GB) and any
+ *                         sandbox. Nothing runs commands so far, so nothing is forked
+ *   drop privileges       while there is one thread: from here on nothing is done as root, above all no zone file is read
+ *   load zones            in jobs; the loop runs, signals and the control socket work
+ *   start workers         when the zones are there: nobody is told REFUSED or SERVFAIL because of a restart
+ *   ready                 systemd is told
+ *
+ * The end goes the other way round. */
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "daemon/daemon.h"
+#include "daemon/notify.h"
+#include "daemon/privileges.h"
+#include "daemon/reload.h"
+#include "daemon/wiring.h"
+
+/* How long the end may take: a job that reads a very large zone cannot be stopped, and nothing is lost by leaving it. */
+enum { STOP_LIMIT_MS = 1500 };
+
+static const int signal_numbers[] = {SIGTERM, SIGINT, SIGHUP};
+enum { SIGNAL_CNT = sizeof signal_numbers / sizeof *signal_numbers };
+_Static_assert(SIGNAL_CNT == sizeof((struct daemon *)0)->signals / sizeof(uv_signal_t), "a handle a signal");
+
+/* ---- phases; each logs its errors and returns false to end the start */
+
+static bool tell(struct diag *diag, enum err err)
+{
+    diag_log(diag);
+    diag_free(diag);
+    return !err;
+}
+
+static bool read_configuration(struct daemon *d)
+{
+    log_notice("rondod %s starting, configuration \"%s\"", RONDO_VERSION, d->conf_path);
+    d->diag = diag_new(CONFIGURATION_DIAG_MOST);
+    enum err err = configuration_load(&d->configuration, d->conf_path, d->diag);
+    diag_log(d->diag);
+    return !err;
+}
+
+static void log_listen(const struct io_options *options)
+{
+    const struct addr *addr = options->listen.items;
+    char text[ADDR_TEXT_MAX];
+    for (size_t i = 0; i < options->listen.cnt; i++)
+        log_notice("listening on %s, UDP and TCP", addr_port_to_text(text, &addr[i]));
+    if (!options->listen.cnt)
+        log_notice("listening on all addresses, port 53, UDP and TCP");
+}
+
+static bool open_sockets(struct daemon *d)
+{
+    struct diag *diag = diag_new(CONFIGURATION_DIAG_MOST);
+    enum err err = io_open(&d->io, d->configuration->io, diag);
+    if (!err)
+        log_listen(d->configuration->io);
+    return tell(diag, err);
+}
+
+static bool open_control(struct daemon *d)
+{
+    struct diag *diag = diag_new(CONFIGURATION_DIAG_MOST);
+    const struct admin_setup setup = {
+        .loop = &d->loop,
+        .control_path = d->configuration->admin->control,
+        .conf_path = d->conf_path,
+        .store = d->store,
+        .io = d->io,
+        .hooks = wiring_admin_hooks(d),
+    };
+    return tell(diag, admin_open(&d->admin, &setup, diag));
+}
+
+static enum err become(struct daemon *d, const char *user, struct diag *diag)
+{
+    struct privileges privileges;
+    if (privileges_find(&privileges, user)) {
+        diag_error(diag, NULL, 0, "there is no user \"%s\"", user);
+        return ERR_NOT_FOUND;
+    }
+    enum err err = ERR_OK;
+    if (geteuid() == 0)
+        err = admin_give_to(d->admin, privileges.uid, privileges.gid, diag);
+    if (!err)
+        err = privileges_drop(&privileges, user, diag);
+    if (!err)
+        log_info("running as user \"%s\"", user);
+    return err;
+}
+
+static bool drop_privileges(struct daemon *d)
+{
+    struct diag *diag = diag_new(CONFIGURATION_DIAG_MOST);
+    const char *user = d->configuration->daemon->user;
+    enum err err = *user ? become(d, user, diag) : ERR_OK;
+    privileges_no_new();
+    return tell(diag, err);
+}
+
+static bool load_zones(struct daemon *d)
+{
+    sigset_t ours, before;
+    sigemptyset(&ours);
+    for (size_t i = 0; i < SIGNAL_CNT; i++)
+        sigaddset(&ours, signal_numbers[i]);
+    wiring_publish_settings(&d->shared, d->configuration->answer);
+    /* The pool's threads are made now: our signals are not theirs, or a read of a zone file would end for nothing. */
+    pthread_sigmask(SIG_BLOCK, &ours, &before);
+    enum err err = store_load(d->store, &d->configuration->plan, daemon_zones_loaded, d);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return !err;
+}
+
+static bool (*const phases[])(struct daemon *) = {
+    read_configuration, open_sockets, open_control, drop_privileges, load_zones,
+};
+
+/* ---- running */
+
+static void fail(struct daemon *d)
+{
+    d->failed = true;
+    daemon_stop(d);
+}
+
+static void start_workers(struct daemon *d)
+{
+    enum err err = io_start(d->io, &d->shared);
+    if (err) {
+        log_error("cannot start the workers: %s", err_text(err));
+        fail(d);
+        return;
+    }
+    d->working = true;
+    log_notice("ready, workers: %zu", io_worker_cnt(d->io));
+}
+
+void daemon_zones_loaded(void *daemon, const struct store_report *report)
+{
+    struct daemon *d = daemon;
+    if (d->stopping)
+        return;
+    if (!d->working)
+        start_workers(d);
+    else
+        log_notice("reload done%s", report->failed ? ", zones failed" : "");
+    const struct admin_load load = {.err = ERR_OK, .diag = d->diag, .zones = report};
+    admin_load_done(d->admin, &load);
+    diag_free(d->diag);
+    d->diag = NULL;
+    notify_send("READY=1");
+    reload_next(d->reload);
+}
+
+void daemon_stop(struct daemon *d)
+{
+    d->stopping = true;
+    uv_stop(&d->loop);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct daemon *d = handle->data;
+    if (number == SIGHUP) {
+        reload_want(d->reload);
+        return;
+    }
+    log_notice("%s received", number == SIGTERM ? "SIGTERM" : "SIGINT");
+    daemon_stop(d);
+}
+
+/* ---- beginning and end */
+
+static void open_loop(struct daemon *d)
+{
+    int err = uv_loop_init(&d->loop);
+    for (size_t i = 0; !err && i < SIGNAL_CNT; i++) {
+        d->signals[i].data = d;
+        err = uv_signal_init(&d->loop, &d->signals[i]);
+        if (!err)
+            err = uv_signal_start(&d->signals[i], on_signal, signal_numbers[i]);
+    }
+    if (!err)
+        err = uv_timer_init(&d->loop, &d->stop_limit);
+    if (err) {
+        log_error("cannot make the event loop: %s", uv_strerror(err));
+        exit(1);
+    }
+}
+
+static void on_stop_limit(uv_timer_t *timer)
+{
+    struct daemon *d = timer->data;
+    log_notice("stopped, with zones still being read");
+    _exit(d->failed);
+}
+
+/* Until every job has ended. */
+static void end_jobs(struct daemon *d)
+{
+    d->stop_limit.data = d;
+    uv_update_time(&d->loop); /* io_stop may have taken a while */
+    uv_timer_start(&d->stop_limit, on_stop_limit, STOP_LIMIT_MS, 0);
+    store_cancel(d->store);
+    while (store_loading(d->store) || reload_running(d->reload))
+        uv_run(&d->loop, UV_RUN_ONCE);
+    store_free(d->store);
+}
+
+static void close_loop(struct daemon *d)
+{
+    for (size_t i = 0; i < SIGNAL_CNT; i++)
+        uv_close((uv_handle_t *)&d->signals[i], NULL);
+    uv_close((uv_handle_t *)&d->stop_limit, NULL);
+    while (uv_run(&d->loop, UV_RUN_DEFAULT))
+        continue;
+    uv_loop_close(&d->loop);
+}
+
+static void stop(struct daemon *d)
+{
+    notify_send("STOPPING=1");
+    d->stopping = true;
+    if (d->working)
+        io_stop(d->io);
+    admin_close(&d->admin);
+    end_jobs(d);
+    close_loop(d);
+    if (d->io)
+        io_close(d->io);
+    wiring_free_settings(&d->shared);
+    reload_free(d->reload);
+    configuration_free(d->configuration);
+    diag_free(d->diag);
+    log_notice("stopped");
+}
+
+int daemon_run(const char *conf_path)
+{
+    struct daemon d = {.conf_path = conf_path};
+    job_pool_size();
+    open_loop(&d);
+    hash_key_random(&d.shared.key);
+    d.store = store_new(&d.loop, &d.shared);
+    d.reload = reload_new(&d);
+    size_t cnt = sizeof phases / sizeof *phases;
+    for (size_t i = 0; i < cnt && !d.failed && !d.stopping; i++) {
+        d.failed = !phases[i](&d);
+        uv_run(&d.loop, UV_RUN_NOWAIT); /* a signal may have come */
+    }
+    while (!d.failed && !d.stopping)
+        uv_run(&d.loop, UV_RUN_DEFAULT);
+    stop(&d);
+    return d.failed ? 1 : 0;
+}

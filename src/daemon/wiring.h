@@ -1,0 +1,19 @@
+/* Where modules that must not know each other meet: the option tables of all for conf, the settings of the query path, the commands
+ * that admin cannot carry out itself. */
+#pragma once
+
+#include "answer/answer.h"
+#include "answer/options.h"
+#include "base/attr.h"
+#include "base/opt.h"
+#include "daemon/daemon.h"
+
+extern const struct opt_table *const wiring_opt_tables[];
+extern const size_t wiring_opt_table_cnt;
+
+/* Gives the workers new settings where they differ; the old ones go after a grace period. [control] */
+void wiring_publish_settings(struct answer_shared *shared, const struct answer_options *options) ATTR_NONNULL_ALL;
+/* The last ones; no reader may be left. */
+void wiring_free_settings(struct answer_shared *shared) ATTR_NONNULL_ALL;
+
+struct admin_hooks wiring_admin_hooks(struct daemon *daemon) ATTR_NONNULL_ALL;

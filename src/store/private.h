@@ -1,0 +1,57 @@
+/* What the files of store share: the store and its zones. [control] but where a field says otherwise. */
+#pragma once
+
+#include "loop/grace.h"
+#include "loop/job.h"
+#include "store/store.h"
+#include "ldnsx/zonefile.h"
+#include "zone/version.h"
+
+struct store_load;
+
+/* A zone of the store. Its `zone` is the handle that workers see; the rest is ours. */
+struct store_zone {
+    struct zone *zone;
+    char *path;
+    struct zonefile_sources *sources; /* of the text that is served; NULL: read it again in any case. While `building`: the job's */
+    char *last_error;
+    uint64_t loaded_wall_ms;
+    size_t name_cnt, rr_cnt, memory_bytes;
+    uint32_t source_serial; /* of the text that is served; not what is published, once those differ */
+    uint32_t serial;
+    enum store_zone_state state;
+    bool building;          /* a load has it and has not delivered yet: nothing of its memory may be freed */
+    bool releasing;         /* a job releases a version */
+    unsigned release_cnt;   /* versions under way to their release */
+    struct release *ready;  /* those whose grace period has ended */
+};
+
+struct store {
+    uv_loop_t *loop;
+    struct post *post;
+    struct answer_shared *shared;
+    struct store_zone **zones; /* canonical order */
+    size_t cnt;
+    size_t state_cnt[STORE_ZONE_SERVED_STALE + 1];
+    struct store_load *load;   /* NULL: none runs */
+    struct removal *removals;  /* zones that left the catalogue, not freed yet */
+    size_t job_cnt;            /* releasing and freeing jobs in the pool */
+    size_t release_job_cnt;    /* those of them that release versions */
+    bool quiet;
+};
+
+/* store.c */
+void store_zone_set_state(struct store *store, struct store_zone *zone, enum store_zone_state state);
+struct store_zone *store_zone_new(const uint8_t *apex, const char *path, const struct hash_key *key); /* [job] too */
+void store_zone_free(struct store_zone *zone);                                                       /* [job] too */
+
+/* release.c: what readers may still see, and what costs more than the control thread has time for. */
+
+/* Puts `version`, which was replaced just now, once nobody reads it and no build of its zone runs. */
+void release_version(struct store *store, struct store_zone *zone, struct zone_version *version);
+/* `zone` has stopped building: what waited for that goes on. */
+void release_resume(struct store *store, struct store_zone *zone);
+/* Frees `cnt` zones (the array is taken), which just left the catalogue, once nobody reads them. */
+void release_zones(struct store *store, struct store_zone ***zones, size_t cnt);
+/* Frees a catalogue that was replaced just now. */
+void release_catalogue(struct catalogue *catalogue);

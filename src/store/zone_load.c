@@ -1,0 +1,117 @@
+#include "store/zone_load.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "dns/name.h"
+#include "dns/rr.h"
+#include "zone/changeset.h"
+#include "zone/records.h"
+
+static void add_record(void *arg, const struct rr *rr, const char *file, unsigned line)
+{
+    zone_records_add(arg, rr, file, line);
+}
+
+/* RFC 1982 3.2 with SERIAL_BITS 32; two serials half the circle apart have no order, which counts as not risen. */
+static bool serial_rises(uint32_t from, uint32_t to)
+{
+    return from != to && to - from < UINT32_C(0x80000000);
+}
+
+/* The SOA's serial stands behind its two names (RFC 1035 3.3.13); zone_records_check has seen that there is one SOA. */
+static uint32_t records_serial(const struct zone_records *records)
+{
+    size_t cnt;
+    const struct zone_record *rec = zone_records_find(records, records->apex, &cnt);
+    for (size_t i = 0; i < cnt; i++) {
+        if (rec[i].rr.type != RR_SOA)
+            continue;
+        struct reader r = reader_over(rec[i].rr.rdata, rec[i].rr.rdata_len);
+        reader_take(&r, name_len(r.at));
+        reader_take(&r, r.failed ? 0 : name_len(r.at));
+        return reader_u32(&r);
+    }
+    return 0;
+}
+
+static void say(struct zone_load *load, enum diag_level level, const char *text)
+{
+    char name[NAME_TEXT_MAX];
+    diag_add(load->diag, level, NULL, 0, "zone \"%s\": %s", name_to_text_bare(name, load->zone->name), text);
+}
+
+static enum zone_load_outcome change(struct zone_load *load, const struct changeset *changes)
+{
+    struct zone_version *current = load->zone->current;
+    if (!changes->removed->cnt && !changes->added->cnt)
+        return ZONE_LOAD_SAME;
+    if (!serial_rises(load->source_serial, load->serial)) {
+        char text[128];
+        snprintf(text, sizeof text, "refused: the records changed, but serial %u is not above the last one, %u", load->serial,
+                 load->source_serial);
+        say(load, DIAG_WARNING, text);
+        return ZONE_LOAD_FAILED;
+    }
+    enum err e = zone_apply(&load->version, current, changes);
+    if (e) {
+        say(load, DIAG_ERROR, "the changes do not fit the served version");
+        return ZONE_LOAD_FAILED;
+    }
+    return ZONE_LOAD_BUILT;
+}
+
+static enum zone_load_outcome take(struct zone_load *load, const struct zone_records *records)
+{
+    load->serial = records_serial(records);
+    if (!load->zone->current) {
+        load->version = zone_build(load->zone, records);
+        return ZONE_LOAD_BUILT;
+    }
+    struct changeset *changes = changeset_diff(load->zone->current, records);
+    enum zone_load_outcome outcome = change(load, changes);
+    changeset_free(changes);
+    return outcome;
+}
+
+static enum zone_load_outcome read_zone(struct zone_load *load)
+{
+    enum zone_load_outcome outcome = ZONE_LOAD_FAILED;
+    struct zone_records *records = zone_records_new(load->zone->name, load->zone->key);
+    enum err e = zonefile_read(load->path, load->zone->name, add_record, records, load->diag, &load->sources_new);
+    if (!e)
+        e = zone_records_check(records, load->diag);
+    if (!e)
+        outcome = take(load, records);
+    zone_records_free(records);
+    return outcome;
+}
+
+static void drop_empty_diag(struct zone_load *load)
+{
+    if (diag_cnt(load->diag, DIAG_ERROR) || diag_cnt(load->diag, DIAG_WARNING))
+        return;
+    diag_free(load->diag);
+    load->diag = NULL;
+}
+
+void zone_load_run(struct zone_load *load)
+{
+    uint64_t start_us = clock_mono_us();
+    load->version = NULL;
+    load->sources_new = NULL;
+    load->diag = NULL;
+    if (load->sources && zonefile_unchanged(load->sources)) {
+        load->outcome = ZONE_LOAD_UNCHANGED;
+    } else {
+        load->diag = diag_new(ZONE_LOAD_DIAG_MOST);
+        diag_set_file(load->diag, load->path); /* of what a zone lacks, and in no line */
+        load->outcome = read_zone(load);
+        if (load->outcome == ZONE_LOAD_FAILED) {
+            zonefile_sources_free(load->sources_new);
+            load->sources_new = NULL;
+        }
+        drop_empty_diag(load);
+    }
+    load->took_us = clock_mono_us() - start_us;
+}
