@@ -1,0 +1,224 @@
+"""The name servers of the benchmark, each with one zone, one worker for UDP, and else the defaults of its makers; where a
+default would spoil the comparison (rate limits, no rotation) it is set, and said here."""
+
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import time
+
+from workloads import ZONE
+
+PATHS = "/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def ask(port, name, timeout=0.2):
+    """One A question over UDP; True when it was answered with NOERROR."""
+    wire = struct.pack("!6H", 4711, 0, 1, 0, 0, 0) + b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(timeout)
+        try:
+            sock.connect(("127.0.0.1", port))
+            sock.send(wire + b"\0\0\1\0\1")
+            reply = sock.recv(4096)
+        except OSError:
+            return False
+    return len(reply) > 12 and reply[3] & 15 == 0
+
+
+class Server:
+    """A server process pinned to one core. `can` says whether it knows the workload at all."""
+
+    name = None
+    program = None
+
+    def __init__(self, folder, port, core):
+        self.dir, self.port, self.core = pathlib.Path(folder), port, core
+        self.process = None
+
+    def path(self):
+        return shutil.which(self.program, path=PATHS)
+
+    def can(self, _workload):
+        return self.path() is not None
+
+    def prepare(self, workload, zone):
+        raise NotImplementedError
+
+    def command(self):
+        raise NotImplementedError
+
+    def start(self, workload, zone, patience=120.0):
+        """Starts and waits for the first answer; returns the seconds until then."""
+        shutil.rmtree(self.dir, ignore_errors=True)
+        self.dir.mkdir(parents=True)
+        self.prepare(workload, zone)
+        began = time.monotonic()
+        with open(self.dir / "log", "wb") as log:
+            self.process = subprocess.Popen(["taskset", "-c", str(self.core), *map(str, self.command())], cwd=self.dir,
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        while not ask(self.port, f"ns1.{ZONE}"):
+            if self.process.poll() is not None or time.monotonic() - began > patience:
+                self.stop()
+                raise RuntimeError(f"{self.name} does not answer:\n" + (self.dir / "log").read_text(errors="replace")[-2000:])
+        return time.monotonic() - began
+
+    def stop(self):
+        if self.process is None:
+            return
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process = None
+
+    def processes(self):
+        """This process and all below it: nsd forks."""
+        parents = {}
+        for entry in os.listdir("/proc"):
+            if entry.isdigit():
+                try:
+                    parents[int(entry)] = int(pathlib.Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()[1])
+                except OSError:
+                    continue
+        found, fresh = set(), {self.process.pid}
+        while fresh:
+            found |= fresh
+            fresh = {pid for pid, parent in parents.items() if parent in fresh} - found
+        return found
+
+    def cpu_sec(self):
+        """(user and system, user) seconds so far. The sum from schedstat, which counts nanoseconds; the user part by ticks."""
+        total = user = 0.0
+        tick = os.sysconf("SC_CLK_TCK")
+        for pid in self.processes():
+            fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            ticks = int(fields[11]) + int(fields[12])
+            user += int(fields[11]) / tick
+            threads = list(pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat"))
+            total += sum(int(path.read_text().split()[0]) for path in threads) / 1e9 if threads else ticks / tick
+        return total, user
+
+    def resident_bytes(self):
+        """Proportional, so that what forked processes share counts once."""
+        total = 0
+        for pid in self.processes():
+            for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+                if line.startswith("Pss:"):
+                    total += int(line.split()[1]) * 1024
+        return total
+
+
+class Echo(Server):
+    """No name server: reads and writes datagrams as one, and measures what of the cost is the kernel's."""
+
+    name = "echo"
+    program = None
+
+    def path(self):
+        return os.environ.get("ECHO")
+
+    def prepare(self, workload, zone):
+        pass
+
+    def command(self):
+        return [self.path(), "127.0.0.1", self.port]
+
+
+class Rondo(Server):
+    name = "rondo"
+
+    def path(self):
+        return os.environ.get("RONDOD")
+
+    def can(self, workload):
+        if workload.pool is None:
+            return True
+        self.dir.mkdir(parents=True, exist_ok=True)
+        zone = self.dir / "try.zone"
+        zone.write_text("@ 300 IN SOA ns1 h 1 1 1 1 1\n@ 300 IN NS ns1\nns1 300 IN A 192.0.2.1\nwww 300 IN A 192.0.2.1\n")
+        self.prepare(workload, zone)
+        return subprocess.run([self.path(), "-t", "-c", self.dir / "rondo.conf"], capture_output=True, check=False).returncode == 0
+
+    def prepare(self, workload, zone):
+        (self.dir / "state").mkdir(exist_ok=True)
+        balance = ""
+        if workload.pool:
+            members = ", ".join(f'{{ address = "192.0.2.{i}"; weight = {weight}; }}' for i, weight in enumerate(workload.pool, 1))
+            balance = f'balance = ( {{ name = "www"; policy = "weighted"; members = ( {members} ); }} );'
+        (self.dir / "rondo.conf").write_text(
+            f'server: {{ listen = [ "127.0.0.1@{self.port}" ]; workers = 1; state_dir = "state"; control = "control.sock"; }};\n'
+            f'zones = ( {{ name = "{ZONE}"; file = "{zone}"; {balance} }} );\n')
+
+    def command(self):
+        return [self.path(), "-c", self.dir / "rondo.conf"]
+
+
+class Nsd(Server):
+    """Rate limiting off (the default answers 200 a second to one client), rotation and minimal answers on."""
+
+    name, program = "nsd", "nsd"
+
+    def can(self, workload):
+        return workload.pool is None and super().can(workload)
+
+    def prepare(self, workload, zone):
+        (self.dir / "nsd.conf").write_text(
+            f'server:\n  ip-address: 127.0.0.1@{self.port}\n  server-count: 1\n  username: ""\n  pidfile: ""\n  database: ""\n  zonesdir: "{self.dir}"\n'
+            f'  xfrdir: "{self.dir}"\n  xfrdfile: ""\n  zonelistfile: "{self.dir}/zone.list"\n  rrl-ratelimit: 0\n  round-robin: yes\n'
+            f"  minimal-responses: yes\nremote-control:\n  control-enable: no\nzone:\n  name: {ZONE}\n  zonefile: {zone}\n")
+
+    def command(self):
+        return [self.path(), "-d", "-c", self.dir / "nsd.conf"]
+
+
+class Knot(Server):
+    """Rotation on; the zone is not copied into a journal."""
+
+    name, program = "knot", "knotd"
+
+    def can(self, workload):
+        return workload.pool is None and super().can(workload)
+
+    def prepare(self, workload, zone):
+        (self.dir / "knot.conf").write_text(
+            f"server:\n  listen: 127.0.0.1@{self.port}\n  rundir: {self.dir}\n  udp-workers: 1\n  tcp-workers: 1\n  background-workers: 1\n"
+            f"  answer-rotation: on\ndatabase:\n  storage: {self.dir}\nzone:\n  - domain: {ZONE}\n    file: {zone}\n"
+            f"    journal-content: none\n    zonefile-load: whole\n")
+
+    def command(self):
+        return [self.path(), "-c", self.dir / "knot.conf"]
+
+
+class Gdnsd(Server):
+    """A configuration folder with zones/; W2 by its weighted plugin, every address always up."""
+
+    name, program = "gdnsd", "gdnsd"
+
+    def prepare(self, workload, zone):
+        (self.dir / "zones").mkdir()
+        text = pathlib.Path(zone).read_text() if workload.pool else None
+        plugins = ""
+        if workload.pool:
+            text = "".join(line + "\n" for line in text.splitlines() if not line.startswith("www ")) + "www 300/300 DYNA weighted!www\n"
+            (self.dir / "zones" / ZONE).write_text(text)
+            members = ", ".join(f"m{i} => [ 192.0.2.{i}, {weight} ]" for i, weight in enumerate(workload.pool, 1))
+            plugins = f"plugins => {{ weighted => {{ service_types => up, multi => false, www => {{ {members} }} }} }}\n"
+        else:
+            (self.dir / "zones" / ZONE).symlink_to(zone)
+        (self.dir / "config").write_text(
+            f"options => {{\n  listen => 127.0.0.1, dns_port => {self.port}, udp_threads => 1, tcp_threads => 1\n"
+            f"  run_dir => {self.dir}/run, state_dir => {self.dir}/state\n}}\n{plugins}")
+        (self.dir / "run").mkdir()
+        (self.dir / "state").mkdir()
+
+    def command(self):
+        return [self.path(), "-c", self.dir, "start"]
+
+
+ALL = {server.name: server for server in (Echo, Rondo, Nsd, Knot, Gdnsd)}

@@ -1,0 +1,160 @@
+#!/bin/sh
+# Everything that a change must pass, on Debian 12: installs what the tests need (and says so; nothing when all is there),
+# builds below build/, runs it all. The last line is "N passed, N failed"; the exit status is 0 when none failed.
+#
+#   build/check    gcc, ASan and UBSan, warnings are errors: lints, units, fuzzer corpora, smoke, functional tests
+#   build/tsan     gcc, TSan: units and smoke
+#   build/release  gcc -O2 as users build it: instructions a query
+set -u
+cd "$(dirname "$0")/.." || exit 1
+jobs=$(nproc 2>/dev/null || echo 2)
+export LC_ALL=C PYTHONDONTWRITEBYTECODE=1
+
+passed=0 failed=0
+finish() {
+    echo "$passed passed, $failed failed"
+    [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+    exit
+}
+# A step that is no test went wrong: counts as one failure.
+broken() {
+    echo "FAILED: $*"
+    failed=$((failed + 1))
+}
+
+# ---- what is needed
+
+BUILD_PACKAGES="gcc make autoconf automake autoconf-archive pkg-config libc6-dev
+    libldns-dev libssl-dev libconfig-dev liburcu-dev libuv1-dev libjansson-dev"
+TEST_PACKAGES="libcmocka-dev python3 python3-pytest python3-dnspython bind9-dnsutils bind9-utils valgrind procps util-linux"
+PEER_PACKAGES="bind9 nsd knot" # questions on which these three agree are asked of rondo too
+
+install_missing() {
+    missing=
+    for package in $BUILD_PACKAGES $TEST_PACKAGES $PEER_PACKAGES; do
+        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
+    done
+    [ -n "$missing" ] || return 0
+    echo "installing by apt-get:$missing"
+    root=
+    if [ "$(id -u)" -ne 0 ]; then
+        command -v sudo >/dev/null 2>&1 || { echo "neither root nor sudo: install these yourself:$missing"; return 1; }
+        root=sudo
+    fi
+    # The peers are wanted as programs, not as services: none is started.
+    guard=/usr/sbin/policy-rc.d
+    if [ -e "$guard" ]; then
+        guard=
+    else
+        printf '#!/bin/sh\nexit 101\n' | $root tee "$guard" >/dev/null && $root chmod 755 "$guard"
+    fi
+    $root apt-get -q update >/dev/null
+    # shellcheck disable=SC2086 # lists of words
+    $root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install $missing </dev/null >build/apt.log 2>&1
+    status=$?
+    [ -z "$guard" ] || $root rm -f "$guard"
+    [ "$status" -eq 0 ] || tail -n 20 build/apt.log
+    return "$status"
+}
+
+# ---- build and run
+
+# build DIR CONFIGURE-ARGUMENTS…
+build() {
+    dir=$1
+    shift
+    mkdir -p "$dir" || return 1
+    if [ ! -f "$dir/Makefile" ] || [ configure -nt "$dir/Makefile" ]; then
+        (cd "$dir" && ../../configure -q "$@") >"$dir/configure.out" 2>&1 || { tail -n 30 "$dir/configure.out"; return 1; }
+    fi
+    make -C "$dir" -j "$jobs" >"$dir/make.out" 2>&1 || { tail -n 60 "$dir/make.out"; return 1; }
+}
+
+number_of() {
+    sed -n "s/^# $2: *\([0-9][0-9]*\)\$/\1/p" "$1" | head -n 1
+}
+
+# make_check DIR MAKE-ARGUMENTS…: automake's tests, counted by its own summary
+make_check() {
+    dir=$1
+    shift
+    rm -f "$dir/test-suite.log"
+    $still make -C "$dir" -j "$jobs" -k check "$@" >"$dir/check.out" 2>&1
+    status=$?
+    if [ ! -f "$dir/test-suite.log" ]; then
+        tail -n 60 "$dir/check.out"
+        broken "make check in $dir ran no test"
+        return
+    fi
+    good=$(number_of "$dir/test-suite.log" PASS)
+    bad=$(($(number_of "$dir/test-suite.log" FAIL) + $(number_of "$dir/test-suite.log" ERROR) + $(number_of "$dir/test-suite.log" XPASS)))
+    passed=$((passed + good))
+    failed=$((failed + bad))
+    if [ "$bad" -gt 0 ]; then
+        cat "$dir/test-suite.log"
+    elif [ "$status" -ne 0 ]; then
+        tail -n 60 "$dir/check.out"
+        broken "make check in $dir"
+    fi
+    echo "$dir: make check: $good passed, $bad failed, $(number_of "$dir/test-suite.log" SKIP) skipped"
+}
+
+# functional DIR PYTEST-ARGUMENTS: pytest's tests, counted by its own report
+functional() {
+    dir=$1
+    report=$PWD/$dir/functional.xml
+    rm -f "$report"
+    $still make -C "$dir" check-functional PYTEST_ARGS="--junitxml=$report -rs $2" >"$dir/functional.out" 2>&1
+    status=$?
+    counts=$(/usr/bin/python3 - "$report" <<'PYTHON'
+import sys
+import xml.etree.ElementTree as tree
+suites = list(tree.parse(sys.argv[1]).getroot().iter("testsuite"))
+count = lambda key: sum(int(suite.get(key, 0)) for suite in suites)
+bad = count("failures") + count("errors")
+print(count("tests") - bad - count("skipped"), bad, count("skipped"))
+PYTHON
+    ) || { tail -n 60 "$dir/functional.out"; broken "functional tests in $dir did not run"; return; }
+    # shellcheck disable=SC2086 # three numbers
+    set -- $counts
+    passed=$((passed + $1))
+    failed=$((failed + $2))
+    if [ "$2" -gt 0 ]; then
+        cat "$dir/functional.out"
+    elif [ "$status" -ne 0 ]; then
+        tail -n 60 "$dir/functional.out"
+        broken "functional tests in $dir"
+    else
+        grep '^SKIPPED' "$dir/functional.out"
+    fi
+    echo "$dir: functional: $1 passed, $2 failed, $3 skipped"
+}
+
+mkdir -p build
+install_missing || { broken "packages could not be installed"; finish; }
+if [ ! -x configure ] || [ configure.ac -nt configure ] || [ Makefile.am -nt Makefile.in ]; then
+    autoreconf -fi >build/autoreconf.out 2>&1 || { tail -n 30 build/autoreconf.out; broken "autoreconf"; finish; }
+fi
+# TSan needs addresses where it expects them; some kernels scatter them further.
+still=
+setarch "$(uname -m)" -R true 2>/dev/null && still="setarch $(uname -m) -R"
+
+if build build/check --enable-developer --with-sanitizer=address,undefined CC=gcc CFLAGS="-O1 -g"; then
+    make_check build/check
+    functional build/check ""
+else
+    broken "build/check does not build"
+fi
+
+if build build/tsan --enable-developer --with-sanitizer=thread CC=gcc CFLAGS="-O1 -g"; then
+    make_check build/tsan TESTS='$(UNIT_TESTS) tests/smoke.sh'
+else
+    broken "build/tsan does not build"
+fi
+
+if build build/release CC=gcc CFLAGS="-O2 -g"; then
+    functional build/release "-k test_instructions"
+else
+    broken "build/release does not build"
+fi
+finish

@@ -1,0 +1,109 @@
+"""Other name servers on loopback, to compare with: BIND's named, NSD and Knot, each with the same primary zones."""
+
+import pathlib
+import shutil
+import subprocess
+
+import dns.exception
+import dns.query
+import dns.rcode
+
+from rondo import free_port, make_query, until
+
+
+class Peer:
+    """One server process with its folder. Subclasses say how it is configured and started."""
+
+    program = None
+
+    @classmethod
+    def installed(cls):
+        return shutil.which(cls.program, path="/usr/sbin:/usr/bin:/sbin:/bin") is not None
+
+    def __init__(self, folder, zones):
+        self.dir = pathlib.Path(folder)
+        self.dir.mkdir(parents=True)
+        self.port = free_port()
+        self.process = None
+        self.zones = zones
+        for name, text in zones.items():
+            (self.dir / f"{name}.zone").write_text(text)
+        # Security profiles go by the path of a program and would keep it out of our folder: run a copy.
+        self.binary = self.dir / self.program
+        shutil.copy2(shutil.which(self.program, path="/usr/sbin:/usr/bin:/sbin:/bin"), self.binary)
+        self.conf = self.dir / "conf"
+        self.conf.write_text(self.config())
+
+    def config(self):
+        raise NotImplementedError
+
+    def command(self):
+        raise NotImplementedError
+
+    def start(self):
+        with open(self.dir / "log", "wb") as log:
+            self.process = subprocess.Popen(self.command(), cwd=self.dir, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        until(self.ready, lambda: f"{self.program} answers\n" + (self.dir / "log").read_text(errors="replace"))
+        return self
+
+    def ready(self):
+        assert self.process.poll() is None, f"{self.program} ended\n" + (self.dir / "log").read_text(errors="replace")
+        try:
+            return all(self.query(name, "SOA", timeout=0.5).rcode() == dns.rcode.NOERROR for name in self.zones)
+        except (dns.exception.Timeout, OSError):
+            return False
+
+    def stop(self):
+        if self.process is not None:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+            self.process = None
+
+    def query(self, name, rdtype="A", timeout=5, **kwargs):
+        return dns.query.udp(make_query(name, rdtype, **kwargs), "127.0.0.1", port=self.port, timeout=timeout)
+
+
+class Named(Peer):
+    program = "named"
+
+    def config(self):
+        zones = "".join(f'zone "{name}" {{ type primary; file "{name}.zone"; check-names ignore; }};\n' for name in self.zones)
+        return (f'options {{ directory "{self.dir}"; recursion no; minimal-responses yes; pid-file none; session-keyfile none; notify no;\n'
+                f"listen-on port {self.port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; dnssec-validation no; }};\ncontrols {{ }};\n{zones}")
+
+    def command(self):
+        return [self.binary, "-g", "-n", "1", "-c", self.conf]
+
+
+class Nsd(Peer):
+    program = "nsd"
+
+    def config(self):
+        zones = "".join(f"zone:\n  name: {name}\n  zonefile: {name}.zone\n" for name in self.zones)
+        return (f'server:\n  ip-address: 127.0.0.1@{self.port}\n  server-count: 1\n  zonesdir: "{self.dir}"\n  username: ""\n  pidfile: ""\n'
+                f'  xfrdir: "{self.dir}"\n  xfrdfile: ""\n  zonelistfile: "{self.dir}/zone.list"\n  database: ""\n  rrl-ratelimit: 0\n'
+                f"  minimal-responses: yes\nremote-control:\n  control-enable: no\n{zones}")
+
+    def command(self):
+        return [self.binary, "-d", "-c", self.conf]
+
+
+class Knot(Peer):
+    program = "knotd"
+
+    def config(self):
+        zones = "".join(f"  - domain: {name}\n    file: {name}.zone\n" for name in self.zones)
+        return (f"server:\n  listen: 127.0.0.1@{self.port}\n  rundir: {self.dir}\n  udp-workers: 1\n  tcp-workers: 1\n  background-workers: 1\n"
+                f"database:\n  storage: {self.dir}\nlog:\n  - target: stderr\n    any: info\n"
+                f"template:\n  - id: default\n    storage: {self.dir}\n    journal-content: none\n    zonefile-load: whole\n"
+                f"zone:\n{zones}")
+
+    def command(self):
+        return [self.binary, "-c", self.conf]
+
+
+ALL = (Named, Nsd, Knot)
