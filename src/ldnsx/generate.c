@@ -1,5 +1,6 @@
-/* $GENERATE range owner [TTL] [class] type rdata: a record for each number of a range, as BIND makes them. "$" in owner and rdata stands for
- * the number, "${offset[,width[,base]]}" for it in another form, "$$" and "\$" for the character. */
+/* $GENERATE range owner [TTL] [class] type rdata: a record for each number of a range, as BIND makes them. "$" in owner
+ * and rdata stands for the number, "${offset[,width[,base]]}" for it in another form, "$$" and "\$" for the character.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -62,7 +63,8 @@ static bool read_form(struct form *form, const char *p, const char *end)
     return form->base && strchr("doxXnN", form->base);
 }
 
-/* Nibbles from the least significant on with dots between, as reverse names of IPv6 want them; width counts dots too. */
+/* Nibbles from the least significant on with dots between, as reverse names of IPv6 want them; width counts dots too.
+ */
 static unsigned put_nibbles(char out[NUMBER_MAX_LEN], uint32_t n, const struct form *form)
 {
     const char *digits = form->base == 'n' ? "0123456789abcdef" : "0123456789ABCDEF";

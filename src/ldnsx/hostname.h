@@ -1,5 +1,5 @@
-/* What BIND's check-names looks at in a primary zone: owners and names in rdata that are to be host names (RFC 952, RFC 1123 2.1) or
- * mailboxes. Any thread. */
+/* What BIND's check-names looks at in a primary zone: owners and names in rdata that are to be host names (RFC 952, RFC
+ * 1123 2.1) or mailboxes. Any thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,7 +12,8 @@
 bool hostname_valid(const uint8_t *name) ATTR_NONNULL_ALL ATTR_PURE;
 /* The first label may hold any visible ASCII, the others as in a host name. */
 bool hostname_valid_mailbox(const uint8_t *name) ATTR_NONNULL_ALL ATTR_PURE;
-/* Owners of A, AAAA, A6, MX, WKS ("*" may begin them; SPF's and Active Directory's special names are fine), MB and MG. */
+/* Owners of A, AAAA, A6, MX, WKS ("*" may begin them; SPF's and Active Directory's special names are fine), MB and MG.
+ */
 bool hostname_owner_ok(const struct rr *rr) ATTR_NONNULL_ALL;
 /* The first name in the rdata that breaks its rule; NULL: none. The rdata is valid. */
 const uint8_t *hostname_bad_rdata(const struct rr *rr) ATTR_NONNULL_ALL;

@@ -66,7 +66,8 @@ static bool read_plain(struct lexer *lexer)
     return add_word(lexer, start, p, flags);
 }
 
-/* `at` is behind the opening quote. A line's end closes nothing, unless it is escaped. False in *closed: the quote stays open. */
+/* `at` is behind the opening quote. A line's end closes nothing, unless it is escaped. False in *closed: the quote
+ * stays open. */
 static bool read_quoted(struct lexer *lexer, bool joined, bool *closed)
 {
     const char *start = lexer->at, *p = start;

@@ -1,5 +1,5 @@
-/* Zone text → entries: the words of one logical line each (RFC 1035 5.1), with parentheses, quotes and comments gone. Works in place: a
- * word points into the text, escapes still in it. Any thread, one lexer a text. */
+/* Zone text → entries: the words of one logical line each (RFC 1035 5.1), with parentheses, quotes and comments gone.
+ * Works in place: a word points into the text, escapes still in it. Any thread, one lexer a text. */
 #pragma once
 
 #include <stdbool.h>
@@ -42,6 +42,6 @@ void lexer_restart(struct lexer *lexer, const char *text, size_t len) ATTR_NONNU
 void lexer_fini(struct lexer *lexer) ATTR_NONNULL_ALL;
 
 enum lex_result { LEX_ENTRY, LEX_END, LEX_BAD };
-/* The next entry that has a word. LEX_BAD: *why says what is wrong with the entry at entry_line, which has been passed over (up to the end of
- * the physical line for a quote that does not close). */
+/* The next entry that has a word. LEX_BAD: *why says what is wrong with the entry at entry_line, which has been passed
+ * over (up to the end of the physical line for a quote that does not close). */
 enum lex_result lexer_next(struct lexer *lexer, const char **why) ATTR_NONNULL_ALL ATTR_MUST_USE;

@@ -12,27 +12,37 @@ struct named {
 };
 
 static const struct named algorithms[] = {
-    {1, "RSAMD5"}, {2, "DH"}, {3, "DSA"}, {5, "RSASHA1"}, {6, "NSEC3DSA"}, {7, "NSEC3RSASHA1"}, {8, "RSASHA256"}, {10, "RSASHA512"},
-    {12, "ECCGOST"}, {13, "ECDSAP256SHA256"}, {13, "ECDSA256"}, {14, "ECDSAP384SHA384"}, {14, "ECDSA384"}, {15, "ED25519"}, {16, "ED448"},
-    {252, "INDIRECT"}, {253, "PRIVATEDNS"}, {254, "PRIVATEOID"}, {0, NULL},
+    {1, "RSAMD5"},       {2, "DH"},
+    {3, "DSA"},          {5, "RSASHA1"},
+    {6, "NSEC3DSA"},     {7, "NSEC3RSASHA1"},
+    {8, "RSASHA256"},    {10, "RSASHA512"},
+    {12, "ECCGOST"},     {13, "ECDSAP256SHA256"},
+    {13, "ECDSA256"},    {14, "ECDSAP384SHA384"},
+    {14, "ECDSA384"},    {15, "ED25519"},
+    {16, "ED448"},       {252, "INDIRECT"},
+    {253, "PRIVATEDNS"}, {254, "PRIVATEOID"},
+    {0, NULL},
 };
 static const struct named digests[] = {
     {1, "SHA-1"}, {1, "SHA1"}, {2, "SHA-256"}, {2, "SHA256"}, {3, "GOST"}, {4, "SHA-384"}, {4, "SHA384"}, {0, NULL},
 };
 static const struct named nsec3_hashes[] = {{1, "SHA-1"}, {0, NULL}};
 static const struct named certs[] = {
-    {1, "PKIX"}, {2, "SPKI"}, {3, "PGP"}, {4, "IPKIX"}, {5, "ISPKI"}, {6, "IPGP"}, {7, "ACPKIX"}, {8, "IACPKIX"}, {253, "URI"}, {254, "OID"},
-    {0, NULL},
+    {1, "PKIX"},   {2, "SPKI"},    {3, "PGP"},   {4, "IPKIX"}, {5, "ISPKI"}, {6, "IPGP"},
+    {7, "ACPKIX"}, {8, "IACPKIX"}, {253, "URI"}, {254, "OID"}, {0, NULL},
 };
 static const struct named protocols[] = {
     {0, "NONE"}, {1, "TLS"}, {2, "EMAIL"}, {3, "DNSSEC"}, {4, "IPSEC"}, {255, "ALL"}, {0, NULL},
 };
 static const struct named dsync_schemes[] = {{1, "NOTIFY"}, {0, NULL}};
 static const struct named key_flags[] = {
-    {0x4000, "NOCONF"}, {0x8000, "NOAUTH"}, {0xc000, "NOKEY"}, {0x2000, "FLAG2"}, {0x1000, "EXTEND"}, {0x0800, "FLAG4"}, {0x0400, "FLAG5"},
-    {0, "USER"}, {0x0100, "ZONE"}, {0x0200, "HOST"}, {0x0300, "NTYP3"}, {0x0080, "FLAG8"}, {0x0040, "FLAG9"}, {0x0020, "FLAG10"},
-    {0x0010, "FLAG11"}, {0, "SIG0"}, {1, "SIG1"}, {2, "SIG2"}, {3, "SIG3"}, {4, "SIG4"}, {5, "SIG5"}, {6, "SIG6"}, {7, "SIG7"}, {8, "SIG8"},
-    {9, "SIG9"}, {10, "SIG10"}, {11, "SIG11"}, {12, "SIG12"}, {13, "SIG13"}, {14, "SIG14"}, {15, "SIG15"}, {1, "KSK"}, {0, NULL},
+    {0x4000, "NOCONF"}, {0x8000, "NOAUTH"}, {0xc000, "NOKEY"}, {0x2000, "FLAG2"},  {0x1000, "EXTEND"},
+    {0x0800, "FLAG4"},  {0x0400, "FLAG5"},  {0, "USER"},       {0x0100, "ZONE"},   {0x0200, "HOST"},
+    {0x0300, "NTYP3"},  {0x0080, "FLAG8"},  {0x0040, "FLAG9"}, {0x0020, "FLAG10"}, {0x0010, "FLAG11"},
+    {0, "SIG0"},        {1, "SIG1"},        {2, "SIG2"},       {3, "SIG3"},        {4, "SIG4"},
+    {5, "SIG5"},        {6, "SIG6"},        {7, "SIG7"},       {8, "SIG8"},        {9, "SIG9"},
+    {10, "SIG10"},      {11, "SIG11"},      {12, "SIG12"},     {13, "SIG13"},      {14, "SIG14"},
+    {15, "SIG15"},      {1, "KSK"},         {0, NULL},
 };
 
 static enum err find(uint32_t *value, const struct named *known, const char *text, size_t len)
@@ -54,12 +64,24 @@ static enum err number_or_name(uint32_t *value, const struct word *word, uint32_
     return word->flags & WORD_QUOTED ? ERR_NOT_FOUND : find(value, known, word->at, word->len);
 }
 
-enum err mnemonic_algorithm(uint32_t *value, const struct word *word) { return number_or_name(value, word, 255, algorithms); }
+enum err mnemonic_algorithm(uint32_t *value, const struct word *word)
+{
+    return number_or_name(value, word, 255, algorithms);
+}
 enum err mnemonic_digest(uint32_t *value, const struct word *word) { return number_or_name(value, word, 255, digests); }
-enum err mnemonic_nsec3_hash(uint32_t *value, const struct word *word) { return number_or_name(value, word, 255, nsec3_hashes); }
+enum err mnemonic_nsec3_hash(uint32_t *value, const struct word *word)
+{
+    return number_or_name(value, word, 255, nsec3_hashes);
+}
 enum err mnemonic_cert(uint32_t *value, const struct word *word) { return number_or_name(value, word, 65535, certs); }
-enum err mnemonic_protocol(uint32_t *value, const struct word *word) { return number_or_name(value, word, 255, protocols); }
-enum err mnemonic_dsync(uint32_t *value, const struct word *word) { return number_or_name(value, word, 255, dsync_schemes); }
+enum err mnemonic_protocol(uint32_t *value, const struct word *word)
+{
+    return number_or_name(value, word, 255, protocols);
+}
+enum err mnemonic_dsync(uint32_t *value, const struct word *word)
+{
+    return number_or_name(value, word, 255, dsync_schemes);
+}
 
 static enum err hex_flags(uint32_t *value, const struct word *word)
 {

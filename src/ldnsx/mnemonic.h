@@ -1,5 +1,5 @@
-/* Names that rdata has for numbers (IANA's DNSSEC algorithms, DS digests, NSEC3 hashes, KEY protocols and flags, CERT types), in zone text
- * instead of them, as BIND 9.18 reads them. Any thread. */
+/* Names that rdata has for numbers (IANA's DNSSEC algorithms, DS digests, NSEC3 hashes, KEY protocols and flags, CERT
+ * types), in zone text instead of them, as BIND 9.18 reads them. Any thread. */
 #pragma once
 
 #include <stdint.h>

@@ -1,5 +1,5 @@
-/* Private to rdata_*.c: the kinds of field that rdata is made of, and what reads each. A type's rdata is a string of these letters
- * (rdata_table.c); one without is known by number only. */
+/* Private to rdata_*.c: the kinds of field that rdata is made of, and what reads each. A type's rdata is a string of
+ * these letters (rdata_table.c); one without is known by number only. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,19 +10,52 @@
 #include "ldnsx/rdata.h"
 
 enum field {
-    FIELD_U8 = 'b', FIELD_U16 = 's', FIELD_U32 = 'l', FIELD_PERIOD = 't',
-    FIELD_NAME = 'n', FIELD_NAME_QUOTED = 'h', /* the second in quotes or not */
-    FIELD_IPV4 = 'a', FIELD_IPV6 = 'A', FIELD_LOCATOR = '5', FIELD_EUI48 = '4', FIELD_EUI64 = '8',
-    FIELD_STRING = 'q', FIELD_STRING_OPT = 'o', FIELD_STRINGS = 'Q', /* one or more, to the end */
-    FIELD_HEX = 'X', FIELD_BASE64 = 'B', /* to the end, not empty */
-    FIELD_HEX_OPT = 'Y', FIELD_BASE64_OPT = 'Z', FIELD_BASE64_DASH = 'K', /* may be empty; written "-" when it is */
-    FIELD_TYPE = 'T', FIELD_TYPES = 'N', FIELD_TYPES_OPT = 'M', /* a type; a bitmap of types (RFC 4034 4.1.2), not empty or maybe */
-    FIELD_CERT = 'c', FIELD_ALGORITHM = 'g', FIELD_DIGEST = 'd', FIELD_HASH = 'H', FIELD_SCHEME = 'k',
+    FIELD_U8 = 'b',
+    FIELD_U16 = 's',
+    FIELD_U32 = 'l',
+    FIELD_PERIOD = 't',
+    FIELD_NAME = 'n',
+    FIELD_NAME_QUOTED = 'h', /* the second in quotes or not */
+    FIELD_IPV4 = 'a',
+    FIELD_IPV6 = 'A',
+    FIELD_LOCATOR = '5',
+    FIELD_EUI48 = '4',
+    FIELD_EUI64 = '8',
+    FIELD_STRING = 'q',
+    FIELD_STRING_OPT = 'o',
+    FIELD_STRINGS = 'Q', /* one or more, to the end */
+    FIELD_HEX = 'X',
+    FIELD_BASE64 = 'B', /* to the end, not empty */
+    FIELD_HEX_OPT = 'Y',
+    FIELD_BASE64_OPT = 'Z',
+    FIELD_BASE64_DASH = 'K', /* may be empty; written "-" when it is */
+    FIELD_TYPE = 'T',
+    FIELD_TYPES = 'N',
+    FIELD_TYPES_OPT = 'M', /* a type; a bitmap of types (RFC 4034 4.1.2), not empty or maybe */
+    FIELD_CERT = 'c',
+    FIELD_ALGORITHM = 'g',
+    FIELD_DIGEST = 'd',
+    FIELD_HASH = 'H',
+    FIELD_SCHEME = 'k',
     FIELD_KEY = 'F', /* flags, protocol, algorithm, key (unless KEY's flags say that there is none, RFC 2535 3.1.2) */
-    FIELD_SALT = 'S', FIELD_NEXT_HASH = '3',
-    FIELD_TIME = 'e', FIELD_TIME_SIG = 'E', /* a time; a number of seconds is taken too by the first */
-    FIELD_APL = 'P', FIELD_LOC = 'L', FIELD_WKS = 'W', FIELD_SVCB = 'V', FIELD_NSAP = 'x', FIELD_ATMA = 'y', FIELD_NXT = 'z', FIELD_A6 = '0',
-    FIELD_AMTRELAY = 'J', FIELD_IPSECKEY = 'G', FIELD_X25 = '9', FIELD_TAG = 'C', FIELD_TEXT = 'D', FIELD_TEXT_QUOTED = 'U',
+    FIELD_SALT = 'S',
+    FIELD_NEXT_HASH = '3',
+    FIELD_TIME = 'e',
+    FIELD_TIME_SIG = 'E', /* a time; a number of seconds is taken too by the first */
+    FIELD_APL = 'P',
+    FIELD_LOC = 'L',
+    FIELD_WKS = 'W',
+    FIELD_SVCB = 'V',
+    FIELD_NSAP = 'x',
+    FIELD_ATMA = 'y',
+    FIELD_NXT = 'z',
+    FIELD_A6 = '0',
+    FIELD_AMTRELAY = 'J',
+    FIELD_IPSECKEY = 'G',
+    FIELD_X25 = '9',
+    FIELD_TAG = 'C',
+    FIELD_TEXT = 'D',
+    FIELD_TEXT_QUOTED = 'U',
     FIELD_LDNS = '+', /* HIP: ldns converts it */
     FIELD_NONE = '*', /* no text form; any bytes */
 };

@@ -1,7 +1,8 @@
-/* HIP (RFC 8005) as ldns converts it. It gets one line made of our own words: names made absolute, never a directive; what it gives back goes
- * through rdata_valid like everything. Tried on ldns 1.8.3 against BIND 9.18 with good and bad records: of the types with a grammar of their own
- * this is the one that ldns reads strictly. Of others it lets too much pass (LOC beyond the poles, APL prefixes above 32, numbers cut to
- * their width, short digests, odd hexadecimal digits) or leaks memory on bad input (IPSECKEY), so those are ours. */
+/* HIP (RFC 8005) as ldns converts it. It gets one line made of our own words: names made absolute, never a directive;
+ * what it gives back goes through rdata_valid like everything. Tried on ldns 1.8.3 against BIND 9.18 with good and bad
+ * records: of the types with a grammar of their own this is the one that ldns reads strictly. Of others it lets too
+ * much pass (LOC beyond the poles, APL prefixes above 32, numbers cut to their width, short digests, odd hexadecimal
+ * digits) or leaks memory on bad input (IPSECKEY), so those are ours. */
 #include <ldns/ldns.h>
 #include <stdlib.h>
 #include <string.h>

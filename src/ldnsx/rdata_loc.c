@@ -4,7 +4,8 @@
 #include "ldnsx/rdata_fields.h"
 #include "ldnsx/word.h"
 
-/* A decimal number with up to `places` digits behind the point, times 10^places; a unit letter may follow when `unit` is one. */
+/* A decimal number with up to `places` digits behind the point, times 10^places; a unit letter may follow when `unit`
+ * is one. */
 static bool decimal(uint64_t *value, const char *p, const char *end, unsigned places, char unit)
 {
     uint64_t n = 0;
@@ -49,7 +50,8 @@ static bool coordinate(struct rdata_text *t, uint32_t degrees_most, const char *
             writer_u32(t->out, letter == letters[0] ? UINT32_C(0x80000000) + arc : UINT32_C(0x80000000) - arc);
             return true;
         }
-        if (given == 3 || !word_decimal(&parts[given], word, given == 2 ? 3 : 0, 0) || memchr(word->at, '.', given < 2 ? word->len : 0))
+        if (given == 3 || !word_decimal(&parts[given], word, given == 2 ? 3 : 0, 0) ||
+            memchr(word->at, '.', given < 2 ? word->len : 0))
             return rdata_fail(t, word, "bad coordinate");
         if (parts[given] > (given ? most[given] : degrees_most))
             break;

@@ -141,8 +141,9 @@ static bool walk_character(struct walk *w, const char *p)
     return ok;
 }
 
-/* Walks through an extended regular expression (POSIX, as strict as BIND) and writes every interval as "*", which may stand wherever one may: the
- * expression is compiled only to see whether it can be, and nested intervals multiply what regcomp allocates. */
+/* Walks through an extended regular expression (POSIX, as strict as BIND) and writes every interval as "*", which may
+ * stand wherever one may: the expression is compiled only to see whether it can be, and nested intervals multiply what
+ * regcomp allocates. */
 static bool flatten(char out[FLAT_MAX], const char *p)
 {
     struct walk w = {.empty_ok = false};

@@ -111,7 +111,8 @@ static bool apl_item(struct rdata_text *t, const struct word *word)
     const char *colon = memchr(part.at, ':', part.len), *slash = memrchr(part.at, '/', part.len);
     if (!colon || !slash || slash < colon)
         return rdata_fail(t, word, "not [!]family:address/prefix");
-    struct word at_family = {part.at, (uint32_t)(colon - part.at), 0}, at_address = {colon + 1, (uint32_t)(slash - colon - 1), 0};
+    struct word at_family = {part.at, (uint32_t)(colon - part.at), 0},
+                at_address = {colon + 1, (uint32_t)(slash - colon - 1), 0};
     struct word at_prefix = {slash + 1, part.len - (uint32_t)(slash + 1 - part.at), 0};
     if (word_number(&family, &at_family, 65535) || (family != 1 && family != 2))
         return rdata_fail(t, word, "address family must be 1 or 2");

@@ -1,12 +1,23 @@
-/* The parameters of SVCB and HTTPS (RFC 9460 2.1, appendix A; dohpath RFC 9461): text → wire, sorted by key, and the check of the wire. */
+/* The parameters of SVCB and HTTPS (RFC 9460 2.1, appendix A; dohpath RFC 9461): text → wire, sorted by key, and the
+ * check of the wire. */
 #include <ctype.h>
 #include <string.h>
 
 #include "ldnsx/rdata_fields.h"
 #include "ldnsx/word.h"
 
-enum key { KEY_MANDATORY = 0, KEY_ALPN = 1, KEY_NO_DEFAULT_ALPN = 2, KEY_PORT = 3, KEY_IPV4HINT = 4, KEY_ECH = 5, KEY_IPV6HINT = 6, KEY_DOHPATH = 7 };
-static const char *const key_names[] = {"mandatory", "alpn", "no-default-alpn", "port", "ipv4hint", "ech", "ipv6hint", "dohpath"};
+enum key {
+    KEY_MANDATORY = 0,
+    KEY_ALPN = 1,
+    KEY_NO_DEFAULT_ALPN = 2,
+    KEY_PORT = 3,
+    KEY_IPV4HINT = 4,
+    KEY_ECH = 5,
+    KEY_IPV6HINT = 6,
+    KEY_DOHPATH = 7
+};
+static const char *const key_names[] = {"mandatory", "alpn", "no-default-alpn", "port",
+                                        "ipv4hint",  "ech",  "ipv6hint",        "dohpath"};
 enum { KEYS_KNOWN = sizeof(key_names) / sizeof(*key_names) };
 
 /* More parameters than anyone writes; sorting them is quadratic. */
@@ -154,7 +165,8 @@ bool rdata_valid_svcb(struct reader *r)
 
 /* ---- text */
 
-/* A key's number out of its name; false: no key. In another case than the registry's a name counts, but its value is taken like that of keyN. */
+/* A key's number out of its name; false: no key. In another case than the registry's a name counts, but its value is
+ * taken like that of keyN. */
 static bool key_number(uint32_t *key, const struct word *name, bool *exact)
 {
     *exact = true;
@@ -167,7 +179,8 @@ static bool key_number(uint32_t *key, const struct word *name, bool *exact)
     }
     struct word digits = {name->at + 3, name->len - 3, 0};
     *exact = false;
-    return name->len > 3 && !memcmp(name->at, "key", 3) && (digits.len == 1 || *digits.at != '0') && !word_number(key, &digits, 65535);
+    return name->len > 3 && !memcmp(name->at, "key", 3) && (digits.len == 1 || *digits.at != '0') &&
+           !word_number(key, &digits, 65535);
 }
 
 /* The part of `list` up to the next comma, which is passed over; false: nothing is there. */
@@ -217,8 +230,8 @@ static bool put_mandatory(struct writer *out, struct word list)
     return true;
 }
 
-/* Protocol names, a length byte before each. Within the octets (zone text's own escapes are gone) a comma parts two, a backslash escapes (RFC 9460
- * A.1). */
+/* Protocol names, a length byte before each. Within the octets (zone text's own escapes are gone) a comma parts two, a
+ * backslash escapes (RFC 9460 A.1). */
 static bool put_alpn(struct writer *out, const struct word *list)
 {
     uint8_t octets[4096];

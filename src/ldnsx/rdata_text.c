@@ -53,7 +53,8 @@ bool rdata_name(struct rdata_text *t, bool may_be_quoted)
     uint8_t name[NAME_MAX_LEN];
     unsigned len;
 
-    if (!word || !take(t, word, name_from_text(name, &len, word->at, word->len, t->origin), "bad name", "name or label too long"))
+    if (!word || !take(t, word, name_from_text(name, &len, word->at, word->len, t->origin), "bad name",
+                       "name or label too long"))
         return false;
     writer_put(t->out, name, len);
     return true;
@@ -75,7 +76,8 @@ static bool text_number(struct rdata_text *t, unsigned octets)
 }
 
 /* A number that may be written as a name. */
-static bool text_mnemonic(struct rdata_text *t, enum err (*read)(uint32_t *, const struct word *), unsigned octets, const char *unknown)
+static bool text_mnemonic(struct rdata_text *t, enum err (*read)(uint32_t *, const struct word *), unsigned octets,
+                          const char *unknown)
 {
     const struct word *word = rdata_word(t);
     uint32_t value;
@@ -136,8 +138,8 @@ static bool text_tag(struct rdata_text *t)
     return take(t, word, word_string(t->out, word), "bad tag", "tag longer than 255 octets");
 }
 
-static bool text_octets(struct rdata_text *t, enum err (*read)(struct writer *, const struct word *, unsigned), bool may_be_empty,
-                        const char *what)
+static bool text_octets(struct rdata_text *t, enum err (*read)(struct writer *, const struct word *, unsigned),
+                        bool may_be_empty, const char *what)
 {
     if (t->at == t->end && !may_be_empty)
         return rdata_any_word(t);
@@ -163,7 +165,8 @@ static bool text_key(struct rdata_text *t)
     if (!word || !take(t, word, mnemonic_key_flags(&flags, word), "unknown flags", "flags out of range"))
         return false;
     put_number(t->out, flags, 2);
-    if (!text_mnemonic(t, mnemonic_protocol, 1, "unknown protocol") || !text_mnemonic(t, mnemonic_algorithm, 1, "unknown algorithm"))
+    if (!text_mnemonic(t, mnemonic_protocol, 1, "unknown protocol") ||
+        !text_mnemonic(t, mnemonic_algorithm, 1, "unknown algorithm"))
         return false;
     /* "no key" (RFC 2535 3.1.2) */
     if (t->type == RR_KEY && (flags & 0xc000) == 0xc000)
@@ -338,11 +341,16 @@ static bool read_fields(struct rdata_text *t)
     return true;
 }
 
-enum err rdata_from_words(struct writer *out, uint16_t type, const struct word *words, unsigned cnt, const uint8_t *origin,
-                          struct rdata_problem *problem)
+enum err rdata_from_words(struct writer *out, uint16_t type, const struct word *words, unsigned cnt,
+                          const uint8_t *origin, struct rdata_problem *problem)
 {
     struct rdata_text t = {
-        .at = words, .end = words ? words + cnt : NULL, .origin = origin, .out = out, .start = writer_len(out), .type = type,
+        .at = words,
+        .end = words ? words + cnt : NULL,
+        .origin = origin,
+        .out = out,
+        .start = writer_len(out),
+        .type = type,
     };
     if (read_fields(&t))
         return ERR_OK;

@@ -89,7 +89,8 @@ static bool wire_loc(struct reader *r)
         if (size && ((size & 15) > 9 || size >> 4 > 9 || !(size >> 4)))
             return false;
     }
-    int64_t latitude = (int64_t)reader_u32(r) - INT64_C(0x80000000), longitude = (int64_t)reader_u32(r) - INT64_C(0x80000000);
+    int64_t latitude = (int64_t)reader_u32(r) - INT64_C(0x80000000),
+            longitude = (int64_t)reader_u32(r) - INT64_C(0x80000000);
     reader_u32(r);
     return !r->failed && latitude >= -90 * 3600000 && latitude <= 90 * 3600000 && longitude >= -180 * 3600000 &&
            longitude <= 180 * 3600000;
@@ -247,7 +248,8 @@ static size_t ds_digest_len(unsigned digest)
     return digest == 1 ? 20 : digest == 2 ? 32 : digest == 4 ? 48 : 0;
 }
 
-/* What spans fields: the digest's length goes with its type, RRSIG's labels with its signer, NAPTR's regular expression compiles. */
+/* What spans fields: the digest's length goes with its type, RRSIG's labels with its signer, NAPTR's regular expression
+ * compiles. */
 static bool wire_rules(uint16_t type, const uint8_t *rdata, size_t len)
 {
     size_t want;

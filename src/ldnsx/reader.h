@@ -1,5 +1,5 @@
-/* Private to ldnsx: the state of reading a zone, and what its parts do. zonefile.c reads entries, record.c makes records of them,
- * directive.c follows $ORIGIN, $TTL and $INCLUDE, generate.c $GENERATE. */
+/* Private to ldnsx: the state of reading a zone, and what its parts do. zonefile.c reads entries, record.c makes
+ * records of them, directive.c follows $ORIGIN, $TTL and $INCLUDE, generate.c $GENERATE. */
 #pragma once
 
 #include <stdbool.h>
@@ -52,7 +52,8 @@ struct zone_reader {
 
 void read_error(struct zone_reader *r, unsigned line, const char *fmt, ...) ATTR_PRINTF(3, 4) ATTR_NONNULL(1, 3);
 void read_warning(struct zone_reader *r, unsigned line, const char *fmt, ...) ATTR_PRINTF(3, 4) ATTR_NONNULL(1, 3);
-/* Reads the whole text as the new innermost input. It begins with the outer one's owner, and with its origin when `origin` is NULL. */
+/* Reads the whole text as the new innermost input. It begins with the outer one's owner, and with its origin when
+ * `origin` is NULL. */
 void read_source(struct zone_reader *r, const struct source_text *source, const uint8_t *origin) ATTR_NONNULL(1, 2);
 
 /* Follows the directive that the entry begins with. */
@@ -65,12 +66,14 @@ struct record_head {
     bool ttl_given; /* the reader's `ttl` is this record's */
 };
 /* Reads them from the words at *at on, moves *at behind the type. False: an error was told. */
-bool record_read_head(struct zone_reader *r, struct record_head *head, const struct word **at, const struct word *end) ATTR_NONNULL_ALL;
+bool record_read_head(struct zone_reader *r, struct record_head *head, const struct word **at,
+                      const struct word *end) ATTR_NONNULL_ALL;
 /* Takes a name for a directive or an owner; false: an error was told. */
 bool record_read_name(struct zone_reader *r, uint8_t out[NAME_MAX_LEN], const struct word *word) ATTR_NONNULL_ALL;
 /* A TTL above READ_TTL_MAX counts as 0, with a warning (RFC 2181 8). */
 uint32_t record_limit_ttl(struct zone_reader *r, uint32_t ttl) ATTR_NONNULL_ALL;
 /* Reads the rdata, settles the TTL, tells what is odd and gives the record away. */
-void record_finish(struct zone_reader *r, const struct record_head *head, const uint8_t *owner, const struct word *at, const struct word *end) ATTR_NONNULL_ALL;
+void record_finish(struct zone_reader *r, const struct record_head *head, const uint8_t *owner, const struct word *at,
+                   const struct word *end) ATTR_NONNULL_ALL;
 /* An entry that is no directive. */
 void record_read(struct zone_reader *r) ATTR_NONNULL_ALL;

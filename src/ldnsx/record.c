@@ -16,7 +16,8 @@ bool record_read_name(struct zone_reader *r, uint8_t out[NAME_MAX_LEN], const st
     enum err e = name_from_text(out, &len, word->at, word->len, r->input->origin);
 
     if (e)
-        read_error(r, entry_line(r), "%s: \"%s\"", e == ERR_RANGE ? "name or label too long" : "bad name", word_show(shown, word));
+        read_error(r, entry_line(r), "%s: \"%s\"", e == ERR_RANGE ? "name or label too long" : "bad name",
+                   word_show(shown, word));
     return !e;
 }
 
@@ -127,7 +128,8 @@ static void check_address(struct zone_reader *r, uint16_t type, const struct wor
     char shown[WORD_SHOWN_MAX];
 
     if ((type == RR_NS || type == RR_MX) && word < end && is_address(word))
-        read_warning(r, entry_line(r), "%s \"%s\" looks like an address", type == RR_MX ? "MX" : "NS", word_show(shown, word));
+        read_warning(r, entry_line(r), "%s \"%s\" looks like an address", type == RR_MX ? "MX" : "NS",
+                     word_show(shown, word));
 }
 
 /* The checks of BIND's check-names, as warnings. */
@@ -224,8 +226,8 @@ static bool inherit_owner(struct zone_reader *r)
         return false;
     }
     if (input->origin_changed)
-        read_warning(r, entry_line(r), "the owner is still \"%s\" behind $ORIGIN \"%s\"", name_to_text(owner, input->owner),
-                     name_to_text(origin, input->origin));
+        read_warning(r, entry_line(r), "the owner is still \"%s\" behind $ORIGIN \"%s\"",
+                     name_to_text(owner, input->owner), name_to_text(origin, input->origin));
     return true;
 }
 

@@ -11,7 +11,8 @@
 #include "base/hash.h"
 #include "base/mem.h"
 
-/* One step of reading and hashing; also the longest line: a step without a line's end is refused. No record comes near it. */
+/* One step of reading and hashing; also the longest line: a step without a line's end is refused. No record comes near
+ * it. */
 enum { STEP = 1 << 20 };
 
 struct source {
@@ -48,7 +49,8 @@ static const char *remember(struct zonefile_sources *sources, const struct sourc
 {
     for (size_t i = 0; i < sources->cnt; i++) {
         const struct source *old = &sources->items[i];
-        if (old->hash == seen->hash && old->size == seen->size && old->broken == seen->broken && !strcmp(old->path, path))
+        if (old->hash == seen->hash && old->size == seen->size && old->broken == seen->broken &&
+            !strcmp(old->path, path))
             return old->path;
     }
     if (sources->cnt == sources->cap) {
@@ -107,7 +109,8 @@ static enum err check_step(const char *text, size_t at, size_t len, char why[SOU
     const char *zero = memchr(text + at, '\0', len);
 
     if (zero) {
-        snprintf(why, SOURCE_WHY_MAX, "holds a zero byte in line %lu: no zone text", lines_in(text, (size_t)(zero - text)));
+        snprintf(why, SOURCE_WHY_MAX, "holds a zero byte in line %lu: no zone text",
+                 lines_in(text, (size_t)(zero - text)));
         return ERR_INVALID;
     }
     if (len == STEP && !memchr(text + at, '\n', len)) {
@@ -134,7 +137,8 @@ static ssize_t read_full(int fd, char *out, size_t len)
     return (ssize_t)got;
 }
 
-/* `size` is what the file is said to have: ten thousand small files must not take ten thousand times two steps of memory. */
+/* `size` is what the file is said to have: ten thousand small files must not take ten thousand times two steps of
+ * memory. */
 static enum err read_steps(struct source_text *source, int fd, uint64_t size, char why[SOURCE_WHY_MAX])
 {
     enum { ENDS = 2 }; /* the newline and the zero */
@@ -172,7 +176,8 @@ static void end_text(struct source_text *source)
     source->text[source->len] = '\0';
 }
 
-enum err source_load(struct source_text *source, struct zonefile_sources *sources, const char *path, char why[SOURCE_WHY_MAX])
+enum err source_load(struct source_text *source, struct zonefile_sources *sources, const char *path,
+                     char why[SOURCE_WHY_MAX])
 {
     struct source broken = {.broken = true}, seen = {.broken = false};
     struct stat st;
@@ -198,7 +203,8 @@ enum err source_load(struct source_text *source, struct zonefile_sources *source
     return ERR_OK;
 }
 
-enum err source_from_bytes(struct source_text *source, const char *name, const char *bytes, size_t len, char why[SOURCE_WHY_MAX])
+enum err source_from_bytes(struct source_text *source, const char *name, const char *bytes, size_t len,
+                           char why[SOURCE_WHY_MAX])
 {
     *source = (struct source_text){.path = name};
     if (len > SOURCE_BYTES_MAX)

@@ -74,10 +74,15 @@ static void read_entries(struct zone_reader *r)
     }
 }
 
-static void input_init(struct zone_input *input, struct zone_input *outer, const struct source_text *source, const uint8_t *origin)
+static void input_init(struct zone_input *input, struct zone_input *outer, const struct source_text *source,
+                       const uint8_t *origin)
 {
     *input = (struct zone_input){
-        .outer = outer, .file = source->path, .dev = source->dev, .ino = source->ino, .origin_changed = origin || outer->origin_changed,
+        .outer = outer,
+        .file = source->path,
+        .dev = source->dev,
+        .ino = source->ino,
+        .origin_changed = origin || outer->origin_changed,
     };
     if (!origin)
         origin = outer->origin;
@@ -141,8 +146,8 @@ enum err zonefile_read(const char *path, const uint8_t *origin, zonefile_record_
     return finish(r, &source);
 }
 
-enum err zonefile_read_text(const char *name, const char *text, size_t len, const uint8_t *origin, zonefile_record_fn *fn, void *arg,
-                            struct diag *diag)
+enum err zonefile_read_text(const char *name, const char *text, size_t len, const uint8_t *origin,
+                            zonefile_record_fn *fn, void *arg, struct diag *diag)
 {
     struct source_text source;
     char why[SOURCE_WHY_MAX];

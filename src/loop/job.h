@@ -1,6 +1,7 @@
-/* A job: a function that runs in libuv's pool, then another on the loop. Whatever takes longer than the loop may be
- * away for. They are not made nicer than other threads:
- * one that holds a lock of malloc and is kept from the processor would hold up the loop for tens of milliseconds (tried). */
+/* A job: a function that runs in libuv's pool, then another on the loop. For whatever takes longer than the loop may be away for.
+ *
+ * The pool's threads are not made nicer than others: one that holds a lock of malloc and is kept from the processor would hold up
+ * the loop for tens of milliseconds (tried). */
 #pragma once
 
 #include <uv.h>

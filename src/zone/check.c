@@ -12,7 +12,8 @@
 
 enum { TYPE_SPF = 99 };
 
-static void add(struct zone_check *check, enum diag_level level, const struct zone_record *rec, const char *fmt, va_list args)
+static ATTR_PRINTF(4, 0) void add(struct zone_check *check, enum diag_level level, const struct zone_record *rec,
+                                  const char *fmt, va_list args)
 {
     const struct zone_records *r = check->records;
     char text[2 * NAME_TEXT_MAX + 128];
@@ -99,7 +100,8 @@ static void check_cname(struct zone_check *check, const struct zone_owner *owner
     for (size_t i = 0; i < owner->cnt; i++) {
         if (beside_cname(owner->recs[i].rr.type))
             continue;
-        zone_check_error(check, &owner->recs[i], "\"%s\" has CNAME and other data", name_to_text(text, owner->recs->rr.owner));
+        zone_check_error(check, &owner->recs[i], "\"%s\" has CNAME and other data",
+                         name_to_text(text, owner->recs->rr.owner));
         return;
     }
 }
@@ -140,7 +142,8 @@ static bool same_rrset(const struct rr *a, const struct rr *b)
 {
     if (a->type != b->type)
         return false;
-    return (a->type != RR_RRSIG && a->type != RR_SIG) || (a->rdata_len > 1 && b->rdata_len > 1 && !memcmp(a->rdata, b->rdata, 2));
+    return (a->type != RR_RRSIG && a->type != RR_SIG) ||
+           (a->rdata_len > 1 && b->rdata_len > 1 && !memcmp(a->rdata, b->rdata, 2));
 }
 
 static bool stands_before(const struct zone_record *a, const struct zone_record *b)
@@ -169,7 +172,8 @@ static void settle_ttl(struct zone_check *check, struct zone_record *recs, size_
         recs[i].rr.ttl = ttl;
 }
 
-/* True when the rrset fits in a message of 65,535 bytes behind a question of its owner. Only the image itself tells how far names compress. */
+/* True when the rrset fits in a message of 65,535 bytes behind a question of its owner. Only the image itself tells how
+ * far names compress. */
 static bool fits(const struct zone_record *recs, size_t cnt)
 {
     size_t len = IMAGE_OWNER_AT + 4;
@@ -198,8 +202,8 @@ static void check_size(struct zone_check *check, const struct zone_record *recs,
 {
     char owner[NAME_TEXT_MAX], type[RR_TYPE_TEXT_MAX];
     if (!fits(recs, cnt))
-        zone_check_error(check, recs, "\"%s\" %s: %zu records do not fit in a message of 65535 bytes", name_to_text(owner, recs->rr.owner),
-                         rr_type_to_text(type, recs->rr.type), cnt);
+        zone_check_error(check, recs, "\"%s\" %s: %zu records do not fit in a message of 65535 bytes",
+                         name_to_text(owner, recs->rr.owner), rr_type_to_text(type, recs->rr.type), cnt);
 }
 
 static void check_rrsets(struct zone_check *check, const struct zone_owner *owner)

@@ -1,4 +1,5 @@
-/* Private to check*.c: a zone being checked. Its rdata is valid, as zone text gives it; whoever brings records from elsewhere sees to that first. */
+/* Private to check*.c: a zone being checked. Its rdata is valid, as zone text gives it; whoever brings records from
+ * elsewhere sees to that first. */
 #pragma once
 
 #include <stdbool.h>
@@ -27,8 +28,10 @@ struct zone_owner {
 };
 
 /* Adds to the diagnostics, at the record's place in its file. */
-void zone_check_error(struct zone_check *check, const struct zone_record *rec, const char *fmt, ...) ATTR_PRINTF(3, 4) ATTR_NONNULL(1, 2, 3);
-void zone_check_warning(struct zone_check *check, const struct zone_record *rec, const char *fmt, ...) ATTR_PRINTF(3, 4) ATTR_NONNULL(1, 2, 3);
+void zone_check_error(struct zone_check *check, const struct zone_record *rec, const char *fmt, ...) ATTR_PRINTF(3, 4)
+    ATTR_NONNULL(1, 2, 3);
+void zone_check_warning(struct zone_check *check, const struct zone_record *rec, const char *fmt, ...) ATTR_PRINTF(3, 4)
+    ATTR_NONNULL(1, 2, 3);
 /* The first record of that type; NULL: none. *cnt how many there are. */
 const struct zone_record *zone_owner_rrset(const struct zone_owner *owner, uint16_t type, size_t *cnt) ATTR_NONNULL_ALL;
 static inline bool zone_owner_has(const struct zone_owner *owner, uint16_t type)
@@ -37,8 +40,8 @@ static inline bool zone_owner_has(const struct zone_owner *owner, uint16_t type)
     return zone_owner_rrset(owner, type, &cnt);
 }
 
-/* check_target.c: what NS, MX and SRV point to, and whether glue is there. An apex NS within the zone without an address is an error (the zone
- * would be lame), everything else a warning. */
+/* check_target.c: what NS, MX and SRV point to, and whether glue is there. An apex NS within the zone without an
+ * address is an error (the zone would be lame), everything else a warning. */
 void zone_check_targets(struct zone_check *check, const struct zone_owner *owner) ATTR_NONNULL_ALL;
 /* check_dnssec.c: algorithms, NSEC3PARAM, CDS and CDNSKEY. */
 void zone_check_dnssec(struct zone_check *check, const struct zone_owner *owner) ATTR_NONNULL_ALL;

@@ -17,8 +17,8 @@ static const char *old_digest(unsigned digest)
 static void warn_old(struct zone_check *check, const struct zone_record *rec, const char *what, const char *name)
 {
     char owner[NAME_TEXT_MAX], type[RR_TYPE_TEXT_MAX];
-    zone_check_warning(check, rec, "\"%s\" %s: deprecated %s %s", name_to_text(owner, rec->rr.owner), rr_type_to_text(type, rec->rr.type),
-                       what, name);
+    zone_check_warning(check, rec, "\"%s\" %s: deprecated %s %s", name_to_text(owner, rec->rr.owner),
+                       rr_type_to_text(type, rec->rr.type), what, name);
 }
 
 /* Rdata here is of any length when it did not come from text. */
@@ -59,7 +59,8 @@ static bool has_key(const struct zone_owner *owner, unsigned algorithm)
     return false;
 }
 
-/* What CDS or CDNSKEY asks the parent for must have a DNSKEY of its algorithm, and the request to delete stands alone (RFC 7344 4.1, RFC 8078 4). */
+/* What CDS or CDNSKEY asks the parent for must have a DNSKEY of its algorithm, and the request to delete stands alone
+ * (RFC 7344 4.1, RFC 8078 4). */
 static void check_child_keys(struct zone_check *check, const struct zone_owner *owner, uint16_t type)
 {
     static const uint8_t delete_cds[5] = {0, 0, 0, 0, 0}, delete_cdnskey[5] = {0, 0, 3, 0, 0};

@@ -44,8 +44,8 @@ static const uint8_t *find_above(const struct zone_check *check, const uint8_t *
     return NULL;
 }
 
-/* The wildcard that a missing name is made from (RFC 4592 3.3.1): below the nearest name above it that has records. Names that exist only through
- * others below them are not seen. */
+/* The wildcard that a missing name is made from (RFC 4592 3.3.1): below the nearest name above it that has records.
+ * Names that exist only through others below them are not seen. */
 static struct zone_owner find_wildcard(const struct zone_check *check, const uint8_t *name)
 {
     uint8_t wildcard[NAME_MAX_LEN + 2] = {1, '*'};
@@ -85,8 +85,8 @@ static enum known look_up(const struct zone_check *check, const uint8_t *name, c
 typedef void say_fn(struct zone_check *check, const struct zone_record *rec, const char *fmt, ...);
 
 /* Tells that the target has no address, or not in a way that may be. */
-static void tell(struct zone_check *check, const struct zone_record *rec, const uint8_t *target, enum known known, const uint8_t *above,
-                 const char *glue, say_fn *say)
+static void tell(struct zone_check *check, const struct zone_record *rec, const uint8_t *target, enum known known,
+                 const uint8_t *above, const char *glue, say_fn *say)
 {
     char owner[NAME_TEXT_MAX], text[NAME_TEXT_MAX], above_text[NAME_TEXT_MAX], type[RR_TYPE_TEXT_MAX];
 
@@ -96,7 +96,8 @@ static void tell(struct zone_check *check, const struct zone_record *rec, const 
     if (known == KNOWN_CNAME)
         say(check, rec, "\"%s\" %s: \"%s\" is a CNAME", owner, type, text);
     else if (known == KNOWN_DNAME)
-        say(check, rec, "\"%s\" %s: \"%s\" is below the DNAME \"%s\"", owner, type, text, name_to_text(above_text, above));
+        say(check, rec, "\"%s\" %s: \"%s\" is below the DNAME \"%s\"", owner, type, text,
+            name_to_text(above_text, above));
     else
         say(check, rec, "\"%s\" %s: \"%s\" has no %saddress (A or AAAA)", owner, type, text, glue);
 }
@@ -140,7 +141,11 @@ static void check_cut_ns(struct zone_check *check, const struct zone_record *rec
             return;
     }
     bool below = name_within(target, rec->rr.owner);
-    tell(check, rec, target, known, above, below ? "required glue " : known == KNOWN_DELEGATED ? "sibling glue " : "", zone_check_warning);
+    tell(check, rec, target, known, above,
+         below                      ? "required glue "
+         : known == KNOWN_DELEGATED ? "sibling glue "
+                                    : "",
+         zone_check_warning);
 }
 
 static bool has_targets(const struct zone_owner *owner)

@@ -1,4 +1,5 @@
-/* Zone text: whatever is read without an error must be records that the checks and the images can be made of, with valid rdata. */
+/* Zone text: whatever is read without an error must be records that the checks and the images can be made of, with
+ * valid rdata. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
-/* zonedump ZONE FILE: reads a zone file as rondod does. Diagnostics go to stderr, one a line; the records to stdout, as "OWNER TTL TYPE HEX",
- * sorted as text. Exit status 1 when the zone has errors, 2 when the arguments are wrong. For tests that compare with other
- * readers of zone files. */
+/* zonedump ZONE FILE: reads a zone file as rondod does. Diagnostics go to stderr, one a line; the records to stdout, as
+ * "OWNER TTL TYPE HEX", sorted as text. Exit status 1 when the zone has errors, 2 when the arguments are wrong. For
+ * tests that compare with other readers of zone files. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

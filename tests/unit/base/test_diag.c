@@ -85,11 +85,26 @@ static void a_very_long_text_is_cut(void **state)
     diag_free(NULL);
 }
 
+static void file_for_those_without(void **state)
+{
+    (void)state;
+    struct diag *diag = diag_new(10);
+    diag_error(diag, NULL, 0, "before");
+    diag_set_file(diag, "a.zone");
+    diag_error(diag, NULL, 0, "after");
+    diag_error(diag, "b.zone", 3, "its own");
+    assert_null(diag_at(diag, 0)->file);
+    assert_string_equal(diag_at(diag, 1)->file, "a.zone");
+    assert_string_equal(diag_at(diag, 2)->file, "b.zone");
+    diag_free(diag);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(entries_come_back_in_order),
         cmocka_unit_test(more_than_kept_is_counted),
+        cmocka_unit_test(file_for_those_without),
         cmocka_unit_test(format_leaves_out_what_is_unknown),
         cmocka_unit_test(a_very_long_text_is_cut),
     };

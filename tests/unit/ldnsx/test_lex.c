@@ -10,8 +10,8 @@
 #include "base/mem.h"
 #include "ldnsx/lex.h"
 
-/* Everything the lexer says of a text: "LINE:" and ">" for a blank-led entry, words with "'" around quoted ones and "+" before joined ones, "!" for
- * an error, each entry ended by "|". */
+/* Everything the lexer says of a text: "LINE:" and ">" for a blank-led entry, words with "'" around quoted ones and "+"
+ * before joined ones, "!" for an error, each entry ended by "|". */
 static char *lexed(const char *text)
 {
     static char out[4096];
@@ -23,12 +23,15 @@ static char *lexed(const char *text)
     lexer_init(&lexer, text, strlen(text));
     out[0] = '\0';
     while ((result = lexer_next(&lexer, &why)) != LEX_END) {
-        at += (size_t)snprintf(out + at, sizeof(out) - at, "%u:%s", lexer.entry_line, result == LEX_BAD ? "!" : lexer.blank_led ? ">" : "");
+        at += (size_t)snprintf(out + at, sizeof(out) - at, "%u:%s", lexer.entry_line,
+                               result == LEX_BAD ? "!"
+                               : lexer.blank_led ? ">"
+                                                 : "");
         for (unsigned i = 0; result == LEX_ENTRY && i < lexer.word_cnt; i++) {
             const struct word *w = &lexer.words[i];
             const char *quote = w->flags & WORD_QUOTED ? "'" : "";
-            at += (size_t)snprintf(out + at, sizeof(out) - at, "%s%s%s%.*s%s", i ? " " : "", w->flags & WORD_JOINED ? "+" : "", quote,
-                                   (int)w->len, w->at, quote);
+            at += (size_t)snprintf(out + at, sizeof(out) - at, "%s%s%s%.*s%s", i ? " " : "",
+                                   w->flags & WORD_JOINED ? "+" : "", quote, (int)w->len, w->at, quote);
         }
         at += (size_t)snprintf(out + at, sizeof(out) - at, "|");
     }

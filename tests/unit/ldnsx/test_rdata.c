@@ -1,4 +1,5 @@
-/* What every type's text and wire form is compared with is BIND (tests/functional/test_zonetext.py); here are the bytes of some, and the limits. */
+/* What every type's text and wire form is compared with is BIND (tests/functional/test_zonetext.py); here are the bytes
+ * of some, and the limits. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -33,7 +34,8 @@ static const char *converted(const char *text)
     struct writer w = writer_over(room, sizeof(room));
     if (rdata_from_words(&w, type, lexer.words + 1, lexer.word_cnt - 1, origin, &problem)) {
         char shown[WORD_SHOWN_MAX] = "";
-        snprintf(out, sizeof(out), "! %s%s%s", problem.why, problem.word ? ": " : "", problem.word ? word_show(shown, problem.word) : "");
+        snprintf(out, sizeof(out), "! %s%s%s", problem.why, problem.word ? ": " : "",
+                 problem.word ? word_show(shown, problem.word) : "");
     } else {
         assert_true(rdata_valid(type, room, writer_len(&w)));
         out[0] = '\0';
@@ -94,8 +96,23 @@ static void test_text(void **state)
 static void test_words_missing(void **state)
 {
     static const char *const fixed[] = {
-        "MX 1 a", "SRV 1 2 3 a", "SOA a b 1 2 3 4 5", "NAPTR 1 2 a b \"\" c", "CAA 0 a b", "RP a b", "AFSDB 1 a", "PX 1 a b", "KX 1 a", "URI 1 2 \"a\"",
-        "NSEC3PARAM 1 0 1 -", "L64 1 1:2:3:4", "EUI48 1-2-3-4-5-6", "GPOS 1 2 3", "DSYNC CDS 1 2 a", "AMTRELAY 1 0 3 a", "A6 64 ::1 a",
+        "MX 1 a",
+        "SRV 1 2 3 a",
+        "SOA a b 1 2 3 4 5",
+        "NAPTR 1 2 a b \"\" c",
+        "CAA 0 a b",
+        "RP a b",
+        "AFSDB 1 a",
+        "PX 1 a b",
+        "KX 1 a",
+        "URI 1 2 \"a\"",
+        "NSEC3PARAM 1 0 1 -",
+        "L64 1 1:2:3:4",
+        "EUI48 1-2-3-4-5-6",
+        "GPOS 1 2 3",
+        "DSYNC CDS 1 2 a",
+        "AMTRELAY 1 0 3 a",
+        "A6 64 ::1 a",
     };
     (void)state;
     for (size_t i = 0; i < sizeof(fixed) / sizeof(*fixed); i++) {
@@ -138,8 +155,15 @@ static void test_largest(void **state)
 static void test_valid_is_bounded(void **state)
 {
     static const char *const some[] = {
-        "SOA a b 1 2 3 4 5", "NAPTR 1 2 a b \"!(a)!\\\\1!\" c", "RRSIG A 13 1 1 20300101000000 20300101000000 1 example. AQNR", "HIP 2 20 AQNR a",
-        "SVCB 1 a mandatory=port alpn=h2,h3 port=1 dohpath=/{?dns}", "NSEC3 2 0 1 aabb 00 A", "IPSECKEY 1 3 2 a AQNR", "LOC 1 N 1 W 1", "APL 1:192.0.2.1/32",
+        "SOA a b 1 2 3 4 5",
+        "NAPTR 1 2 a b \"!(a)!\\\\1!\" c",
+        "RRSIG A 13 1 1 20300101000000 20300101000000 1 example. AQNR",
+        "HIP 2 20 AQNR a",
+        "SVCB 1 a mandatory=port alpn=h2,h3 port=1 dohpath=/{?dns}",
+        "NSEC3 2 0 1 aabb 00 A",
+        "IPSECKEY 1 3 2 a AQNR",
+        "LOC 1 N 1 W 1",
+        "APL 1:192.0.2.1/32",
     };
     (void)state;
     for (size_t i = 0; i < sizeof(some) / sizeof(*some); i++) {
@@ -178,7 +202,8 @@ static void test_meta(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_text),    cmocka_unit_test(test_words_missing), cmocka_unit_test(test_largest), cmocka_unit_test(test_valid_is_bounded),
+        cmocka_unit_test(test_text),    cmocka_unit_test(test_words_missing),
+        cmocka_unit_test(test_largest), cmocka_unit_test(test_valid_is_bounded),
         cmocka_unit_test(test_meta),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

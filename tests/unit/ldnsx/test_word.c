@@ -45,10 +45,24 @@ static void test_period(void **state)
         enum err e;
         uint32_t seconds;
     } table[] = {
-        {"0", ERR_OK, 0}, {"3600", ERR_OK, 3600}, {"1w2d3h4m5s", ERR_OK, 788645}, {"1W2D3H4M5S", ERR_OK, 788645}, {"5s1w", ERR_OK, 604805},
-        {"1m1m", ERR_OK, 120}, {"4294967295", ERR_OK, UINT32_MAX}, {"4294967296", ERR_RANGE, 0}, {"7102w", ERR_RANGE, 0}, {"7101w", ERR_OK, 4294684800},
-        {"", ERR_SYNTAX, 0}, {"s", ERR_SYNTAX, 0}, {"1y", ERR_SYNTAX, 0}, {"1h30", ERR_SYNTAX, 0}, {"0h30", ERR_OK, 30}, {"1 h", ERR_SYNTAX, 0},
-        {"-1", ERR_SYNTAX, 0}, {"4294967295w4294967295w4294967295w4294967295w", ERR_RANGE, 0},
+        {"0", ERR_OK, 0},
+        {"3600", ERR_OK, 3600},
+        {"1w2d3h4m5s", ERR_OK, 788645},
+        {"1W2D3H4M5S", ERR_OK, 788645},
+        {"5s1w", ERR_OK, 604805},
+        {"1m1m", ERR_OK, 120},
+        {"4294967295", ERR_OK, UINT32_MAX},
+        {"4294967296", ERR_RANGE, 0},
+        {"7102w", ERR_RANGE, 0},
+        {"7101w", ERR_OK, 4294684800},
+        {"", ERR_SYNTAX, 0},
+        {"s", ERR_SYNTAX, 0},
+        {"1y", ERR_SYNTAX, 0},
+        {"1h30", ERR_SYNTAX, 0},
+        {"0h30", ERR_OK, 30},
+        {"1 h", ERR_SYNTAX, 0},
+        {"-1", ERR_SYNTAX, 0},
+        {"4294967295w4294967295w4294967295w4294967295w", ERR_RANGE, 0},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
@@ -66,10 +80,14 @@ static void test_time(void **state)
         enum err e;
         uint32_t seconds;
     } table[] = {
-        {"19700101000000", ERR_OK, 0}, {"20000229000000", ERR_OK, 951782400}, {"20380119031408", ERR_OK, 2147483648}, {"21060207062815", ERR_OK, UINT32_MAX},
-        {"21060207062816", ERR_OK, 0}, {"19691231235959", ERR_OK, UINT32_MAX}, {"20010229000000", ERR_RANGE, 0}, {"19000229000000", ERR_RANGE, 0},
-        {"20201301000000", ERR_RANGE, 0}, {"20200001000000", ERR_RANGE, 0}, {"20200100000000", ERR_RANGE, 0}, {"20200101240000", ERR_RANGE, 0},
-        {"20200101006000", ERR_RANGE, 0}, {"2020010100000", ERR_SYNTAX, 0}, {"202001010000000", ERR_SYNTAX, 0}, {"2020010100000x", ERR_SYNTAX, 0},
+        {"19700101000000", ERR_OK, 0},          {"20000229000000", ERR_OK, 951782400},
+        {"20380119031408", ERR_OK, 2147483648}, {"21060207062815", ERR_OK, UINT32_MAX},
+        {"21060207062816", ERR_OK, 0},          {"19691231235959", ERR_OK, UINT32_MAX},
+        {"20010229000000", ERR_RANGE, 0},       {"19000229000000", ERR_RANGE, 0},
+        {"20201301000000", ERR_RANGE, 0},       {"20200001000000", ERR_RANGE, 0},
+        {"20200100000000", ERR_RANGE, 0},       {"20200101240000", ERR_RANGE, 0},
+        {"20200101006000", ERR_RANGE, 0},       {"2020010100000", ERR_SYNTAX, 0},
+        {"202001010000000", ERR_SYNTAX, 0},     {"2020010100000x", ERR_SYNTAX, 0},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
@@ -82,7 +100,8 @@ static void test_time(void **state)
 
 static void test_addresses(void **state)
 {
-    static const char *const bad4[] = {"", "1", "1.2.3", "1.2.3.", "1.2.3.4.", "1.2.3.4.5", "1.2.3.256", "01.2.3.4", "1.2.3.04", "1..3.4", "1.2.3.x", "1000.1.1.1"};
+    static const char *const bad4[] = {"",          "1",        "1.2.3",    "1.2.3.", "1.2.3.4.", "1.2.3.4.5",
+                                       "1.2.3.256", "01.2.3.4", "1.2.3.04", "1..3.4", "1.2.3.x",  "1000.1.1.1"};
     uint8_t octets[16];
     (void)state;
     struct word w = word_of("192.0.2.255");
@@ -111,8 +130,10 @@ static void test_octets(void **state)
         enum err e;
         const char *octets;
     } table[] = {
-        {"abc", 3, ERR_OK, "abc"}, {"abc", 2, ERR_RANGE, ""}, {"\\065\\b\\\\", 9, ERR_OK, "Ab\\"}, {"\\065", 0, ERR_RANGE, ""}, {"\\256", 9, ERR_SYNTAX, ""},
-        {"\\25", 9, ERR_SYNTAX, ""}, {"\\2x5", 9, ERR_SYNTAX, ""}, {"\\", 9, ERR_SYNTAX, ""}, {"a\\", 9, ERR_SYNTAX, ""}, {"\\255", 9, ERR_OK, "\xff"},
+        {"abc", 3, ERR_OK, "abc"},    {"abc", 2, ERR_RANGE, ""},    {"\\065\\b\\\\", 9, ERR_OK, "Ab\\"},
+        {"\\065", 0, ERR_RANGE, ""},  {"\\256", 9, ERR_SYNTAX, ""}, {"\\25", 9, ERR_SYNTAX, ""},
+        {"\\2x5", 9, ERR_SYNTAX, ""}, {"\\", 9, ERR_SYNTAX, ""},    {"a\\", 9, ERR_SYNTAX, ""},
+        {"\\255", 9, ERR_OK, "\xff"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
@@ -167,12 +188,38 @@ static void test_notations(void **state)
         const char *text;
         const char *octets; /* in hexadecimal; NULL: refused */
     } table[] = {
-        {'h', "aabb", "aabb"}, {'h', "AA bb", "aabb"}, {'h', "a abb", "aabb"}, {'h', "aab", NULL}, {'h', "aabg", NULL}, {'h', "", ""},
-        {'b', "AQNR", "010351"}, {'b', "A Q N R", "010351"}, {'b', "AQNRAQ==", "01035101"}, {'b', "AQNRAQI=", "0103510102"}, {'b', "AQNRAQ=", NULL},
-        {'b', "AQNRAQ", NULL}, {'b', "AQNRAR==", NULL}, {'b', "AQNRAQJ=", NULL}, {'b', "AQ==AQNR", NULL}, {'b', "AQ== AQNR", NULL}, {'b', "A===", NULL},
-        {'b', "====", NULL}, {'b', "=", NULL}, {'b', "AQNR=", NULL}, {'b', "A-_Q", NULL}, {'b', "+/+/", "fbffbf"}, {'b', "AQ=R", NULL}, {'b', "", ""},
-        {'3', "0P9MHAVEQVM6T7VBL5LOP2U3T2RP3TOM", "065368abeed7ec6e9feba96b8c8bc3e8b791f716"}, {'3', "00", "00"}, {'3', "01", NULL}, {'3', "0", NULL},
-        {'3', "W0", NULL}, {'3', "vv", NULL}, {'3', "VS", "ff"}, {'3', "000", NULL},
+        {'h', "aabb", "aabb"},
+        {'h', "AA bb", "aabb"},
+        {'h', "a abb", "aabb"},
+        {'h', "aab", NULL},
+        {'h', "aabg", NULL},
+        {'h', "", ""},
+        {'b', "AQNR", "010351"},
+        {'b', "A Q N R", "010351"},
+        {'b', "AQNRAQ==", "01035101"},
+        {'b', "AQNRAQI=", "0103510102"},
+        {'b', "AQNRAQ=", NULL},
+        {'b', "AQNRAQ", NULL},
+        {'b', "AQNRAR==", NULL},
+        {'b', "AQNRAQJ=", NULL},
+        {'b', "AQ==AQNR", NULL},
+        {'b', "AQ== AQNR", NULL},
+        {'b', "A===", NULL},
+        {'b', "====", NULL},
+        {'b', "=", NULL},
+        {'b', "AQNR=", NULL},
+        {'b', "A-_Q", NULL},
+        {'b', "+/+/", "fbffbf"},
+        {'b', "AQ=R", NULL},
+        {'b', "", ""},
+        {'3', "0P9MHAVEQVM6T7VBL5LOP2U3T2RP3TOM", "065368abeed7ec6e9feba96b8c8bc3e8b791f716"},
+        {'3', "00", "00"},
+        {'3', "01", NULL},
+        {'3', "0", NULL},
+        {'3', "W0", NULL},
+        {'3', "vv", NULL},
+        {'3', "VS", "ff"},
+        {'3', "000", NULL},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
@@ -213,8 +260,9 @@ static void test_show(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_number), cmocka_unit_test(test_period), cmocka_unit_test(test_time),      cmocka_unit_test(test_addresses),
-        cmocka_unit_test(test_octets), cmocka_unit_test(test_string), cmocka_unit_test(test_notations), cmocka_unit_test(test_show),
+        cmocka_unit_test(test_number),    cmocka_unit_test(test_period), cmocka_unit_test(test_time),
+        cmocka_unit_test(test_addresses), cmocka_unit_test(test_octets), cmocka_unit_test(test_string),
+        cmocka_unit_test(test_notations), cmocka_unit_test(test_show),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

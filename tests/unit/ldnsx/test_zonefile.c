@@ -27,8 +27,9 @@ static void see(void *arg, const struct rr *rr, const char *file, unsigned line)
     assert_non_null(file);
     seen->cnt++;
     if (seen->len < sizeof(seen->text) - 200)
-        seen->len += (size_t)snprintf(seen->text + seen->len, sizeof(seen->text) - seen->len, "%u %.60s %u %s %u\n", line,
-                                      name_to_text(owner, rr->owner), rr->ttl, rr_type_to_text(type, rr->type), rr->rdata_len);
+        seen->len +=
+            (size_t)snprintf(seen->text + seen->len, sizeof(seen->text) - seen->len, "%u %.60s %u %s %u\n", line,
+                             name_to_text(owner, rr->owner), rr->ttl, rr_type_to_text(type, rr->type), rr->rdata_len);
 }
 
 static enum err read_text(struct seen *seen, struct diag **diag, const char *text)
@@ -65,24 +66,29 @@ static void test_records(void **state)
     (void)state;
     expect("", "");
     expect("$TTL 5\nx A 192.0.2.1\n", "2 x.example. 5 A 4\n");
-    expect("x 1h A 192.0.2.1 ; a comment\nwww.other. 1 (\nIN\nAAAA ::1 )\n", "1 x.example. 3600 A 4\n2 www.other. 1 AAAA 16\n");
+    expect("x 1h A 192.0.2.1 ; a comment\nwww.other. 1 (\nIN\nAAAA ::1 )\n",
+           "1 x.example. 3600 A 4\n2 www.other. 1 AAAA 16\n");
 }
 
 static void test_inheritance(void **state)
 {
     (void)state;
-    expect("$TTL 5\nx 7 IN A 192.0.2.1\n IN 8 TXT a\n\tTXT a\n$ORIGIN y\n@ TXT a\n", "2 x.example. 7 A 4\n3 x.example. 8 TXT 2\n4 x.example. 5 TXT 2\n"
-                                                                                "6 y.example. 5 TXT 2\n");
+    expect("$TTL 5\nx 7 IN A 192.0.2.1\n IN 8 TXT a\n\tTXT a\n$ORIGIN y\n@ TXT a\n",
+           "2 x.example. 7 A 4\n3 x.example. 8 TXT 2\n4 x.example. 5 TXT 2\n"
+           "6 y.example. 5 TXT 2\n");
     /* No $TTL: the last stated (RFC 1035 5.1). */
-    expect("x 7 TXT a\ny TXT a\nz 9 TXT a\nw TXT a\n", "1 x.example. 7 TXT 2\n2 y.example. 7 TXT 2\n3 z.example. 9 TXT 2\n4 w.example. 9 TXT 2\n");
+    expect("x 7 TXT a\ny TXT a\nz 9 TXT a\nw TXT a\n",
+           "1 x.example. 7 TXT 2\n2 y.example. 7 TXT 2\n3 z.example. 9 TXT 2\n4 w.example. 9 TXT 2\n");
     /* Nor that: the SOA's MINIMUM. */
-    expect("@ SOA a b 1 2 3 4 55\nx TXT a\ny 7 TXT a\nz TXT a\n", "1 example. 55 SOA 42\n2 x.example. 55 TXT 2\n3 y.example. 7 TXT 2\n4 z.example. 55 TXT 2\n");
+    expect("@ SOA a b 1 2 3 4 55\nx TXT a\ny 7 TXT a\nz TXT a\n",
+           "1 example. 55 SOA 42\n2 x.example. 55 TXT 2\n3 y.example. 7 TXT 2\n4 z.example. 55 TXT 2\n");
 }
 
 static void test_generate(void **state)
 {
     (void)state;
-    expect("$TTL 5\n$GENERATE 1-9/4 h${0,2} TXT ${1}$$\n", "2 h01.example. 5 TXT 3\n2 h05.example. 5 TXT 3\n2 h09.example. 5 TXT 4\n");
+    expect("$TTL 5\n$GENERATE 1-9/4 h${0,2} TXT ${1}$$\n",
+           "2 h01.example. 5 TXT 3\n2 h05.example. 5 TXT 3\n2 h09.example. 5 TXT 4\n");
     expect("$GENERATE 26-26 ${0,3,n}.x 60 PTR h${0,0,X}.y.\n", "1 a.1.x.example. 60 PTR 7\n");
 }
 
@@ -112,7 +118,8 @@ static void test_reading_goes_on(void **state)
     char text[4000];
     size_t at = 0;
     (void)state;
-    assert_int_equal(read_text(&seen, &diag, "$TTL 5\na A 1\nb A 192.0.2.1\nc TXT \"\nd FOO\ne TXT )\nf TXT f\n"), ERR_INVALID);
+    assert_int_equal(read_text(&seen, &diag, "$TTL 5\na A 1\nb A 192.0.2.1\nc TXT \"\nd FOO\ne TXT )\nf TXT f\n"),
+                     ERR_INVALID);
     assert_int_equal(diag_cnt(diag, DIAG_ERROR), 4);
     assert_string_equal(seen.text, "3 b.example. 5 A 4\n7 f.example. 5 TXT 2\n");
     diag_free(diag);
@@ -216,8 +223,9 @@ static void test_sizes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_records),         cmocka_unit_test(test_inheritance), cmocka_unit_test(test_generate), cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_reading_goes_on), cmocka_unit_test(test_zero_byte),   cmocka_unit_test(test_sources),  cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_records), cmocka_unit_test(test_inheritance),     cmocka_unit_test(test_generate),
+        cmocka_unit_test(test_errors),  cmocka_unit_test(test_reading_goes_on), cmocka_unit_test(test_zero_byte),
+        cmocka_unit_test(test_sources), cmocka_unit_test(test_sizes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

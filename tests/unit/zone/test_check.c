@@ -1,5 +1,5 @@
-/* The verdicts of named-checkzone are compared zone by zone in tests/functional/test_zonetext.py; here: what is told and where, what is
- * removed and unified, and the limits. */
+/* The verdicts of named-checkzone are compared zone by zone in tests/functional/test_zonetext.py; here: what is told
+ * and where, what is removed and unified, and the limits. */
 #include "zone_help.h"
 
 #include "base/mem.h"
@@ -11,7 +11,8 @@ struct checked {
     enum err e;
 };
 
-static void put(struct zone_records *records, const char *owner, uint32_t ttl, uint16_t type, const void *rdata, size_t len)
+static void put(struct zone_records *records, const char *owner, uint32_t ttl, uint16_t type, const void *rdata,
+                size_t len)
 {
     uint8_t name[NAME_MAX_LEN];
     put_wire(name, owner);
@@ -153,12 +154,16 @@ static void test_glue(void **state)
     struct checked c = start();
     (void)state;
     put_name(c.records, "sub", 60, RR_NS, "ns.sub");
-    expect(&c, ERR_OK, "zone:3: warning: \"sub.example.com.\" NS: \"ns.sub.example.com.\" has no required glue address (A or AAAA)\n");
+    expect(
+        &c, ERR_OK,
+        "zone:3: warning: \"sub.example.com.\" NS: \"ns.sub.example.com.\" has no required glue address (A or AAAA)\n");
     end(&c);
     c = start();
     put_name(c.records, "sub", 60, RR_NS, "ns.tub");
     put_name(c.records, "tub", 60, RR_NS, "ns.other.");
-    expect(&c, ERR_OK, "zone:3: warning: \"sub.example.com.\" NS: \"ns.tub.example.com.\" has no sibling glue address (A or AAAA)\n");
+    expect(
+        &c, ERR_OK,
+        "zone:3: warning: \"sub.example.com.\" NS: \"ns.tub.example.com.\" has no sibling glue address (A or AAAA)\n");
     end(&c);
     /* A wildcard gives an address too, but not below a name that exists. */
     c = start();
@@ -223,9 +228,9 @@ static void test_root_zone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fine), cmocka_unit_test(test_out_of_zone), cmocka_unit_test(test_apex_sets), cmocka_unit_test(test_singles),
-        cmocka_unit_test(test_ttls), cmocka_unit_test(test_glue), cmocka_unit_test(test_too_large), cmocka_unit_test(test_many_errors),
-        cmocka_unit_test(test_root_zone),
+        cmocka_unit_test(test_fine),      cmocka_unit_test(test_out_of_zone), cmocka_unit_test(test_apex_sets),
+        cmocka_unit_test(test_singles),   cmocka_unit_test(test_ttls),        cmocka_unit_test(test_glue),
+        cmocka_unit_test(test_too_large), cmocka_unit_test(test_many_errors), cmocka_unit_test(test_root_zone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
