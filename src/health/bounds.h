@@ -1,0 +1,20 @@
+/* What a probe's settings promise (DESIGN "Health"): how long until a death is a verdict, and until no client is sent
+ * to the dead. Pure. */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/attr.h"
+
+struct health_timing {
+    uint64_t interval_ms, fast_interval_ms, timeout_ms;
+    uint16_t rise, fall;
+};
+
+enum { HEALTH_JITTER_PERCENT = 10, HEALTH_PUBLISH_MS = 50 };
+
+/* interval·(1 + jitter) + timeout + (fall − 1)·max(fast_interval, timeout) + 50 ms. */
+uint64_t health_detection_ms(const struct health_timing *timing) ATTR_NONNULL_ALL ATTR_PURE;
+/* max(detection + min(ttl_min, ttl), interval·(1 + jitter) + timeout + ttl), each with its 50 ms once. */
+uint64_t health_staleness_ms(const struct health_timing *timing, uint64_t ttl_ms,
+                             uint64_t ttl_min_ms) ATTR_NONNULL_ALL ATTR_PURE;

@@ -1,0 +1,62 @@
+/* A pool's settings and members, and which of them are to be used: the pipeline alive → tier of DESIGN ("A pool is a
+ * pipeline"). Pure functions over plain values; one family at a time. No names, no I/O, no clock. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/attr.h"
+#include "health/health.h"
+
+enum { POOL_MEMBERS_MAX = 1024, POOL_ANSWERS_MAX = 16, POOL_WEIGHT_MAX = 65535, POOL_SLOTS_MAX = 4096 };
+
+enum pool_policy { POOL_ROUND_ROBIN, POOL_WEIGHTED, POOL_RANDOM, POOL_HASH };
+enum pool_all_down { POOL_SERVE_ALL, POOL_SERVE_NONE, POOL_SERVFAIL, POOL_FALLBACK };
+
+struct pool_settings {
+    enum pool_policy policy;
+    enum pool_all_down all_down;
+    uint16_t answers; /* 1..16 */
+    uint16_t min_up_thousandths;
+    uint32_t ttl_sec; /* already cut to the record's TTL */
+    uint32_t ttl_min_sec;
+    uint8_t hash_prefix4, hash_prefix6; /* bits of the client's address that make the key: 32, 56 */
+    uint64_t seed;                      /* of the hash policy: from the owner's name, equal on all nameservers */
+};
+
+struct pool_member {
+    struct addr address; /* port 0; members of a pool are distinct and in canonical order (addr_cmp) */
+    uint32_t weight;     /* 0: drained */
+    uint32_t tier;       /* 1 first */
+    enum health_verdict verdict;
+    bool unsettled; /* between its first contrary check and its verdict */
+    bool probed;    /* false: always up */
+};
+
+enum pool_state {
+    POOL_LIVE,        /* members of one tier, at least one of them live */
+    POOL_ALL_DOWN,    /* no live member: all_down decides */
+    POOL_ALL_DRAINED, /* every member has weight 0: drains are ignored, weight 1 each */
+    POOL_EMPTY,       /* no members at all */
+};
+
+/* What is to be used. */
+struct pool_choice {
+    enum pool_state state;
+    uint32_t tier;    /* the chosen one */
+    bool unsettled;   /* some used member is unsettled: ttl_min applies */
+    bool all_drained; /* every member has weight 0, drains were ignored; also told when the state is POOL_ALL_DOWN */
+    unsigned cnt;
+    uint16_t member[POOL_MEMBERS_MAX]; /* indices, ascending */
+    uint32_t weight[POOL_MEMBERS_MAX]; /* > 0; round_robin: 1 */
+};
+
+/* Runs the pipeline. With POOL_ALL_DOWN and serve_all, the choice holds every undrained member of the first tier as if
+ * all were up; with the others it is empty (cnt 0) and the table says what to do. */
+void pool_choose(struct pool_choice *choice, const struct pool_settings *settings, const struct pool_member *members,
+                 size_t cnt) ATTR_NONNULL(1, 2);
+/* A member counts as live in its tier: up, or unknown while its tier has no up member that is to be used. Never a
+ * drained one, unless all are drained and drains are ignored. */
+bool pool_member_live(const struct pool_member *members, size_t cnt, size_t index) ATTR_NONNULL_ALL;
