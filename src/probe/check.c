@@ -1,0 +1,146 @@
+#include "probe/check.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* What we lack, not the target: descriptors, memory, local ports (EADDRNOTAVAIL, EADDRINUSE), room in the epoll set.
+ * EAGAIN is connect's word for a full routing cache or no free port. */
+static bool is_ours(int error)
+{
+    switch (error) {
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case ENOBUFS:
+    case ENOSPC:
+    case EADDRNOTAVAIL:
+    case EADDRINUSE:
+    case EAGAIN:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void broken(struct check *check, int error)
+{
+    if (is_ours(error))
+        check->local_error = error;
+    else
+        kind_broken(&check->run, error);
+}
+
+/* ---- connecting ---- */
+
+/* Whoever connects to a port of its own machine that nobody listens on may get that very port as its local one, and
+ * then speaks to itself (RFC 9293 section 3.5, simultaneous open). Nobody is there. */
+static bool is_self(const struct check *check)
+{
+    struct sockaddr_storage name;
+    socklen_t len = sizeof name;
+    struct addr ours;
+    if (getsockname(check->fd, (struct sockaddr *)&name, &len))
+        return false;
+    addr_from_sockaddr(&ours, (const struct sockaddr *)&name);
+    return addr_cmp(&ours, &check->run.target->address) == 0;
+}
+
+static void end_connecting(struct check *check, uint32_t events)
+{
+    int error = 0;
+    socklen_t len = sizeof error;
+    if (events & (EPOLLERR | EPOLLHUP) && getsockopt(check->fd, SOL_SOCKET, SO_ERROR, &error, &len))
+        error = errno;
+    if (error)
+        broken(check, error);
+    else if (!(events & EPOLLOUT))
+        return;
+    else if (is_self(check))
+        kind_broken(&check->run, ECONNREFUSED);
+    else
+        kind_connected(&check->run);
+}
+
+static void begin_connecting(struct check *check, int epoll_fd, uint64_t tag)
+{
+    struct sockaddr_storage to;
+    socklen_t to_len = addr_to_sockaddr(&to, &check->run.target->address);
+    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.u64 = tag};
+    check->fd = socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (check->fd < 0)
+        broken(check, errno);
+    else if (connect(check->fd, (const struct sockaddr *)&to, to_len) && errno != EINPROGRESS)
+        broken(check, errno);
+    else if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, check->fd, &event))
+        check->local_error = errno;
+}
+
+void check_open(struct check *check, const struct target *target, uint64_t now_us, int epoll_fd, uint64_t tag)
+{
+    check->start_us = now_us;
+    check->local_error = 0;
+    kind_start(&check->run, target, now_us);
+    begin_connecting(check, epoll_fd, tag);
+}
+
+/* ---- talking ---- */
+
+/* A broken connection is found again, and judged, by the read that follows: what the target said before it broke
+ * counts. */
+static void send_out(struct check *check)
+{
+    while (check->run.want == KIND_WANT_WRITABLE) {
+        ssize_t done = send(check->fd, check->run.out, check->run.out_len, MSG_NOSIGNAL);
+        if (done < 0) {
+            if (errno != EAGAIN && is_ours(errno))
+                check->local_error = errno;
+            return;
+        }
+        kind_sent(&check->run, (size_t)done);
+    }
+}
+
+/* A read that fills less than the buffer has emptied the socket, and what comes later is a new edge (epoll(7)); but an
+ * end that was told already (`to_end`) is no new one. The machine's own bounds end it with a target that sends on and
+ * on. */
+static void receive(struct check *check, bool to_end, uint8_t *buffer, size_t buffer_len)
+{
+    ssize_t done = (ssize_t)buffer_len;
+    while (check_runs(check) && (done == (ssize_t)buffer_len || (done > 0 && to_end))) {
+        done = recv(check->fd, buffer, buffer_len, 0);
+        if (done > 0)
+            kind_received(&check->run, buffer, (size_t)done);
+        else if (done == 0)
+            kind_closed(&check->run);
+        else if (errno == EINTR)
+            done = (ssize_t)buffer_len;
+        else if (errno != EAGAIN)
+            broken(check, errno);
+    }
+}
+
+void check_event(struct check *check, uint32_t events, uint8_t *buffer, size_t buffer_len)
+{
+    if (check->run.want == KIND_WANT_CONNECTED)
+        end_connecting(check, events);
+    if (!check_runs(check) || check->run.want == KIND_WANT_CONNECTED)
+        return;
+    send_out(check);
+    bool to_end = events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR);
+    if (check_runs(check) && (to_end || events & EPOLLIN))
+        receive(check, to_end, buffer, buffer_len);
+}
+
+void check_close(struct check *check)
+{
+    struct linger reset = {.l_onoff = 1, .l_linger = 0};
+    if (check->fd >= 0) {
+        if (check->run.kind->resets)
+            (void)setsockopt(check->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+        close(check->fd);
+    }
+    check->fd = -1;
+    kind_fini(&check->run);
+}

@@ -1,0 +1,33 @@
+/* A check under way: a run of its kind's machine and the socket that feeds it. Non-blocking; told of events by an
+ * edge-triggered epoll set, in which the socket is registered once. [probe] */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "probe/kind.h"
+
+struct check {
+    struct kind_run run;
+    struct check *next_free; /* its owner's */
+    uint64_t start_us;
+    uint32_t stall_cnt; /* of the owner's clock when it began */
+    int fd;             /* -1: none */
+    int local_error;    /* not 0: it can't be done, and that is our own failure; the run is undecided */
+};
+
+/* True while it goes on: not decided by its machine, nor a failure of ours. */
+static inline bool check_runs(const struct check *check)
+{
+    return check->run.state == KIND_RUNNING && !check->local_error;
+}
+
+/* Begins one; `tag` comes back with its events. It may be over at once. */
+void check_open(struct check *check, const struct target *target, uint64_t now_us, int epoll_fd,
+                uint64_t tag) ATTR_NONNULL_ALL;
+/* Something happened at its socket (EPOLL… bits). `buffer` is scratch. */
+void check_event(struct check *check, uint32_t events, uint8_t *buffer, size_t buffer_len) ATTR_NONNULL_ALL;
+/* Ends it, whatever its state; gone from the epoll set. */
+void check_close(struct check *check) ATTR_NONNULL_ALL;

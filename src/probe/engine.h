@@ -1,0 +1,20 @@
+/* The probe thread: owns the sockets, the schedule and the rise/fall machines of all targets. Learns through the
+ * exchange what is wanted and tells through it what it found. */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "probe/exchange.h"
+
+struct engine;
+
+/* Ends the thread and every check; NULL is nothing. [control] */
+void engine_stop(struct engine *engine);
+/* Starts the thread. `wake` is called on it whenever an event waits after none did. ERR_IO (logged) when there can't be
+ * one. [control] */
+enum err engine_start(struct engine **engine, struct exchange *exchange, uint64_t first_within_ms,
+                      void (*wake)(void *arg), void *arg) ATTR_NONNULL(1, 2, 4) ATTR_MUST_USE;
+/* A wish waits. [control] */
+void engine_wake(struct engine *engine) ATTR_NONNULL_ALL;

@@ -1,0 +1,168 @@
+#include "probe/exchange.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+struct entry {
+    struct exchange_report report;
+    struct target *wanted; /* counted while the wish waits; NULL else */
+    uint32_t generation;
+    uint32_t next_wish, next_event; /* slot + 1 */
+    bool wish_waits, event_waits;   /* in the queue */
+    bool event_counts;              /* false: of a target that is gone; passed over when its turn comes */
+};
+
+/* Slots in the order of their first unheard message. */
+struct queue {
+    uint32_t first, last; /* slot + 1 */
+};
+
+struct exchange {
+    pthread_mutex_t lock; /* of everything below */
+    struct entry *entries;
+    size_t entry_cnt;
+    struct queue wishes, events;
+};
+
+struct exchange *exchange_new(void)
+{
+    struct exchange *exchange = mem_zalloc(1, sizeof *exchange);
+    pthread_mutex_init(&exchange->lock, NULL);
+    return exchange;
+}
+
+void exchange_free(struct exchange *exchange)
+{
+    if (!exchange)
+        return;
+    for (size_t i = 0; i < exchange->entry_cnt; i++)
+        target_put(exchange->entries[i].wanted);
+    free(exchange->entries);
+    pthread_mutex_destroy(&exchange->lock);
+    free(exchange);
+}
+
+static void grow(struct exchange *exchange, uint32_t slot)
+{
+    size_t cnt = exchange->entry_cnt ? exchange->entry_cnt : 64;
+    if (slot < exchange->entry_cnt)
+        return;
+    while (cnt <= slot)
+        cnt *= 2;
+    exchange->entries = mem_realloc(exchange->entries, cnt, sizeof *exchange->entries);
+    memset(exchange->entries + exchange->entry_cnt, 0, (cnt - exchange->entry_cnt) * sizeof *exchange->entries);
+    exchange->entry_cnt = cnt;
+}
+
+static bool push_wish(struct exchange *exchange, uint32_t slot)
+{
+    struct queue *queue = &exchange->wishes;
+    bool was_empty = !queue->first;
+    if (exchange->entries[slot].wish_waits)
+        return false;
+    exchange->entries[slot].wish_waits = true;
+    exchange->entries[slot].next_wish = 0;
+    *(was_empty ? &queue->first : &exchange->entries[queue->last - 1].next_wish) = slot + 1;
+    queue->last = slot + 1;
+    return was_empty;
+}
+
+static bool push_event(struct exchange *exchange, uint32_t slot)
+{
+    struct queue *queue = &exchange->events;
+    bool was_empty = !queue->first;
+    exchange->entries[slot].event_counts = true;
+    if (exchange->entries[slot].event_waits)
+        return false;
+    exchange->entries[slot].event_waits = true;
+    exchange->entries[slot].next_event = 0;
+    *(was_empty ? &queue->first : &exchange->entries[queue->last - 1].next_event) = slot + 1;
+    queue->last = slot + 1;
+    return was_empty;
+}
+
+bool exchange_want(struct exchange *exchange, uint32_t slot, struct target *target)
+{
+    if (target)
+        target_get(target);
+    pthread_mutex_lock(&exchange->lock);
+    grow(exchange, slot);
+    struct entry *entry = &exchange->entries[slot];
+    struct target *unheard = entry->wanted;
+    entry->wanted = target;
+    entry->generation++;
+    entry->report = (struct exchange_report){.verdict = HEALTH_UNKNOWN};
+    entry->event_counts = false;
+    bool was_empty = push_wish(exchange, slot);
+    pthread_mutex_unlock(&exchange->lock);
+    target_put(unheard);
+    return was_empty;
+}
+
+bool exchange_take(struct exchange *exchange, struct exchange_wish *wish)
+{
+    struct queue *queue = &exchange->wishes;
+    pthread_mutex_lock(&exchange->lock);
+    bool waits = queue->first != 0;
+    if (waits) {
+        struct entry *entry = &exchange->entries[queue->first - 1];
+        *wish = (struct exchange_wish){queue->first - 1, entry->generation, entry->wanted};
+        entry->wanted = NULL;
+        entry->wish_waits = false;
+        queue->first = entry->next_wish;
+    }
+    pthread_mutex_unlock(&exchange->lock);
+    return waits;
+}
+
+bool exchange_has_wish(struct exchange *exchange)
+{
+    pthread_mutex_lock(&exchange->lock);
+    bool waits = exchange->wishes.first != 0;
+    pthread_mutex_unlock(&exchange->lock);
+    return waits;
+}
+
+bool exchange_tell(struct exchange *exchange, uint32_t slot, uint32_t generation, const struct exchange_report *report,
+                   bool is_event)
+{
+    bool was_empty = false;
+    pthread_mutex_lock(&exchange->lock);
+    struct entry *entry = &exchange->entries[slot];
+    if (entry->generation == generation) {
+        entry->report = *report;
+        if (is_event)
+            was_empty = push_event(exchange, slot);
+    }
+    pthread_mutex_unlock(&exchange->lock);
+    return was_empty;
+}
+
+bool exchange_next(struct exchange *exchange, uint32_t *slot, struct exchange_report *report)
+{
+    struct queue *queue = &exchange->events;
+    bool found = false;
+    pthread_mutex_lock(&exchange->lock);
+    while (queue->first && !found) {
+        struct entry *entry = &exchange->entries[queue->first - 1];
+        *slot = queue->first - 1;
+        *report = entry->report;
+        found = entry->event_counts;
+        entry->event_waits = entry->event_counts = false;
+        queue->first = entry->next_event;
+    }
+    pthread_mutex_unlock(&exchange->lock);
+    return found;
+}
+
+void exchange_look(struct exchange *exchange, uint32_t slot, struct exchange_report *report)
+{
+    *report = (struct exchange_report){.verdict = HEALTH_UNKNOWN};
+    pthread_mutex_lock(&exchange->lock);
+    if (slot < exchange->entry_cnt)
+        *report = exchange->entries[slot].report;
+    pthread_mutex_unlock(&exchange->lock);
+}

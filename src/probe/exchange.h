@@ -1,0 +1,53 @@
+/* What control and the probe thread tell each other, by slot of the target: which targets are wanted, and how they are.
+ * Each slot has one entry for either way, so that nothing can overflow and nothing is dropped: a newer wish or event
+ * takes the place of an older one that waits. A mutex guards it all; held for a copy of some 40 bytes at most (and
+ * while the entries grow), it is on the list of named locks as "probe exchange".
+ *
+ * A slot's generation rises whenever another target takes it or it is left: what the probe thread still reports of the
+ * last one is recognised and ignored. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "health/health.h"
+#include "probe/reason.h"
+#include "probe/target.h"
+
+struct exchange;
+
+/* How a target is. */
+struct exchange_report {
+    uint64_t since_wall_ms;
+    struct reason reason;
+    uint32_t duration_us;
+    uint8_t verdict; /* enum health_verdict */
+    bool unsettled;
+};
+
+/* A wish. */
+struct exchange_wish {
+    uint32_t slot, generation;
+    struct target *target; /* counted for the taker; NULL: none any more */
+};
+
+void exchange_free(struct exchange *exchange);
+struct exchange *exchange_new(void) ATTR_FREED_BY(exchange_free) ATTR_MUST_USE;
+
+/* From now on `target` (NULL: none) is wanted in `slot`. True: no other wish waited, so the probe thread must be woken.
+ * [control] */
+bool exchange_want(struct exchange *exchange, uint32_t slot, struct target *target) ATTR_NONNULL(1) ATTR_MUST_USE;
+/* The next wish; false: none waits. [probe] */
+bool exchange_take(struct exchange *exchange, struct exchange_wish *wish) ATTR_NONNULL_ALL ATTR_MUST_USE;
+/* Does one wait? [probe] */
+bool exchange_has_wish(struct exchange *exchange) ATTR_NONNULL_ALL;
+/* How the target of that slot and generation is; `is_event`: control is to be told. True: no other event waited.
+ * [probe] */
+bool exchange_tell(struct exchange *exchange, uint32_t slot, uint32_t generation, const struct exchange_report *report,
+                   bool is_event) ATTR_NONNULL_ALL ATTR_MUST_USE;
+/* The next event; false: none waits. [control] */
+bool exchange_next(struct exchange *exchange, uint32_t *slot,
+                   struct exchange_report *report) ATTR_NONNULL_ALL ATTR_MUST_USE;
+/* The last report of a slot. [control] */
+void exchange_look(struct exchange *exchange, uint32_t slot, struct exchange_report *report) ATTR_NONNULL_ALL;

@@ -1,0 +1,66 @@
+#include "probe/kind.h"
+
+#include <assert.h>
+
+static const struct kind *const kinds[] = {[PROBE_TCP] = &kind_tcp, [PROBE_HTTP] = &kind_http};
+
+void kind_start(struct kind_run *run, const struct target *target, uint64_t now_us)
+{
+    run->kind = kinds[target->type];
+    run->target = target;
+    run->deadline_us = now_us + target->timing.timeout_ms * 1000;
+    run->state = KIND_RUNNING;
+    run->want = KIND_WANT_CONNECTED;
+    run->reason = (struct reason){REASON_NONE, 0};
+    run->out = NULL;
+    run->out_len = 0;
+    run->kind->start(run);
+}
+
+void kind_connected(struct kind_run *run)
+{
+    assert(run->state == KIND_RUNNING && run->want == KIND_WANT_CONNECTED);
+    run->kind->connected(run);
+}
+
+void kind_sent(struct kind_run *run, size_t len)
+{
+    assert(run->state == KIND_RUNNING && len <= run->out_len);
+    run->out += len;
+    run->out_len -= len;
+    if (!run->out_len)
+        run->want = KIND_WANT_READABLE;
+}
+
+void kind_received(struct kind_run *run, const uint8_t *bytes, size_t len)
+{
+    assert(run->state == KIND_RUNNING);
+    run->kind->received(run, bytes, len);
+}
+
+void kind_closed(struct kind_run *run)
+{
+    assert(run->state == KIND_RUNNING);
+    run->kind->closed(run);
+}
+
+void kind_broken(struct kind_run *run, int system_error)
+{
+    assert(run->state == KIND_RUNNING);
+    kind_fail(run, (struct reason){REASON_SYSTEM, (uint32_t)system_error});
+}
+
+void kind_late(struct kind_run *run)
+{
+    uint32_t timeout_ms = (uint32_t)run->target->timing.timeout_ms;
+    assert(run->state == KIND_RUNNING);
+    if (run->want == KIND_WANT_CONNECTED)
+        kind_fail(run, (struct reason){REASON_NO_CONNECTION, timeout_ms});
+    else
+        kind_fail(run, run->kind->late(run, timeout_ms));
+}
+
+void kind_fini(struct kind_run *run)
+{
+    run->kind->fini(run);
+}

@@ -1,0 +1,94 @@
+/* The prober: asks targets whether they live. One thread owns all I/O of checks, their schedule and the rise/fall
+ * machines; only transitions and measurements leave it. Identical checks (kind and its settings, address, port, host,
+ * timing) are one target, however many subscribe.
+ *
+ * Kinds of check are machines without I/O of their own (probe/kind.h): they state a deadline and what they wait for,
+ * and are fed events.
+ *
+ * What is our own failure (no descriptor, memory or local port left) is never held against a target: the check is tried
+ * again, told as the target's reason, and logged. No route to the target, no IPv6 at all, or a firewall of our own that
+ * refuses is a failed check. Time in which the process was stopped does not count: nothing is overdue after it, and a
+ * check that it went through fails nobody. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/attr.h"
+#include "base/err.h"
+#include "base/opt.h"
+#include "health/bounds.h"
+#include "health/health.h"
+
+enum probe_type { PROBE_TCP, PROBE_HTTP };
+
+/* One row of the configuration's `probes`. */
+struct probe_options {
+    char *name;
+    int type;     /* enum probe_type */
+    int64_t port; /* 0: the type's default: http 80; tcp must say */
+    uint64_t interval_ms, fast_interval_ms, timeout_ms;
+    int64_t rise, fall;
+    /* http */
+    char *path;                    /* "/" */
+    char *host;                    /* NULL: the owner name */
+    struct opt_list expect_status; /* struct probe_status_range */
+    char *expect_body;             /* POSIX extended regex; NULL: none */
+    struct opt_where where;
+};
+struct probe_status_range {
+    uint16_t least, most;
+};
+extern const struct opt_table probe_opt_table; /* "probes", a list */
+
+/* A target's identity. Strings are borrowed during calls, copied inside. */
+struct probe_spec {
+    enum probe_type type;
+    struct addr address; /* with port */
+    struct health_timing timing;
+    /* http; NULL and 0 else. Without host: the address; without path: "/"; without status: 200-299. A final dot of the
+     * host is cut; what a Host field or a request target can't hold becomes "?". */
+    const char *host, *path, *expect_body;
+    const struct probe_status_range *status;
+    size_t status_cnt;
+};
+
+/* The spec of a member at `address` (its port is not looked at) that a row of `probes` checks; `owner` is the host
+ * where the row names none. Points into `options` and `owner`. */
+void probe_spec_fill(struct probe_spec *spec, const struct probe_options *options, const struct addr *address,
+                     const char *owner) ATTR_NONNULL(1, 2, 3);
+
+enum { PROBE_REASON_MAX = 96 };
+/* What leaves the probe thread: a verdict reached or (un)settled, and how the last check went. Several that wait for
+ * the same target become one, the newest: no verdict is ever lost, only a passed one not told. */
+struct probe_event {
+    uint32_t target;
+    enum health_verdict verdict;
+    bool unsettled;
+    uint64_t since_wall_ms;
+    uint32_t duration_us;          /* of the last check */
+    char reason[PROBE_REASON_MAX]; /* "status 200", "connection refused", "no answer within 1s" */
+};
+
+struct probe;
+/* `wake` is called on the probe thread whenever events wait after none did; it must be quick and thread safe
+ * (uv_async_send). */
+struct probe *probe_new(void (*wake)(void *arg), void *arg) ATTR_MUST_USE;
+/* Ends the thread, closes everything. [control] */
+void probe_free(struct probe *probe);
+/* Starts the thread (ERR_IO, logged, when that can't be); the schedule begins. Targets may be subscribed before.
+ * `first_within_ms`: a new target's first check starts within min(interval, this). [control] */
+enum err probe_start(struct probe *probe, uint64_t first_within_ms) ATTR_NONNULL_ALL ATTR_MUST_USE;
+
+/* Subscribes; the id (> 0) is the same for identical specs, counted. A new one begins unknown. [control] */
+uint32_t probe_subscribe(struct probe *probe, const struct probe_spec *spec) ATTR_NONNULL_ALL ATTR_MUST_USE;
+/* The last unsubscribe ends its checks at once; no event of it comes from probe_next after this returns. [control] */
+void probe_unsubscribe(struct probe *probe, uint32_t target) ATTR_NONNULL_ALL;
+/* The next waiting event; false: none. [control] */
+bool probe_next(struct probe *probe, struct probe_event *event) ATTR_NONNULL_ALL;
+/* The latest known state of a target, of its last check even when that changed nothing. [control] */
+void probe_state(const struct probe *probe, uint32_t target, struct probe_event *state) ATTR_NONNULL_ALL;
+/* Targets subscribed. [control] */
+size_t probe_target_cnt(const struct probe *probe) ATTR_NONNULL_ALL;

@@ -1,0 +1,53 @@
+#include "probe/request.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+enum { PORT_DEFAULT = 80, HOST_MAX = 1024 };
+
+/* The configuration has refused what can't stand in a request; an owner name may still hold any byte. Whatever comes
+ * here, no byte of it ends a field or begins another. */
+static void tame(char *text)
+{
+    for (; *text; text++)
+        if (*text <= ' ' || *text > '~')
+            *text = '?';
+}
+
+/* RFC 9110 section 7.2: as in the URL, the port only when it isn't the scheme's own. */
+static void host_text(char *out, size_t cap, const struct probe_spec *spec)
+{
+    char address[ADDR_TEXT_MAX], port[8] = "";
+    const char *host = spec->host && *spec->host ? spec->host : addr_to_text(address, &spec->address);
+    size_t len = strlen(host);
+    bool needs_brackets = *host != '[' && strchr(host, ':');
+    if (len > 1 && host[len - 1] == '.')
+        len--; /* an owner's final dot means nothing to a web server */
+    if (spec->address.port != PORT_DEFAULT)
+        snprintf(port, sizeof port, ":%u", spec->address.port);
+    snprintf(out, cap, "%s%.*s%s%s", needs_brackets ? "[" : "", (int)(len < HOST_MAX ? len : HOST_MAX), host,
+             needs_brackets ? "]" : "", port);
+    tame(out);
+}
+
+char *request_make(const struct probe_spec *spec)
+{
+    char host[HOST_MAX + 16];
+    char *path = mem_strdup(spec->path && *spec->path ? spec->path : "/");
+    host_text(host, sizeof host, spec);
+    tame(path);
+    /* A compressed body could not be searched. */
+    char *request = mem_printf("GET %s HTTP/1.1\r\n"
+                               "Host: %s\r\n"
+                               "User-Agent: rondo/" RONDO_VERSION "\r\n"
+                               "Accept: */*\r\n"
+                               "%s"
+                               "Connection: close\r\n"
+                               "\r\n",
+                               path, host, spec->expect_body ? "Accept-Encoding: identity\r\n" : "");
+    free(path);
+    return request;
+}

@@ -1,0 +1,57 @@
+/* What is checked: a target's settings, immutable and counted, and the table in which the same settings are found
+ * again. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/hash.h"
+#include "probe/pattern.h"
+#include "probe/probe.h"
+
+/* All of a target's identity is here, the host and path as the request that is sent. One allocation. */
+struct target {
+    uint32_t refs; /* atomic: the table has one, the probe thread another */
+    enum probe_type type;
+    struct addr address;
+    struct health_timing timing;
+    struct pattern *pattern; /* NULL: no expectation of the body; shared, so the same text is the same pointer */
+    uint32_t status_cnt;
+    uint32_t request_len; /* http: what is sent */
+    uint8_t tail[];       /* the status ranges, then the request */
+};
+
+static inline const struct probe_status_range *target_status(const struct target *target)
+{
+    return (const struct probe_status_range *)(const void *)target->tail;
+}
+static inline const uint8_t *target_request(const struct target *target)
+{
+    return target->tail + target->status_cnt * sizeof(struct probe_status_range);
+}
+
+/* [any] */
+struct target *target_get(struct target *target) ATTR_NONNULL_ALL;
+/* The last one frees. [any] */
+void target_put(struct target *target);
+
+/* Targets by slot: 0, 1, …; a slot is given again once it is free. [control] */
+struct target_table {
+    struct target_seat *seats;
+    uint32_t *buckets; /* slot + 1 of the first of a chain */
+    uint32_t seat_cnt, seat_cap, bucket_cnt, used_cnt;
+    uint32_t free_seat; /* slot + 1 */
+    struct hash_key key;
+    struct pattern_set patterns;
+};
+
+void target_table_fini(struct target_table *table) ATTR_NONNULL_ALL;
+void target_table_init(struct target_table *table) ATTR_NONNULL_ALL;
+/* The slot of the target with this spec, counted once more; `is_new`: it had none. */
+uint32_t target_table_add(struct target_table *table, const struct probe_spec *spec, bool *is_new) ATTR_NONNULL_ALL;
+/* Counts one less; true: that was the last, and the slot is free. */
+bool target_table_drop(struct target_table *table, uint32_t slot) ATTR_NONNULL_ALL ATTR_MUST_USE;
+/* Borrowed; NULL when the slot is free. */
+struct target *target_table_at(const struct target_table *table, uint32_t slot) ATTR_NONNULL_ALL;

@@ -1,0 +1,307 @@
+#include "probe/watch.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+enum {
+    /* Of the descriptors that the process may have, checks use a quarter at most: the rest are the clients' and our
+       own. */
+    RUNNING_SHARE = 4,
+    RUNNING_LEAST = 16,
+    RUNNING_MOST = 65536,
+    LOCAL_BURST = 3,
+};
+
+enum watched_state { WATCHED_NONE, WATCHED_WAITING, WATCHED_TURN, WATCHED_RUNNING };
+
+/* 64 bytes a target. */
+struct watched {
+    struct target *target; /* counted; NULL: the slot is empty */
+    struct check *check;   /* WATCHED_RUNNING */
+    struct health_target health;
+    uint64_t duration_us;
+    uint32_t generation;
+    uint32_t turn_before, turn_after; /* WATCHED_TURN: slot + 1 */
+    uint8_t state;
+    bool excused; /* the last failure was not counted, so the next is */
+};
+
+static struct watched *at(struct watch *watch, uint32_t slot)
+{
+    return &watch->targets[slot];
+}
+
+void watch_tick(struct watch *watch, uint64_t away_us)
+{
+    watch->now_us = schedule_clock_us(&watch->clock, clock_mono_us(), away_us);
+}
+
+/* ---- whose turn it is ---- */
+
+static void join_turn(struct watch *watch, uint32_t slot)
+{
+    struct watched *w = at(watch, slot);
+    w->state = WATCHED_TURN;
+    w->turn_after = 0;
+    w->turn_before = watch->turn_last;
+    *(watch->turn_last ? &at(watch, watch->turn_last - 1)->turn_after : &watch->turn_first) = slot + 1;
+    watch->turn_last = slot + 1;
+}
+
+static void leave_turn(struct watch *watch, uint32_t slot)
+{
+    struct watched *w = at(watch, slot);
+    *(w->turn_before ? &at(watch, w->turn_before - 1)->turn_after : &watch->turn_first) = w->turn_after;
+    *(w->turn_after ? &at(watch, w->turn_after - 1)->turn_before : &watch->turn_last) = w->turn_before;
+}
+
+static void wait_until(struct watch *watch, uint32_t slot, uint64_t due_us)
+{
+    at(watch, slot)->state = WATCHED_WAITING;
+    schedule_heap_set(&watch->heap, slot, due_us);
+}
+
+/* ---- checks ---- */
+
+static struct check *take_check(struct watch *watch)
+{
+    struct check *check = watch->free_checks;
+    if (check)
+        watch->free_checks = check->next_free;
+    else
+        check = mem_zalloc(1, sizeof *check);
+    return check;
+}
+
+static void end_check(struct watch *watch, struct watched *w)
+{
+    check_close(w->check);
+    w->check->next_free = watch->free_checks;
+    watch->free_checks = w->check;
+    w->check = NULL;
+    watch->running_cnt--;
+}
+
+/* ---- results ---- */
+
+static void tell(struct watch *watch, uint32_t slot, struct reason reason, bool is_event)
+{
+    const struct watched *w = at(watch, slot);
+    const struct exchange_report report = {
+        .since_wall_ms = w->health.since_ms,
+        .reason = reason,
+        .duration_us = w->duration_us < UINT32_MAX ? (uint32_t)w->duration_us : UINT32_MAX,
+        .verdict = (uint8_t)w->health.verdict,
+        .unsettled = w->health.unsettled,
+    };
+    if (exchange_tell(watch->exchange, slot, w->generation, &report, is_event))
+        watch->wake(watch->wake_arg);
+}
+
+/* Could not be checked for a lack of ours: nothing is counted, however often it happens. */
+static void not_checked(struct watch *watch, uint32_t slot, int error)
+{
+    struct watched *w = at(watch, slot);
+    char address[ADDR_TEXT_MAX];
+    if (log_rate_ok(&watch->local_rate, LOCAL_BURST))
+        log_warning("could not check \"%s\", trying again: %s", addr_port_to_text(address, &w->target->address),
+                    strerrordesc_np(error));
+    tell(watch, slot, (struct reason){REASON_LOCAL, (uint32_t)error}, false);
+    wait_until(watch, slot, schedule_retry_us(&w->target->timing, watch->now_us, (uint32_t)random_u64(&watch->rng)));
+}
+
+/* Fractions of second checks are spread by design, those of jitter by chance. */
+static void judge(struct watch *watch, uint32_t slot, enum health_result result, struct reason reason,
+                  uint64_t start_us)
+{
+    struct watched *w = at(watch, slot);
+    const struct health_timing *timing = &w->target->timing;
+    const struct health_settings settings = {.rise = timing->rise, .fall = timing->fall};
+    bool is_first = w->health.result_cnt == 0;
+    enum health_change change = health_observe(&w->health, &settings, HEALTH_OBSERVER_SELF, result, clock_wall_ms());
+    enum schedule_state state = is_first ? SCHEDULE_FIRST : SCHEDULE_STEADY;
+    if (w->health.unsettled)
+        state = SCHEDULE_UNSETTLED;
+    uint32_t fraction = is_first ? schedule_spread(&watch->spread) : (uint32_t)random_u64(&watch->rng);
+    w->excused = false;
+    tell(watch, slot, reason, change == HEALTH_CHANGED);
+    wait_until(watch, slot, schedule_next_us(timing, start_us, watch->now_us, state, fraction));
+}
+
+/* A failure of a check that was under way while the process stood still may be ours (a server gives up on a client that
+ * stops), so it is done again, once: a host that stalls all the time must still find the dead. */
+static void finish(struct watch *watch, uint32_t slot)
+{
+    struct watched *w = at(watch, slot);
+    watch_tick(watch, 0);
+    enum health_result result = w->check->run.state == KIND_PASSED ? HEALTH_PASS : HEALTH_FAIL;
+    struct reason reason = w->check->run.reason;
+    uint64_t start_us = w->check->start_us;
+    bool stalled = w->check->stall_cnt != watch->clock.stall_cnt;
+    int local_error = w->check->local_error;
+    w->duration_us = watch->now_us - start_us;
+    end_check(watch, w);
+    if (local_error) {
+        not_checked(watch, slot, local_error);
+    } else if (result == HEALTH_FAIL && stalled && !w->excused) {
+        w->excused = true;
+        wait_until(watch, slot,
+                   schedule_retry_us(&w->target->timing, watch->now_us, (uint32_t)random_u64(&watch->rng)));
+    } else {
+        judge(watch, slot, result, reason, start_us);
+    }
+}
+
+static void begin(struct watch *watch, uint32_t slot)
+{
+    struct watched *w = at(watch, slot);
+    watch_tick(watch, 0);
+    w->check = take_check(watch);
+    w->check->stall_cnt = watch->clock.stall_cnt;
+    w->state = WATCHED_RUNNING;
+    watch->running_cnt++;
+    check_open(w->check, w->target, watch->now_us, watch->epoll_fd, slot);
+    if (check_runs(w->check))
+        schedule_heap_set(&watch->heap, slot, w->check->run.deadline_us);
+    else
+        finish(watch, slot);
+}
+
+void watch_event(struct watch *watch, uint32_t slot, uint32_t events, uint8_t *buffer, size_t buffer_len)
+{
+    struct watched *w = at(watch, slot);
+    if (w->state != WATCHED_RUNNING)
+        return;
+    check_event(w->check, events, buffer, buffer_len);
+    if (!check_runs(w->check))
+        finish(watch, slot);
+}
+
+/* ---- time ---- */
+
+/* The deadline of a check, or the time to begin one. */
+static void come_due(struct watch *watch, uint32_t slot)
+{
+    struct watched *w = at(watch, slot);
+    if (w->state == WATCHED_RUNNING) {
+        kind_late(&w->check->run);
+        finish(watch, slot);
+    } else {
+        schedule_heap_remove(&watch->heap, slot);
+        join_turn(watch, slot);
+    }
+}
+
+static bool is_due(const struct watch *watch, uint32_t *slot)
+{
+    uint64_t due_us;
+    return schedule_heap_first(&watch->heap, slot, &due_us) && due_us <= watch->now_us;
+}
+
+static bool may_begin(const struct watch *watch)
+{
+    return watch->turn_first && watch->running_cnt < watch->running_max;
+}
+
+/* Deadlines are judged by the time of the last look at the sockets: `now` does not move while they are gone through. */
+bool watch_turn(struct watch *watch, unsigned most)
+{
+    uint64_t seen_us = watch->now_us;
+    uint32_t slot;
+    unsigned done = 0;
+    for (; done < most && is_due(watch, &slot); done++) {
+        come_due(watch, slot);
+        watch->now_us = seen_us;
+    }
+    for (; done < most && may_begin(watch); done++) {
+        slot = watch->turn_first - 1;
+        leave_turn(watch, slot);
+        begin(watch, slot);
+    }
+    return is_due(watch, &slot) || may_begin(watch);
+}
+
+uint64_t watch_wait_us(const struct watch *watch)
+{
+    uint32_t slot;
+    uint64_t due_us;
+    if (!schedule_heap_first(&watch->heap, &slot, &due_us))
+        return UINT64_MAX;
+    return due_us > watch->now_us ? due_us - watch->now_us : 0;
+}
+
+/* ---- coming and going ---- */
+
+static void drop(struct watch *watch, uint32_t slot)
+{
+    struct watched *w = at(watch, slot);
+    if (w->state == WATCHED_TURN)
+        leave_turn(watch, slot);
+    if (w->state == WATCHED_RUNNING)
+        end_check(watch, w);
+    schedule_heap_remove(&watch->heap, slot);
+    target_put(w->target);
+    *w = (struct watched){.target = NULL};
+}
+
+static void grow(struct watch *watch, uint32_t slot)
+{
+    size_t cnt = watch->target_cnt ? watch->target_cnt : 64;
+    if (slot < watch->target_cnt)
+        return;
+    while (cnt <= slot)
+        cnt *= 2;
+    watch->targets = mem_realloc(watch->targets, cnt, sizeof *watch->targets);
+    memset(watch->targets + watch->target_cnt, 0, (cnt - watch->target_cnt) * sizeof *watch->targets);
+    watch->target_cnt = cnt;
+}
+
+void watch_wish(struct watch *watch, struct exchange_wish *wish)
+{
+    grow(watch, wish->slot);
+    drop(watch, wish->slot);
+    if (!wish->target)
+        return;
+    struct watched *w = at(watch, wish->slot);
+    w->target = wish->target;
+    w->generation = wish->generation;
+    wish->target = NULL;
+    wait_until(
+        watch, wish->slot,
+        schedule_first_us(&w->target->timing, watch->now_us, watch->first_within_us, schedule_spread(&watch->spread)));
+}
+
+static uint32_t running_max(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur / RUNNING_SHARE < RUNNING_LEAST)
+        return RUNNING_LEAST;
+    return limit.rlim_cur / RUNNING_SHARE > RUNNING_MOST ? RUNNING_MOST : (uint32_t)(limit.rlim_cur / RUNNING_SHARE);
+}
+
+void watch_open(struct watch *watch, int epoll_fd)
+{
+    watch->epoll_fd = epoll_fd;
+    watch->running_max = running_max();
+    random_seed(&watch->rng);
+    watch->spread = (uint32_t)random_u64(&watch->rng);
+    schedule_clock_init(&watch->clock, clock_mono_us());
+    watch->now_us = watch->clock.last_us;
+}
+
+void watch_close(struct watch *watch)
+{
+    for (uint32_t slot = 0; slot < watch->target_cnt; slot++)
+        drop(watch, slot);
+    while (watch->free_checks) {
+        struct check *check = watch->free_checks;
+        watch->free_checks = check->next_free;
+        free(check);
+    }
+    schedule_heap_fini(&watch->heap);
+    free(watch->targets);
+}

@@ -1,0 +1,55 @@
+/* All targets under watch: each waits for its next check, waits its turn because too many are under way, or is being
+ * checked. Drives the checks, feeds their results to the rise/fall machines and tells the exchange. Everything here is
+ * the probe thread's; the loop around it is engine.c. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "probe/check.h"
+#include "probe/exchange.h"
+#include "probe/schedule.h"
+
+struct watch {
+    /* Set before watch_open. */
+    struct exchange *exchange;
+    uint64_t first_within_us;
+    void (*wake)(void *arg);
+    void *wake_arg;
+    /* Its own. */
+    struct watched *targets; /* by slot */
+    size_t target_cnt;
+    struct schedule_heap heap; /* by slot: the next start, or the deadline of the check under way */
+    uint32_t turn_first,
+        turn_last; /* slot + 1: due, but the checks under way are as many as may be; first come, first served */
+    uint32_t running_cnt, running_max;
+    struct check *free_checks;
+    struct schedule_clock clock;
+    uint64_t now_us;
+    struct random_state rng;
+    uint32_t spread;
+    struct log_rate local_rate;
+    int epoll_fd;
+};
+
+/* `epoll_fd`: where checks register their sockets, with the slot as tag; borrowed. */
+void watch_open(struct watch *watch, int epoll_fd) ATTR_NONNULL_ALL;
+/* Ends all checks, drops all targets. */
+void watch_close(struct watch *watch) ATTR_NONNULL_ALL;
+
+/* Reads the clock, given that since the last time the thread meant to wait for at most `away_us`. */
+void watch_tick(struct watch *watch, uint64_t away_us) ATTR_NONNULL_ALL;
+/* A target comes, goes or is replaced. Takes the wish's count. */
+void watch_wish(struct watch *watch, struct exchange_wish *wish) ATTR_NONNULL_ALL;
+/* Something happened at the socket of a slot's check. */
+void watch_event(struct watch *watch, uint32_t slot, uint32_t events, uint8_t *buffer,
+                 size_t buffer_len) ATTR_NONNULL_ALL;
+/* Ends checks whose deadline has passed and begins those that are due, at most `most` together; true: there is more to
+ * do now. */
+bool watch_turn(struct watch *watch, unsigned most) ATTR_NONNULL_ALL ATTR_MUST_USE;
+/* How long nothing will be due; UINT64_MAX: for ever. */
+uint64_t watch_wait_us(const struct watch *watch) ATTR_NONNULL_ALL;

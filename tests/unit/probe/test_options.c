@@ -1,0 +1,329 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "probe/probe.h"
+
+static const struct opt *row(const char *name)
+{
+    for (size_t i = 0; i < probe_opt_table.cnt; i++)
+        if (!strcmp(probe_opt_table.opts[i].name, name))
+            return &probe_opt_table.opts[i];
+    fail_msg("no row \"%s\"", name);
+    return NULL;
+}
+
+/* The structs' strings are not const, though nobody writes to them. */
+static char *plain(const char *text)
+{
+    return (char *)(uintptr_t)text;
+}
+
+static enum err parse(const char *name, const char *text, void *field)
+{
+    return opt_parse(row(name), field, text);
+}
+
+/* ---- rows ---- */
+
+static void test_defaults(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *text;
+    } expected[] = {
+        {"name", NULL},
+        {"type", NULL},
+        {"port", NULL},
+        {"interval", "\"5s\""},
+        {"fast_interval", "\"1s\""},
+        {"timeout", "\"1s\""},
+        {"rise", "2"},
+        {"fall", "3"},
+        {"path", "\"/\""},
+        {"host", NULL},
+        {"expect_status", "[ \"200-299\" ]"},
+        {"expect_body", NULL},
+    };
+    assert_int_equal(probe_opt_table.cnt, sizeof expected / sizeof *expected);
+    for (size_t i = 0; i < probe_opt_table.cnt; i++) {
+        const char *text = row(expected[i].name)->text_default;
+        assert_int_equal(!text, !expected[i].text);
+        if (text)
+            assert_string_equal(text, expected[i].text);
+    }
+    assert_string_equal(probe_opt_table.path, "probes");
+    assert_true(probe_opt_table.list);
+    assert_true(row("name")->flags & OPT_REQUIRED && row("type")->flags & OPT_REQUIRED);
+}
+
+static void test_limits(void **state)
+{
+    (void)state;
+    uint64_t ms;
+    int64_t n;
+    int type;
+    assert_int_equal(parse("interval", "99ms", &ms), ERR_RANGE);
+    assert_int_equal(parse("interval", "100ms", &ms), ERR_OK);
+    assert_int_equal(parse("interval", "1h", &ms), ERR_OK);
+    assert_int_equal(parse("interval", "3601", &ms), ERR_RANGE);
+    assert_int_equal(parse("timeout", "9ms", &ms), ERR_RANGE);
+    assert_int_equal(parse("timeout", "10ms", &ms), ERR_OK);
+    assert_int_equal(parse("port", "0", &n), ERR_RANGE);
+    assert_int_equal(parse("port", "65535", &n), ERR_OK);
+    assert_int_equal(parse("port", "65536", &n), ERR_RANGE);
+    assert_int_equal(parse("rise", "0", &n), ERR_RANGE);
+    assert_int_equal(parse("rise", "100", &n), ERR_OK);
+    assert_int_equal(parse("fall", "101", &n), ERR_RANGE);
+    assert_int_equal(parse("type", "http", &type), ERR_OK);
+    assert_int_equal(type, PROBE_HTTP);
+    assert_int_equal(parse("type", "tcp", &type), ERR_OK);
+    assert_int_equal(type, PROBE_TCP);
+    assert_int_equal(parse("type", "icmp", &type), ERR_INVALID);
+}
+
+static void test_status_ranges(void **state)
+{
+    (void)state;
+    struct probe_status_range range = {1, 2};
+    static const struct {
+        const char *text;
+        enum err err;
+        uint16_t least, most;
+    } cases[] = {
+        {"200", ERR_OK, 200, 200},
+        {"200-299", ERR_OK, 200, 299},
+        {"599", ERR_OK, 599, 599},
+        {"301-301", ERR_OK, 301, 301},
+        {"299-200", ERR_RANGE, 0, 0},
+        {"100", ERR_RANGE, 0, 0},
+        {"600", ERR_RANGE, 0, 0},
+        {"200-", ERR_SYNTAX, 0, 0},
+        {"-200", ERR_SYNTAX, 0, 0},
+        {"200 -299", ERR_SYNTAX, 0, 0},
+        {"", ERR_SYNTAX, 0, 0},
+        {"2xx", ERR_SYNTAX, 0, 0},
+        {"200-+299", ERR_SYNTAX, 0, 0},
+        {" 200", ERR_SYNTAX, 0, 0},
+        {"200-299-300", ERR_SYNTAX, 0, 0},
+        {"99999999999999999999999", ERR_RANGE, 0, 0},
+        {"200-99999999999999999999999", ERR_RANGE, 0, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        range = (struct probe_status_range){1, 2};
+        assert_int_equal(parse("expect_status", cases[i].text, &range), cases[i].err);
+        assert_int_equal(range.least, cases[i].err == ERR_OK ? cases[i].least : 1);
+        assert_int_equal(range.most, cases[i].err == ERR_OK ? cases[i].most : 2);
+    }
+    char expected[OPT_EXPECTED_MAX];
+    opt_expected(expected, sizeof expected, row("expect_status"));
+    assert_non_null(strstr(expected, "\"200-299\""));
+}
+
+/* ---- the check ---- */
+
+struct said {
+    char text[1024];
+};
+
+static void say(void *arg, const char *key, const char *text)
+{
+    struct said *said = arg;
+    size_t len = strlen(said->text);
+    snprintf(said->text + len, sizeof said->text - len, "%s: %s|", key, text);
+}
+
+static struct probe_status_range twohundreds[] = {{200, 299}};
+static struct probe_status_range others[] = {{200, 299}, {401, 401}};
+
+static struct probe_options usual(int type)
+{
+    return (struct probe_options){
+        .name = plain("web"),
+        .type = type,
+        .port = type == PROBE_TCP ? 443 : 0,
+        .interval_ms = 5000,
+        .fast_interval_ms = 1000,
+        .timeout_ms = 1000,
+        .rise = 2,
+        .fall = 3,
+        .path = plain("/"),
+        .expect_status = {twohundreds, 1},
+    };
+}
+
+static const char *check(struct probe_options options)
+{
+    static struct said said;
+    said.text[0] = '\0';
+    probe_opt_table.check(&options, say, &said);
+    return said.text;
+}
+
+/* What is said begins with this; "": nothing is. */
+static void expect(struct probe_options options, const char *begin)
+{
+    const char *said = check(options);
+    if (!*begin)
+        assert_string_equal(said, "");
+    else if (strncmp(said, begin, strlen(begin)) != 0)
+        fail_msg("expected \"%s...\", got \"%s\"", begin, said);
+}
+
+static void test_what_is_usual_passes(void **state)
+{
+    (void)state;
+    expect(usual(PROBE_TCP), "");
+    expect(usual(PROBE_HTTP), "");
+    struct probe_options full = usual(PROBE_HTTP);
+    full.path = plain("/healthz?full=1&x=%20");
+    full.host = plain("www.example.com");
+    full.expect_status = (struct opt_list){others, 2};
+    full.expect_body = plain("^(OK|fine)$");
+    full.timeout_ms = full.fast_interval_ms = 5000;
+    expect(full, "");
+    full.host = plain("[2001:db8::1]");
+    expect(full, "");
+    full.host = plain("192.0.2.1");
+    expect(full, "");
+}
+
+static void test_times_fit(void **state)
+{
+    (void)state;
+    struct probe_options o = usual(PROBE_HTTP);
+    o.timeout_ms = 5001;
+    expect(o, "timeout: 5001ms is more than the interval, 5s|");
+    o.timeout_ms = 6000;
+    expect(o, "timeout: 6s is more than the interval, 5s|");
+}
+
+static void test_fast_interval_fits(void **state)
+{
+    (void)state;
+    struct probe_options o = usual(PROBE_TCP);
+    o.interval_ms = 500;
+    assert_string_equal(
+        check(o), "fast_interval: 1s is more than the interval, 500ms|timeout: 1s is more than the interval, 500ms|");
+}
+
+static void test_tcp_has_no_http_keys(void **state)
+{
+    (void)state;
+    struct probe_options o = usual(PROBE_TCP);
+    o.path = plain("/x");
+    o.host = plain("h");
+    o.expect_body = plain("x");
+    o.expect_status = (struct opt_list){others, 2};
+    const char *said = check(o);
+    static const char *const keys[] = {"path: ", "host: ", "expect_status: ", "expect_body: "};
+    for (unsigned i = 0; i < 4; i++)
+        assert_non_null(strstr(said, keys[i]));
+    o = usual(PROBE_TCP);
+    o.port = 0;
+    expect(o, "port: missing");
+}
+
+static void test_names(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"a b", "a\"", "a,b", "a=b", "\xc3\xa4", "a;"};
+    struct probe_options o = usual(PROBE_TCP);
+    o.name = plain("web-1_a.B");
+    expect(o, "");
+    for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) {
+        o.name = plain(bad[i]);
+        expect(o, "name: ");
+    }
+}
+
+static void test_paths_and_hosts(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {"", "x", "http://x/", "/a b", "/a\r\nX: y", "/\xc3\xa4", "/a#b", "/\x7f"};
+    static const char *const hosts[] = {"",   "a b", "a:80",      "::1", "[::1",    "[::1]:80",
+                                        "[]", "a/b", "a\r\nX: y", "u@h", "\xc3\xa4"};
+    for (unsigned i = 0; i < sizeof paths / sizeof *paths; i++) {
+        struct probe_options o = usual(PROBE_HTTP);
+        o.path = plain(paths[i]);
+        expect(o, "path: ");
+    }
+    for (unsigned i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+        struct probe_options o = usual(PROBE_HTTP);
+        o.host = plain(hosts[i]);
+        expect(o, "host: ");
+    }
+}
+
+static void test_bodies(void **state)
+{
+    (void)state;
+    struct probe_options o = usual(PROBE_HTTP);
+    o.expect_body = plain("(OK");
+    assert_string_equal(check(o), "expect_body: not a POSIX extended regular expression: a ( has no )|");
+    o.expect_body = plain("(a)\\1");
+    expect(o, "expect_body: not a POSIX extended regular expression: ");
+    o.expect_body = plain("((a{255}){255}){255}");
+    assert_string_equal(check(o), "expect_body: not a POSIX extended regular expression: it is too large|");
+}
+
+static void test_nothing_is_expected(void **state)
+{
+    (void)state;
+    struct probe_options o = usual(PROBE_HTTP);
+    o.expect_status = (struct opt_list){NULL, 0};
+    expect(o, "expect_status: an empty list");
+}
+
+/* ---- from a row to a spec ---- */
+
+static void test_spec_fill(void **state)
+{
+    (void)state;
+    struct addr address;
+    struct probe_spec spec;
+    assert_int_equal(addr_port_from_text(&address, "192.0.2.1", 9), ERR_OK);
+    struct probe_options o = usual(PROBE_HTTP);
+    probe_spec_fill(&spec, &o, &address, "www.example.com");
+    assert_int_equal(spec.address.port, 80);
+    assert_true(addr_same_host(&spec.address, &address));
+    assert_string_equal(spec.host, "www.example.com");
+    assert_int_equal(spec.status_cnt, 1);
+    assert_int_equal(spec.timing.fall, 3);
+    o.host = plain("other");
+    o.port = 8080;
+    probe_spec_fill(&spec, &o, &address, NULL);
+    assert_string_equal(spec.host, "other");
+    assert_int_equal(spec.address.port, 8080);
+    o = usual(PROBE_TCP);
+    probe_spec_fill(&spec, &o, &address, "www.example.com");
+    assert_null(spec.host);
+    assert_null(spec.path);
+    assert_int_equal(spec.status_cnt, 0);
+    assert_int_equal(spec.address.port, 443);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_status_ranges),
+        cmocka_unit_test(test_what_is_usual_passes),
+        cmocka_unit_test(test_times_fit),
+        cmocka_unit_test(test_fast_interval_fits),
+        cmocka_unit_test(test_tcp_has_no_http_keys),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_paths_and_hosts),
+        cmocka_unit_test(test_bodies),
+        cmocka_unit_test(test_nothing_is_expected),
+        cmocka_unit_test(test_spec_fill),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

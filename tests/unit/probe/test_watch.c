@@ -1,0 +1,372 @@
+/* The targets under watch, in one thread and under a faked clock; the sockets are real, the peer is this test. */
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "probe/watch.h"
+
+enum { SECOND = 1000000, CNT = 8 };
+
+struct fixture {
+    struct target_table table;
+    struct exchange *exchange;
+    struct watch watch;
+    uint64_t now_us;
+    unsigned woken;
+    int listen_fd, epoll_fd;
+    struct sockaddr_in at;
+    uint8_t buffer[4096];
+};
+
+static void on_wake(void *arg)
+{
+    struct fixture *f = arg;
+    f->woken++;
+}
+
+static int set_up(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    socklen_t len = sizeof f->at;
+    f->now_us = 1000 * (uint64_t)SECOND;
+    clock_fake_us(f->now_us);
+    f->at = (struct sockaddr_in){.sin_family = AF_INET};
+    f->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    if (bind(f->listen_fd, (struct sockaddr *)&f->at, sizeof f->at) || listen(f->listen_fd, 64) ||
+        getsockname(f->listen_fd, (struct sockaddr *)&f->at, &len))
+        return -1;
+    f->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    f->exchange = exchange_new();
+    target_table_init(&f->table);
+    f->watch = (struct watch){.exchange = f->exchange, .wake = on_wake, .wake_arg = f};
+    watch_open(&f->watch, f->epoll_fd);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    watch_close(&f->watch);
+    exchange_free(f->exchange);
+    target_table_fini(&f->table);
+    close(f->listen_fd);
+    close(f->epoll_fd);
+    free(f);
+    clock_fake_us(UINT64_MAX);
+    return 0;
+}
+
+static uint32_t add(struct fixture *f, unsigned number)
+{
+    struct probe_spec spec = {
+        .type = PROBE_HTTP,
+        .address = {.bytes = {127, 0, 0, (uint8_t)(1 + number)}, .family = ADDR_V4, .port = ntohs(f->at.sin_port)},
+        .timing = {.interval_ms = 5000, .fast_interval_ms = 1000, .timeout_ms = 1000, .rise = 2, .fall = 3},
+    };
+    struct exchange_wish wish;
+    bool is_new;
+    uint32_t slot = target_table_add(&f->table, &spec, &is_new);
+    assert_true(exchange_want(f->exchange, slot, target_table_at(&f->table, slot)));
+    assert_true(exchange_take(f->exchange, &wish));
+    watch_wish(&f->watch, &wish);
+    return slot;
+}
+
+static void leave(struct fixture *f, uint32_t slot)
+{
+    struct exchange_wish wish;
+    assert_true(exchange_want(f->exchange, slot, NULL));
+    assert_true(exchange_take(f->exchange, &wish));
+    watch_wish(&f->watch, &wish);
+}
+
+/* Time goes on by `us`, of which the thread meant to wait `meant_us`; then sockets, then deadlines, as the engine does
+ * it. */
+static void pass(struct fixture *f, uint64_t us, uint64_t meant_us)
+{
+    struct epoll_event events[64];
+    f->now_us += us;
+    clock_fake_us(f->now_us);
+    int cnt = epoll_wait(f->epoll_fd, events, 64, 20);
+    watch_tick(&f->watch, meant_us);
+    for (int i = 0; i < cnt; i++)
+        watch_event(&f->watch, (uint32_t)events[i].data.u64, events[i].events, f->buffer, sizeof f->buffer);
+    while (watch_turn(&f->watch, 64)) {
+    }
+}
+
+/* The next connection; 0 in `number` for 127.0.0.1 …; -1: none. */
+static int take(struct fixture *f, unsigned *number)
+{
+    struct sockaddr_in to;
+    socklen_t len = sizeof to;
+    int fd = accept(f->listen_fd, NULL, NULL);
+    if (fd >= 0 && number && getsockname(fd, (struct sockaddr *)&to, &len) == 0)
+        *number = (ntohl(to.sin_addr.s_addr) & 255) - 1;
+    return fd;
+}
+
+static void answer(int fd, const char *text)
+{
+    char request[2048];
+    assert_true(fd >= 0);
+    if (text)
+        assert_true(send(fd, text, strlen(text), MSG_NOSIGNAL) > 0);
+    (void)!recv(fd, request, sizeof request, MSG_DONTWAIT);
+    close(fd);
+}
+
+static const char yes[] = "HTTP/1.1 200 OK\r\n\r\n", no[] = "HTTP/1.1 500 No\r\n\r\n";
+
+static void check_all(struct fixture *f, const char *text)
+{
+    pass(f, 0, 0); /* connected, asked */
+    answer(take(f, NULL), text);
+    pass(f, 1000, 1000);
+}
+
+static struct exchange_report look(struct fixture *f, uint32_t slot)
+{
+    struct exchange_report report;
+    exchange_look(f->exchange, slot, &report);
+    return report;
+}
+
+/* ---- the story of a target ---- */
+
+static void test_verdicts_and_starts(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t slot = add(f, 0);
+    pass(f, 0, 0);
+    check_all(f, yes);
+    assert_int_equal(look(f, slot).verdict, HEALTH_UP);
+    assert_int_equal(look(f, slot).duration_us, 1000);
+    assert_int_equal(f->woken, 1);
+    pass(f, 5 * SECOND, 5 * SECOND); /* the second is due by then */
+    check_all(f, no);
+    assert_true(look(f, slot).unsettled);
+    assert_int_equal(watch_wait_us(&f->watch), SECOND - 1000); /* fast_interval after its start */
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(look(f, slot).verdict, HEALTH_UP);
+        pass(f, SECOND - 1000, SECOND);
+        check_all(f, no);
+    }
+    assert_int_equal(look(f, slot).verdict, HEALTH_DOWN);
+    assert_false(look(f, slot).unsettled);
+    assert_in_range(watch_wait_us(&f->watch), 5 * SECOND - 1000, 11 * SECOND / 2);
+}
+
+static void test_deadline(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t slot = add(f, 0);
+    pass(f, 0, 0);
+    pass(f, SECOND - 1, SECOND);
+    assert_int_equal(f->watch.running_cnt, 1);
+    assert_int_equal(watch_wait_us(&f->watch), 1);
+    pass(f, 1, 1);
+    assert_int_equal(f->watch.running_cnt, 0);
+    assert_int_equal(look(f, slot).verdict, HEALTH_DOWN);
+    assert_int_equal(look(f, slot).reason.code, REASON_NO_ANSWER);
+    assert_int_equal(look(f, slot).duration_us, SECOND);
+}
+
+/* We are late by 90 ms, the answer was not. */
+static void test_what_is_there_is_read_before_the_deadline_is_judged(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t slot = add(f, 0);
+    pass(f, 0, 0);
+    pass(f, 0, 0);
+    answer(take(f, NULL), yes);
+    pass(f, SECOND + 90000, SECOND);
+    assert_int_equal(look(f, slot).verdict, HEALTH_UP);
+}
+
+/* ---- stalls ---- */
+
+static void test_a_stall_takes_no_time(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t slot = add(f, 0);
+    pass(f, 0, 0);
+    pass(f, SECOND / 2, SECOND / 2);
+    pass(f, 60 * (uint64_t)SECOND, 100000);
+    assert_int_equal(f->watch.running_cnt, 1); /* still half a second */
+    assert_int_equal(watch_wait_us(&f->watch), SECOND / 2);
+    answer(take(f, NULL), yes);
+    pass(f, 1000, 1000);
+    assert_int_equal(look(f, slot).verdict, HEALTH_UP);
+    assert_in_range(look(f, slot).duration_us, SECOND / 2, SECOND / 2 + 2000);
+}
+
+static void fail_in_a_stall(struct fixture *f)
+{
+    pass(f, 0, 0);
+    answer(take(f, NULL), NULL); /* closed */
+    pass(f, 60 * (uint64_t)SECOND, 100000);
+}
+
+/* Once: a machine that stalls all the time must find the dead all the same. */
+static void test_a_failure_in_a_stall_is_excused_once(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t slot = add(f, 0);
+    pass(f, 0, 0);
+    fail_in_a_stall(f);
+    assert_int_equal(look(f, slot).verdict, HEALTH_UNKNOWN);
+    assert_int_equal(f->watch.running_cnt, 0);
+    assert_in_range(watch_wait_us(&f->watch), SECOND / 2, SECOND);
+    pass(f, SECOND, SECOND); /* and again */
+    fail_in_a_stall(f);
+    assert_int_equal(look(f, slot).verdict, HEALTH_DOWN);
+    assert_int_equal(look(f, slot).reason.code, REASON_ANSWER_CLOSED);
+    pass(f, 5 * SECOND, 5 * SECOND);
+    fail_in_a_stall(f); /* the next one may be excused again */
+    assert_in_range(watch_wait_us(&f->watch), SECOND / 2, SECOND);
+}
+
+/* ---- too many at once ---- */
+
+static void test_no_more_than_may_run(void **state)
+{
+    struct fixture *f = *state;
+    f->watch.running_max = 2;
+    for (unsigned i = 0; i < CNT; i++)
+        (void)add(f, i);
+    for (unsigned left = CNT; left > 0; left -= 2) {
+        pass(f, 0, 0);
+        pass(f, 0, 0);
+        assert_int_equal(f->watch.running_cnt, 2);
+        answer(take(f, NULL), yes);
+        answer(take(f, NULL), yes);
+        assert_int_equal(take(f, NULL), -1);
+        pass(f, 1000, 1000);
+    }
+    assert_int_equal(f->watch.running_cnt, 0);
+    assert_int_equal(f->watch.turn_first, 0);
+}
+
+static void test_first_due_is_first(void **state)
+{
+    struct fixture *f = *state;
+    unsigned number = 0;
+    uint64_t due_us[CNT], before_us = 0;
+    f->watch.running_max = 1;
+    f->watch.first_within_us = SECOND;
+    for (unsigned i = 0; i < CNT; i++) {
+        const struct target *target = target_table_at(&f->table, add(f, i));
+        due_us[i] = schedule_first_us(&target->timing, f->watch.now_us, SECOND, f->watch.spread);
+    }
+    pass(f, SECOND, SECOND);
+    for (unsigned i = 0; i < CNT; i++) {
+        pass(f, 0, 0);
+        answer(take(f, &number), yes);
+        assert_true(number < CNT && due_us[number] > before_us);
+        before_us = due_us[number];
+        pass(f, 10, 10);
+    }
+}
+
+/* One that goes while it waits for its turn leaves no gap, wherever it stands. */
+static void test_leaving_a_turn(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t slots[CNT];
+    bool seen[CNT] = {false};
+    unsigned number = 0, cnt = 0;
+    f->watch.running_max = 1;
+    for (unsigned i = 0; i < CNT; i++)
+        slots[i] = add(f, i);
+    pass(f, 0, 0);
+    uint32_t first = f->watch.turn_first - 1, last = f->watch.turn_last - 1;
+    uint32_t other = CNT;
+    for (unsigned i = 0; i < CNT; i++)
+        other = slots[i] != first && slots[i] != last ? slots[i] : other;
+    leave(f, first);
+    leave(f, last);
+    leave(f, other); /* one in the middle; slot 0 runs */
+    for (unsigned i = 0; i < CNT - 3; i++) {
+        pass(f, 0, 0);
+        pass(f, 0, 0);
+        answer(take(f, &number), yes);
+        seen[number] = true;
+        pass(f, 10, 10);
+    }
+    for (unsigned i = 0; i < CNT; i++)
+        cnt += seen[i];
+    assert_int_equal(cnt, CNT - 3);
+    assert_int_equal(f->watch.turn_first, 0);
+    assert_int_equal(f->watch.turn_last, 0);
+}
+
+/* ---- coming and going ---- */
+
+static void test_leaving_ends_the_check(void **state)
+{
+    struct fixture *f = *state;
+    char byte[2048];
+    uint32_t slot = add(f, 0);
+    pass(f, 0, 0);
+    pass(f, 0, 0);
+    int fd = take(f, NULL);
+    assert_true(recv(fd, byte, sizeof byte, 0) > 0);
+    leave(f, slot);
+    assert_int_equal(f->watch.running_cnt, 0);
+    assert_int_equal(recv(fd, byte, sizeof byte, 0), 0);
+    assert_int_equal(watch_wait_us(&f->watch), UINT64_MAX);
+    /* An event of it that epoll had told already. */
+    watch_event(&f->watch, slot, EPOLLIN, f->buffer, sizeof f->buffer);
+    close(fd);
+    assert_int_equal(f->woken, 0);
+}
+
+static void test_another_takes_the_slot(void **state)
+{
+    struct fixture *f = *state;
+    unsigned number = 0;
+    uint32_t slot = add(f, 0);
+    pass(f, 0, 0);
+    check_all(f, no);
+    assert_int_equal(look(f, slot).verdict, HEALTH_DOWN);
+    assert_true(target_table_drop(&f->table, slot));
+    leave(f, slot);
+    assert_int_equal(add(f, 5), slot);
+    pass(f, 0, 0);
+    pass(f, 0, 0);
+    answer(take(f, &number), yes);
+    assert_int_equal(number, 5);
+    pass(f, 1000, 1000);
+    assert_int_equal(look(f, slot).verdict, HEALTH_UP);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_verdicts_and_starts),
+        TEST(test_deadline),
+        TEST(test_what_is_there_is_read_before_the_deadline_is_judged),
+        TEST(test_a_stall_takes_no_time),
+        TEST(test_a_failure_in_a_stall_is_excused_once),
+        TEST(test_no_more_than_may_run),
+        TEST(test_first_due_is_first),
+        TEST(test_leaving_a_turn),
+        TEST(test_leaving_ends_the_check),
+        TEST(test_another_takes_the_slot),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
