@@ -1,0 +1,262 @@
+#include "balance/balance.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "balance/private.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "dns/name.h"
+
+/* What may be done where it comes up: a few of these fit into the 5 ms of the control thread. */
+enum { INLINE_US = 1000 };
+
+/* What is left for work of a call that began at `begin_us`; nothing runs beside a validation that could be kept
+ * waiting. */
+static uint64_t inline_us(const struct balance *balance, uint64_t begin_us)
+{
+    uint64_t taken_us = clock_mono_us() - begin_us;
+    if (!balance->probe)
+        return UINT64_MAX;
+    return taken_us < INLINE_US ? INLINE_US - taken_us : 0;
+}
+
+/* ---- life */
+
+static struct balance_plan *empty_plan(void)
+{
+    const struct opt_list none = {NULL, 0};
+    const uint8_t *apex = NULL;
+    struct diag *diag = diag_new(1);
+    struct balance_plan *plan;
+    if (balance_plan_make(&plan, &none, &apex, &none, diag))
+        abort(); /* there is nothing to find fault with */
+    diag_free(diag);
+    return plan;
+}
+
+struct balance *balance_new(uv_loop_t *loop, struct pool_directory *directory, bool probing)
+{
+    struct post *post = post_open(loop);
+    if (!post)
+        return NULL;
+    struct balance *balance = mem_zalloc(1, sizeof *balance);
+    balance->loop = loop;
+    balance->post = post;
+    balance->directory = directory;
+    balance->plan = empty_plan();
+    hash_key_random(&balance->key);
+    ring_init(&balance->all);
+    ring_init(&balance->urgent);
+    ring_init(&balance->normal);
+    uv_timer_init(loop, &balance->summary);
+    uv_unref((uv_handle_t *)&balance->summary);
+    if (probing)
+        balance->probe = probe_new(work_wake, balance);
+    return balance;
+}
+
+enum err balance_start(struct balance *balance, uint64_t start_wait_ms)
+{
+    return balance->probe ? probe_start(balance->probe, start_wait_ms / 2) : ERR_OK;
+}
+
+static void lose_all(struct balance *balance)
+{
+    while (!ring_is_empty(&balance->all))
+        work_lose_pool(MAP_ITEM(balance->all.after, struct balance_pool, all));
+    while (work_one(balance)) {
+    }
+}
+
+static void on_close(uv_handle_t *handle) { free(MAP_ITEM(handle, struct balance, summary)); }
+
+void balance_free(struct balance *balance)
+{
+    if (!balance)
+        return;
+    lose_all(balance);
+    if (balance->rescan_diag)
+        work_end_rescan(balance);
+    probe_free(balance->probe);
+    balance->probe = NULL;
+    settle_fini(balance);
+    while (balance->job_cnt)
+        uv_run(balance->loop, UV_RUN_ONCE);
+    do {
+        post_run_all(balance->post);
+        rcu_drain();
+    } while (balance->retire_cnt);
+    verdict_summary(balance);
+    balance_plan_free(balance->plan);
+    map_fini(&balance->pools);
+    map_fini(&balance->zones);
+    map_fini(&balance->targets);
+    free(balance->by_handle);
+    post_close(balance->post);
+    uv_close((uv_handle_t *)&balance->summary, on_close);
+}
+
+/* ---- plans */
+
+void balance_set_plan(struct balance *balance, struct balance_plan **plan)
+{
+    struct balance_plan *was = balance->plan;
+    balance->plan = *plan;
+    *plan = NULL;
+    was->older = balance->old_plans;
+    balance->old_plans = was;
+    if (!was->pool_cnt)
+        work_free_plan(balance, was);
+    if (ring_is_empty(&balance->all))
+        return;
+    enum { WARNINGS_MOST = 100 };
+    balance->rescan = balance->all.after;
+    if (!balance->rescan_diag)
+        balance->rescan_diag = diag_new(WARNINGS_MOST);
+    work_slice(balance, inline_us(balance, clock_mono_us()));
+}
+
+const struct balance_plan *balance_get_plan(const struct balance *balance) { return balance->plan; }
+
+/* ---- versions */
+
+struct balance_zone *balance_find_zone(const struct balance *balance, const uint8_t *apex)
+{
+    struct map_link *link = map_first(&balance->zones, name_hash(apex, &balance->key));
+    while (link && !name_equal(MAP_ITEM(link, struct balance_zone, link)->apex, apex))
+        link = map_next(link);
+    return link ? MAP_ITEM(link, struct balance_zone, link) : NULL;
+}
+
+static struct balance_zone *add_zone(struct balance *balance, const uint8_t *apex)
+{
+    unsigned len = name_len(apex);
+    struct balance_zone *zone = mem_zalloc(1, sizeof *zone + len);
+    memcpy(zone->apex, apex, len);
+    ring_init(&zone->pools);
+    map_add(&balance->zones, &zone->link, name_hash(apex, &balance->key));
+    return zone;
+}
+
+static uint64_t pool_hash(const struct balance *balance, const struct balance_zone *zone, const uint8_t *owner)
+{
+    return name_hash(owner, &balance->key) ^ (zone->link.hash << 1 | 1);
+}
+
+struct balance_pool *balance_find_pool(const struct balance *balance, const struct balance_zone *zone,
+                                       const uint8_t *owner)
+{
+    for (struct map_link *link = map_first(&balance->pools, pool_hash(balance, zone, owner)); link;
+         link = map_next(link)) {
+        struct balance_pool *pool = MAP_ITEM(link, struct balance_pool, link);
+        if (pool->zone == zone && name_equal(pool->owner, owner))
+            return pool;
+    }
+    return NULL;
+}
+
+static void note_handle(struct balance *balance, struct balance_pool *pool)
+{
+    size_t cap = balance->by_handle_cap;
+    while (cap <= pool->handle)
+        cap = cap ? cap * 2 : 64;
+    if (cap != balance->by_handle_cap) {
+        balance->by_handle = mem_realloc(balance->by_handle, cap, sizeof *balance->by_handle);
+        memset(balance->by_handle + balance->by_handle_cap, 0,
+               (cap - balance->by_handle_cap) * sizeof *balance->by_handle);
+        balance->by_handle_cap = cap;
+    }
+    balance->by_handle[pool->handle] = pool;
+}
+
+static struct balance_pool *add_pool(struct balance *balance, struct balance_zone *zone, const uint8_t *owner)
+{
+    uint32_t handle = pool_directory_take(balance->directory);
+    unsigned len = name_len(owner);
+    if (!handle)
+        return NULL;
+    struct balance_pool *pool = mem_zalloc(1, sizeof *pool + len);
+    memcpy(pool->owner, owner, len);
+    pool->balance = balance;
+    pool->zone = zone;
+    pool->handle = handle;
+    for (unsigned i = 0; i < 2; i++) {
+        pool->families[i].pool = pool;
+        pool->families[i].index = i;
+    }
+    ring_init(&pool->queue);
+    ring_add(&balance->all, &pool->all);
+    ring_add(&zone->pools, &pool->of_zone);
+    map_add(&balance->pools, &pool->link, pool_hash(balance, zone, owner));
+    note_handle(balance, pool);
+    return pool;
+}
+
+static void take_node(struct balance *balance, struct balance_zone *zone, struct zone_node *node, struct diag *diag)
+{
+    const uint8_t *owner = zone_node_name(node);
+    const struct plan_group *group = plan_find(balance->plan, zone->apex, owner);
+    node->pool = 0;
+    if (!group)
+        return;
+    struct balance_pool *pool = balance_find_pool(balance, zone, owner);
+    bool is_new = !pool;
+    if (is_new)
+        pool = add_pool(balance, zone, owner);
+    if (!pool) {
+        char text[NAME_TEXT_MAX];
+        diag_error(diag, group->where.file, group->where.line,
+                   "\"%s\" is no pool and answered whole: there are %d pools already", name_to_text_bare(text, owner),
+                   POOL_HANDLES_MAX - 1);
+        return;
+    }
+    pool->mark = balance->mark;
+    node->pool = pool->handle;
+    bool changed = members_read(&pool->families[0], node);
+    changed |= members_read(&pool->families[1], node);
+    if (changed || is_new)
+        work_queue(pool, TODO_REBUILD, false);
+    members_check(pool, group, diag);
+}
+
+static void lose_handle(struct balance *balance, uint32_t handle)
+{
+    struct balance_pool *pool = handle < balance->by_handle_cap ? balance->by_handle[handle] : NULL;
+    if (pool && pool->mark != balance->mark)
+        work_lose_pool(pool);
+}
+
+void balance_version_ready(struct balance *balance, struct zone_version *version, struct diag *diag)
+{
+    const uint8_t *apex = version->zone->name;
+    uint64_t begin_us = clock_mono_us();
+    struct balance_zone *zone = balance_find_zone(balance, apex);
+    if (!version->fresh_pool_cnt && !version->lost_pool_cnt)
+        return;
+    if (!zone)
+        zone = add_zone(balance, apex);
+    balance->mark++;
+    for (size_t i = 0; i < version->fresh_pool_cnt; i++)
+        take_node(balance, zone, version->fresh_pools[i], diag);
+    work_drop_zone_if_empty(balance, zone);
+    for (size_t i = 0; i < version->lost_pool_cnt; i++)
+        lose_handle(balance, version->lost_pools[i]);
+    work_slice(balance, inline_us(balance, begin_us));
+}
+
+void balance_zone_gone(struct balance *balance, const struct zone *zone)
+{
+    uint64_t begin_us = clock_mono_us();
+    struct balance_zone *gone = balance_find_zone(balance, zone->name);
+    if (!gone)
+        return;
+    struct ring *pools = &gone->pools;
+    for (bool more = !ring_is_empty(pools); more;) {
+        more = pools->after != pools->before;
+        work_lose_pool(MAP_ITEM(pools->after, struct balance_pool, of_zone));
+    }
+    work_slice(balance, inline_us(balance, begin_us));
+}
+
+size_t balance_pool_cnt(const struct balance *balance) { return balance->pool_cnt; }

@@ -1,0 +1,133 @@
+/* Ties names to pools: the configuration's `balance` groups ↔ rrsets of zone versions ↔ pools ↔ health. Lives on the
+ * control thread, but for the pure matcher that jobs call while they build a version.
+ *
+ * The way: store builds a version; nodes whose owner the zone's plan annotates (and that have A or AAAA, and are
+ * authoritative) are listed in it as fresh pool nodes. Before it is published, balance_version_ready gives each its
+ * handle (the same as before where the owner was a pool), brings members up to date, subscribes their checks and
+ * compiles. A verdict later recompiles only the pools concerned and never touches the zone.
+ *
+ * Nothing here keeps the loop for long: what is more than a millisecond's work goes on in slices, pools in which a
+ * member died first; until its turn comes a new pool's rrset is answered whole, an old one's table stays. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/attr.h"
+#include "base/diag.h"
+#include "base/err.h"
+#include "base/opt.h"
+#include "pool/directory.h"
+#include "probe/probe.h"
+#include "zone/version.h"
+
+/* One row of a zone's `balance` list. */
+struct balance_member_options {
+    struct addr address;
+    int64_t weight;
+    int64_t tier;
+    struct opt_list probe;     /* char *; overrides the group's */
+    struct addr check_address; /* family ADDR_NONE: the member's own */
+    struct opt_where where;
+};
+struct balance_group_options {
+    char *name, *below; /* exactly one */
+    int policy;
+    uint64_t ttl_ms, ttl_min_ms;
+    int64_t answers;       /* 0: the policy's default; POOL_ANSWERS_MAX: also "all" */
+    struct opt_list probe; /* char * */
+    double min_up;
+    /* all_down: an enum word or a list of addresses */
+    struct opt_list all_down; /* char * */
+    int others;               /* 0 member, 1 ignore */
+    struct opt_list members;  /* struct balance_member_options */
+    struct opt_where where;
+};
+/* What balance adds to a row of `zones`. */
+struct balance_zone_options {
+    struct opt_list groups; /* struct balance_group_options */
+};
+extern const struct opt_table balance_zone_opt_table; /* "zones": key balance */
+
+/* The annotations of all zones, names resolved, probes found: immutable, and independent of the configuration that it
+ * was made from. */
+struct balance_plan;
+void balance_plan_free(struct balance_plan *plan);
+/* `apexes[i]` (wire, lower-cased) is the apex of row i of `zones` (struct balance_zone_options); `probes` are struct
+ * probe_options. Errors (two groups with one key, unknown probe, neither or both of name and below, owner outside the
+ * zone, an address twice, wildcard owner without http host …) to `diag`, with file and line; ERR_INVALID then. Warnings
+ * (round_robin with weights other than 0 and 1 …) too. */
+enum err balance_plan_make(struct balance_plan **plan, const struct opt_list *zones, const uint8_t *const *apexes,
+                           const struct opt_list *probes, struct diag *diag) ATTR_NONNULL_ALL ATTR_MUST_USE;
+/* [job] How `lower` (lower-cased owner of A or AAAA records in the zone `apex`) is annotated: an exact name wins, then
+ * the longest `below`. */
+enum balance_match { BALANCE_NONE, BALANCE_BY_NAME, BALANCE_BY_BELOW };
+enum balance_match balance_plan_match(const struct balance_plan *plan, const uint8_t *apex,
+                                      const uint8_t *lower) ATTR_NONNULL_ALL ATTR_PURE;
+/* [any] True when the zone has any balance group: its versions need marking. */
+bool balance_plan_has_zone(const struct balance_plan *plan, const uint8_t *apex) ATTR_NONNULL_ALL ATTR_PURE;
+
+struct balance;
+/* No reader may be left. Waits for jobs (it runs the loop's callbacks for that); the loop then has
+ * one more round to go. */
+void balance_free(struct balance *balance);
+/* `directory` is borrowed. With `probing` false (rondod -t) nothing is ever probed: members stay unknown, and
+ * everything is done at once. [control] */
+struct balance *balance_new(uv_loop_t *loop, struct pool_directory *directory, bool probing)
+    ATTR_FREED_BY(balance_free) ATTR_MUST_USE ATTR_NONNULL_ALL;
+/* Starts the probe thread. `start_wait_ms`: first checks of new targets start within half of it. [control, after
+ * privileges were dropped] */
+enum err balance_start(struct balance *balance, uint64_t start_wait_ms) ATTR_NONNULL_ALL ATTR_MUST_USE;
+/* Makes `plan` (taken) the one in force: pools that exist take their new settings at once (verdicts are kept by
+ * identity of the check; what it warns of goes to the log), later versions are read by it. Names that are annotated no
+ * more are answered whole at once, and keep their handle until a version has lost it. The old plan ends; no job may
+ * still use it. [control] */
+void balance_set_plan(struct balance *balance, struct balance_plan **plan) ATTR_NONNULL_ALL;
+const struct balance_plan *balance_get_plan(const struct balance *balance) ATTR_NONNULL_ALL;
+
+/* A version is about to be published, in the same turn of the loop: gives each of its fresh pool nodes
+ * (zone_version.fresh_pools) a handle, the same as before where the owner was a pool, and compiles. Members that are
+ * new are subscribed. Handles that it lost (zone_version.lost_pools) and no fresh node got are retired after it is
+ * published and a grace period has passed. Warnings (an annotated address that the rrset lacks sleeps) and errors (more
+ * than 1,024 members: no pool, the rrset is served whole) to `diag`. Half a microsecond a node, whatever it is.
+ * [control] */
+void balance_version_ready(struct balance *balance, struct zone_version *version, struct diag *diag) ATTR_NONNULL_ALL;
+/* The zone leaves the catalogue: its pools are retired likewise. [control] */
+void balance_zone_gone(struct balance *balance, const struct zone *zone) ATTR_NONNULL_ALL;
+
+/* True when every probed pool has an up member or every member a verdict: workers may start. [control] */
+bool balance_settled(const struct balance *balance) ATTR_NONNULL_ALL;
+/* Calls `fn` once on the loop when balance_settled becomes (or is) true. [control] */
+void balance_when_settled(struct balance *balance, void (*fn)(void *arg), void *arg) ATTR_NONNULL(1, 2);
+
+/* As shown to people. [control], valid during the call. */
+struct balance_member_view {
+    struct addr address;
+    uint32_t weight, tier;
+    bool drained, sleeping /* annotated, but the rrset lacks it */, probed, unsettled, used /* in the answers now */;
+    enum health_verdict verdict;
+    uint64_t since_wall_ms; /* 0: none */
+    const char *reason;     /* of the last check; "" */
+    double share;           /* of answers in which it stands first */
+};
+struct balance_pool_view {
+    const uint8_t *owner, *apex; /* wire */
+    enum addr_family family;
+    enum pool_policy policy;
+    enum pool_state state;
+    uint32_t tier;    /* the one in use */
+    uint32_t ttl_sec; /* served now */
+    uint16_t answers;
+    bool probed;
+    bool exact;                          /* false: the weights were cut to 4,096 slots */
+    uint64_t detection_ms, staleness_ms; /* of the pool's worst probe; 0: not probed */
+    const struct balance_member_view *members;
+    size_t member_cnt;
+};
+/* Every pool, a family at a time, in order of apex and owner (canonical); `owner` (wire, may be NULL) picks one name.
+ * Some two microseconds a pool. Sleeping members come last; of groups with `below` they are not shown. */
+void balance_each_pool(const struct balance *balance, const uint8_t *owner,
+                       void (*fn)(void *arg, const struct balance_pool_view *pool), void *arg) ATTR_NONNULL(1, 3);
+size_t balance_pool_cnt(const struct balance *balance) ATTR_NONNULL_ALL;

@@ -1,0 +1,109 @@
+/* Members and the targets of the prober that speak for them. */
+#include <stdlib.h>
+
+#include "balance/private.h"
+#include "base/mem.h"
+
+/* ---- targets */
+
+/* Ids count up from 1 and come again: their own low bits, spread, are a hash. */
+static uint64_t id_hash(uint32_t id) { return id * UINT64_C(0x9e3779b97f4a7c15) >> 32; }
+
+struct balance_target *checks_find_target(const struct balance *balance, uint32_t id)
+{
+    struct map_link *link = map_first(&balance->targets, id_hash(id));
+    while (link && MAP_ITEM(link, struct balance_target, link)->id != id)
+        link = map_next(link);
+    return link ? MAP_ITEM(link, struct balance_target, link) : NULL;
+}
+
+static struct balance_target *take_target(struct balance *balance, const struct probe_spec *spec)
+{
+    uint32_t id = probe_subscribe(balance->probe, spec);
+    struct balance_target *target = checks_find_target(balance, id);
+    if (target)
+        return target;
+    target = mem_zalloc(1, sizeof *target);
+    target->id = id;
+    target->verdict = HEALTH_UNKNOWN;
+    map_add(&balance->targets, &target->link, id_hash(id));
+    return target;
+}
+
+static void drop_target(struct balance *balance, struct balance_target *target)
+{
+    probe_unsubscribe(balance->probe, target->id);
+    if (target->checks)
+        return;
+    map_remove(&balance->targets, &target->link);
+    free(target);
+}
+
+/* ---- checks */
+
+static void link_check(struct balance_check *check)
+{
+    check->next = check->target->checks;
+    check->at = &check->target->checks;
+    if (check->next)
+        check->next->at = &check->next;
+    check->target->checks = check;
+}
+
+static void unlink_check(struct balance_check *check)
+{
+    *check->at = check->next;
+    if (check->next)
+        check->next->at = check->at;
+}
+
+void checks_open(struct balance_side *side, struct balance_family *family, uint32_t member, const struct addr *address,
+                 const char *host)
+{
+    struct balance *balance = family->pool->balance;
+    const struct plan_probes *probes = plan_probes_of(family->pool->group, side->note);
+    const struct addr *checked =
+        side->note && side->note->check_address.family != ADDR_NONE ? &side->note->check_address : address;
+    if (!balance->probe || !probes->cnt)
+        return;
+    side->check_cnt = (uint32_t)probes->cnt;
+    side->checks = mem_zalloc(probes->cnt, sizeof *side->checks);
+    for (size_t i = 0; i < probes->cnt; i++) {
+        struct probe_spec spec;
+        probe_spec_fill(&spec, probes->rows[i], checked, host);
+        side->checks[i] =
+            (struct balance_check){.target = take_target(balance, &spec), .family = family, .member = member};
+        link_check(&side->checks[i]);
+    }
+}
+
+void checks_close(struct balance_side *side, struct balance *balance)
+{
+    for (uint32_t i = 0; i < side->check_cnt; i++) {
+        unlink_check(&side->checks[i]);
+        drop_target(balance, side->checks[i].target);
+    }
+    free(side->checks);
+    side->checks = NULL;
+    side->check_cnt = 0;
+}
+
+void checks_move(struct balance_side *side, uint32_t member)
+{
+    for (uint32_t i = 0; i < side->check_cnt; i++)
+        side->checks[i].member = member;
+}
+
+/* All must pass: one that is down decides, and none may be unknown. */
+enum health_verdict checks_verdict(const struct balance_side *side, bool *unsettled)
+{
+    enum health_verdict verdict = side->check_cnt ? HEALTH_UP : HEALTH_UNKNOWN;
+    *unsettled = false;
+    for (uint32_t i = 0; i < side->check_cnt; i++) {
+        const struct balance_target *target = side->checks[i].target;
+        *unsettled |= target->unsettled;
+        if (target->verdict == HEALTH_DOWN || (target->verdict == HEALTH_UNKNOWN && verdict == HEALTH_UP))
+            verdict = target->verdict;
+    }
+    return verdict;
+}

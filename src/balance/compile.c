@@ -1,0 +1,177 @@
+/* From members to tables in the directory. */
+#include <stdlib.h>
+
+#include "balance/private.h"
+#include "base/mem.h"
+
+/* Each member that came, left or changed its weight costs a hash table 4,096 scores, some 10 µs: what stays below a
+ * millisecond is done in place, more is a job. */
+enum { HASH_INLINE_MOST = 64 };
+
+struct balance_build {
+    struct job job;
+    struct balance *balance;
+    struct balance_family *family; /* NULL: nobody wants it any more */
+    bool stale;                    /* something changed since it began */
+    struct pool_settings settings;
+    unsigned index;
+    struct pool_member *members;
+    size_t cnt;
+    struct addr *fallback;
+    size_t fallback_cnt;
+    struct pool_table *table;
+};
+
+static void free_table(struct rcu_deferred *deferred)
+{
+    pool_table_free(MAP_ITEM(deferred, struct pool_table, deferred));
+}
+
+static void put_table(const struct balance_family *family, struct pool_table *table)
+{
+    const struct balance_pool *pool = family->pool;
+    struct pool_table *was = pool_directory_set(pool->balance->directory, pool->handle, family->index, table);
+    if (was)
+        rcu_defer(&was->deferred, free_table);
+}
+
+const struct pool_table *compile_present(const struct balance_family *family)
+{
+    return family->pool->balance->directory->entries[family->pool->handle].tables[family->index];
+}
+
+void compile_detach(struct balance_family *family)
+{
+    if (family->build)
+        family->build->family = NULL;
+    family->build = NULL;
+    free(family->used);
+    family->used = NULL;
+    family->used_cnt = 0;
+}
+
+void compile_clear(struct balance_family *family)
+{
+    compile_detach(family);
+    family->state = POOL_LIVE;
+    family->all_drained = false;
+    if (compile_present(family))
+        put_table(family, NULL);
+}
+
+/* ---- how much a hash table must do anew */
+
+static unsigned count_changes(const struct balance_family *family, const struct pool_choice *choice)
+{
+    unsigned changes = 0;
+    uint32_t u = 0;
+    for (unsigned i = 0; i < choice->cnt; i++) {
+        const struct addr *address = &family->members[choice->member[i]].address;
+        int cmp = 1;
+        for (; u < family->used_cnt && (cmp = addr_cmp(&family->used[u].address, address)) < 0; u++)
+            changes++;
+        bool stays = u < family->used_cnt && !cmp;
+        changes += !stays || family->used[u].weight != choice->weight[i];
+        u += stays;
+    }
+    return changes + (family->used_cnt - u);
+}
+
+static void remember_used(struct balance_family *family, const struct pool_choice *choice)
+{
+    family->used_cnt = 0;
+    if (family->settings.policy != POOL_HASH || choice->cnt <= HASH_INLINE_MOST)
+        return;
+    family->used = mem_realloc(family->used, choice->cnt, sizeof *family->used);
+    family->used_cnt = choice->cnt;
+    for (unsigned i = 0; i < choice->cnt; i++)
+        family->used[i] = (struct balance_used){family->members[choice->member[i]].address, choice->weight[i]};
+}
+
+/* With a table of few members before, that is not known; then it may be a job where it need not be one. */
+static bool wants_job(const struct balance_family *family, const struct pool_choice *choice)
+{
+    return family->settings.policy == POOL_HASH && choice->cnt > HASH_INLINE_MOST && family->pool->balance->probe &&
+           count_changes(family, choice) > HASH_INLINE_MOST;
+}
+
+/* ---- jobs */
+
+static void build_work(struct job *job)
+{
+    struct balance_build *build = MAP_ITEM(job, struct balance_build, job);
+    build->table = pool_table_compile(&build->settings, balance_families[build->index], build->members, build->cnt,
+                                      build->fallback, build->fallback_cnt, NULL);
+}
+
+static void free_build(struct balance_build *build)
+{
+    pool_table_free(build->table);
+    free(build->members);
+    free(build->fallback);
+    free(build);
+}
+
+static void build_done(struct job *job)
+{
+    struct balance_build *build = MAP_ITEM(job, struct balance_build, job);
+    struct balance *balance = build->balance;
+    struct balance_family *family = build->family;
+    if (family) {
+        struct pool_choice choice;
+        pool_choose(&choice, &build->settings, build->members, build->cnt);
+        family->build = NULL;
+        put_table(family, build->table);
+        build->table = NULL;
+        if (build->stale)
+            work_queue(family->pool, TODO_COMPILE_A << family->index, true);
+        else
+            verdict_tell_state(family, choice.state, choice.all_drained);
+    }
+    balance->job_cnt--;
+    free_build(build);
+    work_slice(balance, 0);
+}
+
+static void start_build(struct balance_family *family)
+{
+    struct balance_build *build = mem_zalloc(1, sizeof *build);
+    const struct plan_group *group = family->group;
+    build->balance = family->pool->balance;
+    build->family = family;
+    build->settings = family->settings;
+    build->index = family->index;
+    build->members = mem_dup(family->members, family->cnt * sizeof *family->members);
+    build->cnt = family->cnt;
+    build->fallback = mem_dup(group->fallback, group->fallback_cnt * sizeof *group->fallback);
+    build->fallback_cnt = group->fallback_cnt;
+    family->build = build;
+    build->balance->job_cnt++;
+    job_run(build->balance->loop, &build->job, build_work, build_done);
+}
+
+/* ---- */
+
+void compile_family(struct balance_family *family)
+{
+    const struct plan_group *group = family->group;
+    struct pool_choice choice;
+    if (!group) {
+        compile_clear(family);
+        return;
+    }
+    if (family->build) {
+        family->build->stale = true;
+        return;
+    }
+    pool_choose(&choice, &family->settings, family->members, family->cnt);
+    bool is_job = wants_job(family, &choice);
+    remember_used(family, &choice);
+    if (is_job) {
+        start_build(family);
+        return;
+    }
+    put_table(family, pool_table_compile(&family->settings, balance_families[family->index], family->members,
+                                         family->cnt, group->fallback, group->fallback_cnt, compile_present(family)));
+    verdict_tell_state(family, choice.state, choice.all_drained);
+}

@@ -1,0 +1,11 @@
+/* How many pools and members there are, for a glance: a walk over all families without making views of them. */
+#pragma once
+
+#include "balance/balance.h"
+
+struct balance_counts {
+    size_t pools[POOL_EMPTY + 1];    /* by state; A and AAAA of a name are a pool each */
+    size_t members[HEALTH_DOWN + 1]; /* by verdict; who is not probed is up; who sleeps is none */
+};
+/* [control] */
+void balance_count(struct balance_counts *counts, const struct balance *balance) ATTR_NONNULL_ALL;

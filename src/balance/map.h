@@ -1,0 +1,28 @@
+/* A hash table of things that embed a link, found by a 64-bit hash; who looks compares what hashes cannot tell apart.
+ * Owns its buckets, not the things. One thread at a time. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+
+struct map_link {
+    struct map_link *next;
+    uint64_t hash;
+};
+
+struct map {
+    struct map_link **buckets;
+    size_t cnt, bucket_cnt; /* bucket_cnt: 0 or a power of two */
+};
+
+void map_fini(struct map *map) ATTR_NONNULL_ALL;
+void map_add(struct map *map, struct map_link *link, uint64_t hash) ATTR_NONNULL_ALL;
+void map_remove(struct map *map, struct map_link *link) ATTR_NONNULL_ALL;
+/* The first with this hash, and the next one with the same; NULL: none. */
+struct map_link *map_first(const struct map *map, uint64_t hash) ATTR_NONNULL_ALL ATTR_PURE;
+struct map_link *map_next(const struct map_link *link) ATTR_NONNULL_ALL ATTR_PURE;
+
+/* The thing that a link (or another member) is embedded in. */
+#define MAP_ITEM(member_at, type, member) ((type *)(void *)((char *)(member_at)-offsetof(type, member)))

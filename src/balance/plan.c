@@ -1,0 +1,197 @@
+#include "balance/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "dns/name.h"
+
+/* A name may be annotated itself, and names below it. */
+static uint64_t group_hash(const struct balance_plan *plan, const uint8_t *name, bool is_below)
+{
+    return name_hash(name, &plan->key) + is_below;
+}
+
+/* ---- finding */
+
+static struct plan_zone *find_zone(const struct balance_plan *plan, const uint8_t *apex)
+{
+    for (struct map_link *link = map_first(&plan->zones, name_hash(apex, &plan->key)); link; link = map_next(link)) {
+        struct plan_zone *zone = MAP_ITEM(link, struct plan_zone, link);
+        if (name_equal(zone->apex, apex))
+            return zone;
+    }
+    return NULL;
+}
+
+static const struct plan_group *find_group(const struct balance_plan *plan, const struct plan_zone *zone,
+                                           const uint8_t *name, bool is_below)
+{
+    for (struct map_link *link = map_first(&zone->groups, group_hash(plan, name, is_below)); link;
+         link = map_next(link)) {
+        const struct plan_group *group = MAP_ITEM(link, struct plan_group, link);
+        if (group->is_below == is_below && name_equal(group->name, name))
+            return group;
+    }
+    return NULL;
+}
+
+const struct plan_group *plan_find(const struct balance_plan *plan, const uint8_t *apex, const uint8_t *lower)
+{
+    const struct plan_zone *zone = find_zone(plan, apex);
+    if (!zone)
+        return NULL;
+    const struct plan_group *group = find_group(plan, zone, lower, false);
+    for (unsigned d = name_depth(lower); !group && d > zone->depth; d--)
+        if (zone_depth_has(zone->below_depths, d - 1))
+            group = find_group(plan, zone, name_suffix(lower, d - 1), true);
+    return group;
+}
+
+enum balance_match balance_plan_match(const struct balance_plan *plan, const uint8_t *apex, const uint8_t *lower)
+{
+    const struct plan_group *group = plan_find(plan, apex, lower);
+    if (!group)
+        return BALANCE_NONE;
+    return group->is_below ? BALANCE_BY_BELOW : BALANCE_BY_NAME;
+}
+
+bool balance_plan_has_zone(const struct balance_plan *plan, const uint8_t *apex)
+{
+    return find_zone(plan, apex) != NULL;
+}
+
+static int cmp_member(const void *key, const void *item)
+{
+    return addr_cmp(key, &((const struct plan_member *)item)->address);
+}
+
+const struct plan_member *plan_find_member(const struct plan_group *group, const struct addr *address)
+{
+    return group->member_cnt ? bsearch(address, group->members, group->member_cnt, sizeof *group->members, cmp_member)
+                             : NULL;
+}
+
+const struct probe_options *plan_hostless(const struct plan_probes *probes)
+{
+    for (size_t i = 0; i < probes->cnt; i++)
+        if (probes->rows[i]->type == PROBE_HTTP && !probes->rows[i]->host)
+            return probes->rows[i];
+    return NULL;
+}
+
+/* ---- making */
+
+static char *keep_text(struct planning *p, const char *text)
+{
+    return text ? arena_strdup(&p->plan->arena, text) : NULL;
+}
+
+static const struct probe_options *keep_probe(struct planning *p, const struct probe_options *row)
+{
+    struct probe_options *probe = arena_dup(&p->plan->arena, row, sizeof *row, _Alignof(struct probe_options));
+    probe->name = keep_text(p, row->name);
+    probe->path = keep_text(p, row->path);
+    probe->host = keep_text(p, row->host);
+    probe->expect_body = keep_text(p, row->expect_body);
+    if (row->expect_status.cnt)
+        probe->expect_status.items =
+            arena_dup(&p->plan->arena, row->expect_status.items,
+                      row->expect_status.cnt * sizeof(struct probe_status_range), _Alignof(struct probe_status_range));
+    probe->where = (struct opt_where){NULL, 0};
+    return probe;
+}
+
+static int cmp_probe_rows(const void *a, const void *b)
+{
+    const struct probe_options *x = *(const struct probe_options *const *)a,
+                               *y = *(const struct probe_options *const *)b;
+    int cmp = strcmp(x->name, y->name);
+    /* Rows are one array: the order of addresses is that of the file. */
+    return cmp ? cmp : (x > y) - (x < y);
+}
+
+static void take_probes(struct planning *p, const struct opt_list *probes)
+{
+    const struct probe_options *rows = probes->items;
+    p->probe_cnt = probes->cnt;
+    p->probes = mem_zalloc(p->probe_cnt, sizeof *p->probes);
+    for (size_t i = 0; i < p->probe_cnt; i++)
+        p->probes[i] = &rows[i];
+    qsort(p->probes, p->probe_cnt, sizeof *p->probes, cmp_probe_rows);
+    for (size_t i = 1; i < p->probe_cnt; i++) {
+        const struct probe_options *first = p->probes[i - 1], *row = p->probes[i];
+        if (!strcmp(first->name, row->name))
+            diag_error(p->diag, row->where.file, row->where.line, "probe \"%s\" stands twice, first at %s:%u",
+                       row->name, first->where.file ? first->where.file : "", first->where.line);
+    }
+    for (size_t i = 0; i < p->probe_cnt; i++)
+        p->probes[i] = keep_probe(p, p->probes[i]);
+}
+
+static void add_group(struct planning *p, struct plan_zone *zone, const struct balance_group_options *row)
+{
+    struct plan_group *group = plan_group_make(p, row);
+    if (!group)
+        return;
+    const struct plan_group *first = find_group(p->plan, zone, group->name, group->is_below);
+    if (first) {
+        char text[NAME_TEXT_MAX];
+        diag_error(p->diag, row->where.file, row->where.line,
+                   "a second balance group with %s \"%s\", the first is at %s:%u", group->is_below ? "below" : "name",
+                   name_to_text_bare(text, group->name), first->where.file ? first->where.file : "", first->where.line);
+        return;
+    }
+    map_add(&zone->groups, &group->link, group_hash(p->plan, group->name, group->is_below));
+    if (group->is_below) {
+        unsigned depth = name_depth(group->name);
+        zone->below_depths[depth >> 6] |= UINT64_C(1) << (depth & 63);
+    }
+}
+
+static void add_zone(struct planning *p, const struct balance_zone_options *row, const uint8_t *apex)
+{
+    const struct balance_group_options *groups = row->groups.items;
+    uint8_t lower[NAME_MAX_LEN];
+    unsigned len = name_to_lower(lower, apex);
+    struct plan_zone *zone = arena_alloc(&p->plan->arena, sizeof *zone, _Alignof(struct plan_zone));
+    *zone = (struct plan_zone){.apex = arena_dup(&p->plan->arena, lower, len, 1), .depth = name_depth(lower)};
+    map_add(&p->plan->zones, &zone->link, name_hash(zone->apex, &p->plan->key));
+    p->apex = zone->apex;
+    for (size_t i = 0; i < row->groups.cnt; i++)
+        add_group(p, zone, &groups[i]);
+}
+
+enum err balance_plan_make(struct balance_plan **plan, const struct opt_list *zones, const uint8_t *const *apexes,
+                           const struct opt_list *probes, struct diag *diag)
+{
+    size_t errors_before = diag_cnt(diag, DIAG_ERROR);
+    const struct balance_zone_options *rows = zones->items;
+    struct planning p = {.plan = mem_zalloc(1, sizeof *p.plan), .diag = diag};
+    arena_init(&p.plan->arena);
+    hash_key_random(&p.plan->key);
+    take_probes(&p, probes);
+    for (size_t i = 0; i < zones->cnt; i++)
+        if (rows[i].groups.cnt && apexes[i] && !find_zone(p.plan, apexes[i]))
+            add_zone(&p, &rows[i], apexes[i]);
+    free(p.probes);
+    bool good = diag_cnt(diag, DIAG_ERROR) == errors_before;
+    if (!good) {
+        balance_plan_free(p.plan);
+        p.plan = NULL;
+    }
+    *plan = p.plan;
+    return good ? ERR_OK : ERR_INVALID;
+}
+
+void balance_plan_free(struct balance_plan *plan)
+{
+    if (!plan)
+        return;
+    for (size_t i = 0; i < plan->zones.bucket_cnt; i++)
+        for (struct map_link *link = plan->zones.buckets[i]; link; link = link->next)
+            map_fini(&MAP_ITEM(link, struct plan_zone, link)->groups);
+    map_fini(&plan->zones);
+    arena_fini(&plan->arena);
+    free(plan);
+}

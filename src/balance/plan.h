@@ -1,0 +1,86 @@
+/* The plan as the rest of balance reads it: each zone's groups with everything that their words stand for. Immutable;
+ * all but the maps' buckets in one arena. */
+#pragma once
+
+#include "balance/balance.h"
+#include "balance/map.h"
+#include "base/arena.h"
+#include "base/hash.h"
+
+/* Probes of a group or a member; points into the plan. */
+struct plan_probes {
+    const struct probe_options *const *rows;
+    size_t cnt;
+};
+
+struct plan_member {
+    struct addr address;
+    struct addr check_address; /* ADDR_NONE: the member's own */
+    uint32_t weight, tier;
+    struct plan_probes probes; /* none: the group's */
+    struct opt_where where;
+};
+
+struct plan_group {
+    struct map_link link;
+    const uint8_t *name; /* lower-cased owner, or the name below which it applies */
+    bool is_below;
+    bool ignore_others;
+    enum pool_policy policy;
+    enum pool_all_down all_down;
+    uint16_t answers, min_up_thousandths;
+    uint32_t ttl_sec, ttl_min_sec;
+    struct plan_probes probes;
+    const struct addr *fallback;
+    size_t fallback_cnt;
+    const struct plan_member *members; /* canonical order */
+    size_t member_cnt;
+    struct opt_where where;
+};
+
+struct plan_zone {
+    struct map_link link;
+    const uint8_t *apex;
+    unsigned depth;
+    struct map groups;        /* by name and kind */
+    uint64_t below_depths[2]; /* bit d: some `below` has d labels */
+};
+
+struct balance_plan {
+    struct arena arena;
+    struct hash_key key;
+    struct map zones;
+    /* The balance's. [control] */
+    size_t pool_cnt; /* pools whose group is one of these */
+    struct balance_plan *older;
+};
+
+/* [any] The group that applies to `lower` in the zone; NULL: none. */
+const struct plan_group *plan_find(const struct balance_plan *plan, const uint8_t *apex,
+                                   const uint8_t *lower) ATTR_NONNULL_ALL ATTR_PURE;
+/* [any] What the group says of an address; NULL: nothing. */
+const struct plan_member *plan_find_member(const struct plan_group *group,
+                                           const struct addr *address) ATTR_NONNULL_ALL ATTR_PURE;
+/* [any] The probes that check a member; `member` as plan_find_member gave it. */
+static inline const struct plan_probes *plan_probes_of(const struct plan_group *group, const struct plan_member *member)
+{
+    return member && member->probes.cnt ? &member->probes : &group->probes;
+}
+/* "*" is the owner's first label. */
+static inline bool plan_is_wildcard(const uint8_t *owner) { return owner[0] == 1 && owner[1] == '*'; }
+/* The first of them that needs a host but names none; NULL: none. */
+const struct probe_options *plan_hostless(const struct plan_probes *probes) ATTR_NONNULL_ALL ATTR_PURE;
+
+/* ---- for plan.c and plan_group.c */
+
+struct planning {
+    struct balance_plan *plan;
+    const struct probe_options **probes; /* copies in the plan, by name */
+    size_t probe_cnt;
+    const uint8_t *apex;
+    struct diag *diag;
+};
+
+/* Resolves a row into the plan's memory. Whatever is wrong goes to `diag`; NULL when nothing can be made of it. */
+struct plan_group *plan_group_make(struct planning *planning,
+                                   const struct balance_group_options *row) ATTR_NONNULL_ALL ATTR_MUST_USE;

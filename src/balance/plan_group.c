@@ -1,0 +1,286 @@
+/* One row of `balance`: what its words mean. */
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "balance/plan.h"
+#include "base/mem.h"
+#include "dns/name.h"
+
+struct resolving {
+    struct planning *planning;
+    const struct balance_group_options *row;
+    struct plan_group *group;
+};
+
+static void say(const struct resolving *r, enum diag_level level, const struct opt_where *where, const char *fmt, ...)
+    ATTR_PRINTF(4, 5);
+static void say(const struct resolving *r, enum diag_level level, const struct opt_where *where, const char *fmt, ...)
+{
+    char zone[NAME_TEXT_MAX], text[512];
+    const char *name = r->row->name ? r->row->name : r->row->below;
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    name_to_text_bare(zone, r->planning->apex);
+    diag_add(r->planning->diag, level, where->file, where->line, "zone \"%s\", balance \"%s\": %s", zone,
+             name ? name : "", text);
+}
+
+#define complain(r, ...) say((r), DIAG_ERROR, &(r)->row->where, __VA_ARGS__)
+#define warn(r, ...) say((r), DIAG_WARNING, &(r)->row->where, __VA_ARGS__)
+
+static struct opt_where keep_where(const struct resolving *r, const struct opt_where *where)
+{
+    /* Lines of one file follow each other: mostly one copy of its path is enough for a group. */
+    const char *last = r->group ? r->group->where.file : NULL;
+    struct opt_where kept = *where;
+    if (where->file)
+        kept.file = last && !strcmp(last, where->file) ? last : arena_strdup(&r->planning->plan->arena, where->file);
+    return kept;
+}
+
+static void *keep(const struct resolving *r, const void *items, size_t cnt, size_t size)
+{
+    return cnt ? arena_dup(&r->planning->plan->arena, items, cnt * size, 8) : NULL;
+}
+
+/* ---- name */
+
+static const uint8_t *resolve_name(const struct resolving *r)
+{
+    const char *text = r->row->name ? r->row->name : r->row->below;
+    uint8_t wire[NAME_MAX_LEN], lower[NAME_MAX_LEN];
+    unsigned len;
+    if (!r->row->name == !r->row->below) {
+        complain(r, "expected either \"name\" or \"below\", got %s", text ? "both" : "neither");
+        return NULL;
+    }
+    enum err e = name_from_text(wire, &len, text, strlen(text), r->planning->apex);
+    if (e) {
+        complain(r, "no name: %s",
+                 e == ERR_RANGE ? "a label may have 63 octets, a name 255" : "expected labels with dots between them");
+        return NULL;
+    }
+    name_to_lower(lower, wire);
+    if (!name_within(lower, r->planning->apex)) {
+        complain(r, "is outside the zone; a name without a final dot is relative to it");
+        return NULL;
+    }
+    return arena_dup(&r->planning->plan->arena, lower, len, 1);
+}
+
+/* ---- probes */
+
+static int cmp_probe(const void *key, const void *item)
+{
+    return strcmp(key, (*(const struct probe_options *const *)item)->name);
+}
+
+static const char *nearest_probe(const struct planning *p, const char *word)
+{
+    const char *best = NULL;
+    unsigned distance = UINT_MAX;
+    for (size_t i = 0; i < p->probe_cnt; i++)
+        if (opt_is_nearer(p->probes[i]->name, word, &distance))
+            best = p->probes[i]->name;
+    return best;
+}
+
+static const struct probe_options *find_probe(const struct resolving *r, const char *name,
+                                              const struct opt_where *where)
+{
+    const struct planning *p = r->planning;
+    const struct probe_options **found =
+        p->probe_cnt ? bsearch(name, p->probes, p->probe_cnt, sizeof *p->probes, cmp_probe) : NULL;
+    const char *nearest = found ? NULL : nearest_probe(p, name);
+    if (!found && nearest)
+        say(r, DIAG_ERROR, where, "there is no probe \"%s\"; did you mean \"%s\"?", name, nearest);
+    else if (!found)
+        say(r, DIAG_ERROR, where, "there is no probe \"%s\"", name);
+    return found ? *found : NULL;
+}
+
+static struct plan_probes resolve_probes(const struct resolving *r, const struct opt_list *names,
+                                         const struct opt_where *where)
+{
+    char *const *name = names->items;
+    const struct probe_options **rows = mem_zalloc(names->cnt, sizeof *rows);
+    size_t cnt = 0;
+    for (size_t i = 0; i < names->cnt; i++) {
+        const struct probe_options *probe = find_probe(r, name[i], where);
+        size_t earlier = 0;
+        while (earlier < cnt && rows[earlier] != probe)
+            earlier++;
+        if (probe && earlier == cnt)
+            rows[cnt++] = probe;
+    }
+    struct plan_probes probes = {keep(r, rows, cnt, sizeof *rows), cnt};
+    free(rows);
+    if (!r->group->is_below && plan_is_wildcard(r->group->name)) {
+        const struct probe_options *hostless = plan_hostless(&probes);
+        if (hostless)
+            say(r, DIAG_ERROR, where, "probe \"%s\" has no \"host\", and a wildcard is no name to ask a server for",
+                hostless->name);
+    }
+    return probes;
+}
+
+/* ---- members */
+
+static int cmp_members(const void *a, const void *b)
+{
+    const struct plan_member *x = a, *y = b;
+    int cmp = addr_cmp(&x->address, &y->address);
+    return cmp ? cmp : (x->where.line > y->where.line) - (x->where.line < y->where.line);
+}
+
+static struct plan_member resolve_member(const struct resolving *r, const struct balance_member_options *row)
+{
+    struct plan_member member = {
+        .address = row->address,
+        .check_address = row->check_address,
+        .weight = (uint32_t)row->weight,
+        .tier = (uint32_t)row->tier,
+        .probes = resolve_probes(r, &row->probe, &row->where),
+        .where = keep_where(r, &row->where),
+    };
+    char text[ADDR_TEXT_MAX];
+    member.address.port = member.check_address.port = 0;
+    addr_to_text(text, &row->address);
+    if (row->address.port || row->check_address.port)
+        say(r, DIAG_ERROR, &row->where, "member %s: an address without a port, please; the port is the probe's", text);
+    if (row->check_address.family != ADDR_NONE && !plan_probes_of(r->group, &member)->cnt)
+        say(r, DIAG_WARNING, &row->where, "member %s: \"check_address\" has no effect without a probe", text);
+    if (row->weight > 1 && r->group->policy == POOL_ROUND_ROBIN)
+        say(r, DIAG_WARNING, &row->where,
+            "member %s: to round_robin a weight of %u is as good as 1; \"weighted\" heeds it", text, member.weight);
+    return member;
+}
+
+static void check_members(const struct resolving *r, const struct plan_member *members, size_t cnt)
+{
+    size_t of_family[2] = {0, 0};
+    for (size_t i = 0; i < cnt; i++) {
+        char text[ADDR_TEXT_MAX];
+        of_family[members[i].address.family == ADDR_V6]++;
+        if (i && addr_same_host(&members[i - 1].address, &members[i].address))
+            say(r, DIAG_ERROR, &members[i].where, "member %s stands twice, first at line %u",
+                addr_to_text(text, &members[i].address), members[i - 1].where.line);
+    }
+    if (of_family[0] > POOL_MEMBERS_MAX || of_family[1] > POOL_MEMBERS_MAX)
+        complain(r, "more than %d members of a family", POOL_MEMBERS_MAX);
+    if (!cnt && r->group->ignore_others)
+        complain(r, "with \"others\" ignored and no \"members\" nobody is left");
+}
+
+static void resolve_members(const struct resolving *r)
+{
+    const struct balance_member_options *rows = r->row->members.items;
+    size_t cnt = r->row->members.cnt;
+    struct plan_member *members = mem_zalloc(cnt, sizeof *members);
+    for (size_t i = 0; i < cnt; i++)
+        members[i] = resolve_member(r, &rows[i]);
+    qsort(members, cnt, sizeof *members, cmp_members);
+    check_members(r, members, cnt);
+    r->group->members = keep(r, members, cnt, sizeof *members);
+    r->group->member_cnt = cnt;
+    free(members);
+}
+
+/* ---- all_down */
+
+static bool all_down_word(enum pool_all_down *all_down, const char *text)
+{
+    static const char *const words[] = {
+        [POOL_SERVE_ALL] = "serve_all", [POOL_SERVE_NONE] = "serve_none", [POOL_SERVFAIL] = "servfail"};
+    for (unsigned i = 0; i < sizeof words / sizeof *words; i++)
+        if (!strcmp(text, words[i])) {
+            *all_down = (enum pool_all_down)i;
+            return true;
+        }
+    return false;
+}
+
+static int cmp_addrs(const void *a, const void *b) { return addr_cmp(a, b); }
+
+/* More than an answer may hold would never be given. */
+static void check_fallback(const struct resolving *r, const struct addr *addrs, size_t cnt)
+{
+    size_t of_family[2] = {0, 0};
+    for (size_t i = 0; i < cnt; i++) {
+        char text[ADDR_TEXT_MAX];
+        of_family[addrs[i].family == ADDR_V6]++;
+        if (i && addr_same_host(&addrs[i - 1], &addrs[i]))
+            complain(r, "\"all_down\" names %s twice", addr_to_text(text, &addrs[i]));
+    }
+    if (of_family[0] > POOL_ANSWERS_MAX || of_family[1] > POOL_ANSWERS_MAX)
+        complain(r, "\"all_down\": at most %d addresses of a family", POOL_ANSWERS_MAX);
+}
+
+static void resolve_all_down(const struct resolving *r)
+{
+    char *const *texts = r->row->all_down.items;
+    size_t cnt = r->row->all_down.cnt;
+    r->group->all_down = POOL_SERVE_ALL;
+    if (cnt == 1 && all_down_word(&r->group->all_down, texts[0]))
+        return;
+    struct addr *addrs = mem_zalloc(cnt, sizeof *addrs);
+    size_t good = 0;
+    for (size_t i = 0; i < cnt; i++)
+        if (!addr_from_text(&addrs[good], texts[i]))
+            good++;
+        else
+            complain(r, "\"all_down\": expected \"serve_all\", \"serve_none\", \"servfail\" or addresses, got \"%s\"",
+                     texts[i]);
+    if (!cnt)
+        complain(r, "\"all_down\": an empty list; \"serve_none\" answers without addresses");
+    qsort(addrs, good, sizeof *addrs, cmp_addrs);
+    check_fallback(r, addrs, good);
+    r->group->all_down = POOL_FALLBACK;
+    r->group->fallback = keep(r, addrs, good, sizeof *addrs);
+    r->group->fallback_cnt = good;
+    free(addrs);
+}
+
+/* ---- the rest */
+
+static uint32_t whole_seconds(const struct resolving *r, const char *key, uint64_t ms)
+{
+    if (ms % 1000)
+        complain(r, "\"%s\": a TTL is counted in whole seconds, got %llums", key, (unsigned long long)ms);
+    return (uint32_t)(ms / 1000);
+}
+
+static void resolve_values(const struct resolving *r)
+{
+    const struct balance_group_options *row = r->row;
+    struct plan_group *group = r->group;
+    group->policy = (enum pool_policy)row->policy;
+    group->ignore_others = row->others;
+    group->answers = (uint16_t)row->answers;
+    if (!row->answers)
+        group->answers = group->policy == POOL_ROUND_ROBIN ? POOL_ANSWERS_MAX : 1;
+    group->min_up_thousandths = (uint16_t)(row->min_up * 1000 + 0.5);
+    group->ttl_sec = whole_seconds(r, "ttl", row->ttl_ms);
+    group->ttl_min_sec = whole_seconds(r, "ttl_min", row->ttl_min_ms);
+}
+
+struct plan_group *plan_group_make(struct planning *planning, const struct balance_group_options *row)
+{
+    struct resolving r = {.planning = planning, .row = row};
+    const uint8_t *name = resolve_name(&r);
+    if (!name)
+        return NULL;
+    struct plan_group *group = arena_alloc(&planning->plan->arena, sizeof *group, _Alignof(struct plan_group));
+    *group = (struct plan_group){.name = name, .is_below = !row->name, .where = keep_where(&r, &row->where)};
+    r.group = group;
+    resolve_values(&r);
+    group->probes = resolve_probes(&r, &row->probe, &row->where);
+    resolve_all_down(&r);
+    resolve_members(&r);
+    return group;
+}

@@ -1,0 +1,231 @@
+/* What the files of balance share. Everything here is [control].
+ *
+ *   zone ──< pool ──2 family ──< member ──< check >── target (the probe's)
+ *
+ * A pool is an owner; a family its A or AAAA rrset with its own table. A check ties a member to a target of the prober;
+ * several members may have the same target. What takes time (checking in and out, compiling) waits in two queues and is
+ * worked off in slices. */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "balance/balance.h"
+#include "balance/map.h"
+#include "balance/plan.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "loop/grace.h"
+#include "loop/job.h"
+#include "loop/post.h"
+
+/* An intrusive list both ways; an item that is in none points to itself. */
+struct ring {
+    struct ring *before, *after;
+};
+static inline void ring_init(struct ring *r) { r->before = r->after = r; }
+static inline bool ring_is_empty(const struct ring *r) { return r->after == r; }
+static inline void ring_add(struct ring *ring, struct ring *item) /* as the last */
+{
+    item->before = ring->before;
+    item->after = ring;
+    ring->before->after = item;
+    ring->before = item;
+}
+static inline void ring_remove(struct ring *item)
+{
+    item->before->after = item->after;
+    item->after->before = item->before;
+    ring_init(item);
+}
+
+struct balance_target {
+    struct map_link link; /* by id */
+    uint32_t id;
+    enum health_verdict verdict;
+    bool unsettled;
+    struct balance_check *checks;
+};
+
+/* Stays where it is while its member lives, as its target's list goes through it. */
+struct balance_check {
+    struct balance_target *target;
+    struct balance_check *next, **at;
+    struct balance_family *family;
+    uint32_t member;
+};
+
+/* What a member has besides struct pool_member. */
+struct balance_side {
+    struct balance_check *checks;
+    uint32_t check_cnt;
+    const struct plan_member *note; /* NULL: `members` does not name it */
+};
+
+/* A hash table of many members being made by a job. */
+struct balance_build;
+
+/* A member of a hash table as it was compiled: how much the next compilation must do anew. */
+struct balance_used {
+    struct addr address;
+    uint32_t weight;
+};
+
+struct balance_family {
+    struct balance_pool *pool;
+    unsigned index;   /* 0 A, 1 AAAA */
+    bool refused;     /* cannot be a pool: the rrset answers */
+    bool waiting;     /* probed, nobody up, somebody unknown: counted in balance.waiting_cnt */
+    bool all_drained; /* as last told */
+    enum pool_state state;
+    uint32_t record_ttl;
+    uint32_t record_cnt;
+    struct addr *records;           /* the rrset, canonical order */
+    const struct plan_group *group; /* that the members were made by; NULL: there are none */
+    struct pool_settings settings;
+    uint32_t cnt, up_cnt, unknown_cnt;
+    struct pool_member *members;
+    struct balance_side *sides;
+    struct balance_build *build;
+    struct balance_used *used;
+    uint32_t used_cnt;
+};
+
+enum balance_todo {
+    TODO_REBUILD = 1,   /* members, checks */
+    TODO_COMPILE_A = 2, /* << family index */
+    TODO_COMPILE_AAAA = 4,
+    TODO_RETIRE = 8, /* and nothing else */
+};
+
+struct balance_pool {
+    struct map_link link; /* by apex and owner */
+    struct ring all;
+    struct ring of_zone;
+    struct ring queue;
+    struct balance *balance;
+    struct balance_zone *zone;
+    struct balance_plan *plan;      /* that it was last built by, counted there; NULL: not built yet */
+    const struct plan_group *group; /* of `plan`; NULL: no longer annotated, but nodes still have its handle */
+    uint64_t mark;                  /* the last version that gave its handle */
+    uint32_t handle;
+    uint8_t todo;
+    bool urgent;
+    struct balance_family families[2];
+    uint8_t owner[]; /* wire, lower-cased */
+};
+
+struct balance_zone {
+    struct map_link link;
+    struct ring pools;
+    uint8_t apex[];
+};
+
+struct balance_waiter {
+    struct balance_waiter *next;
+    void (*fn)(void *arg);
+    void *arg;
+};
+
+enum balance_line { LINE_UP, LINE_DOWN, LINE_STATE, LINE_CNT };
+
+struct balance {
+    uv_loop_t *loop;
+    struct post *post;
+    struct pool_directory *directory;
+    struct probe *probe; /* NULL: nothing is probed */
+    struct balance_plan *plan;
+    struct balance_plan *old_plans; /* that pools not yet rebuilt still point into */
+    struct hash_key key;
+    struct map pools, zones, targets;
+    struct balance_pool **by_handle;
+    size_t by_handle_cap;
+    struct ring all;
+    struct ring urgent, normal; /* work: pools in which somebody died, all others */
+    struct ring *rescan;        /* the next pool to be held against a new plan; NULL: all were */
+    struct diag *rescan_diag;
+    uint64_t mark;
+    size_t pool_cnt; /* those with a group */
+    size_t waiting_cnt;
+    size_t job_cnt, retire_cnt;
+    struct post_item wake_item, slice_item, settled_item;
+    atomic_bool wake_sent; /* [any] */
+    bool slice_sent, settled_sent;
+    struct balance_waiter *waiters;
+    struct log_rate rates[LINE_CNT];
+    uv_timer_t summary;
+    size_t suppressed[LINE_CNT]; /* since the last summary */
+};
+
+static const enum addr_family balance_families[2] = {ADDR_V4, ADDR_V6};
+static const char *const balance_types[2] = {"A", "AAAA"};
+
+/* balance.c */
+struct balance_zone *balance_find_zone(const struct balance *balance, const uint8_t *apex);
+struct balance_pool *balance_find_pool(const struct balance *balance, const struct balance_zone *zone,
+                                       const uint8_t *owner);
+
+/* work.c */
+void work_queue(struct balance_pool *pool, unsigned todo, bool urgent);
+/* Events, then what is queued, for at most `budget_us`, but one piece of it at least; the rest is posted. */
+void work_slice(struct balance *balance, uint64_t budget_us);
+/* The next piece of what is queued; false: nothing is. */
+bool work_one(struct balance *balance);
+/* From now on nobody finds it; the rest is queued. Ends its zone with its last pool. */
+void work_lose_pool(struct balance_pool *pool);
+void work_drop_zone_if_empty(struct balance *balance, struct balance_zone *zone);
+/* One of `old_plans` that no pool points into. */
+void work_free_plan(struct balance *balance, struct balance_plan *plan);
+void work_end_rescan(struct balance *balance);
+/* wake of probe_new. [probe] */
+void work_wake(void *arg);
+
+/* members.c */
+
+/* What a person must be told of a pool when `group` applies to its records. */
+void members_check(const struct balance_pool *pool, const struct plan_group *group, struct diag *diag);
+/* Takes the rrset of a node. True when it is another one than before. */
+bool members_read(struct balance_family *family, const struct zone_node *node);
+/* Makes members and checks anew by the records and the pool's group; what stays the same keeps its checks. */
+void members_rebuild(struct balance_family *family);
+/* No members and no checks. */
+void members_drop(struct balance_family *family);
+/* Brings verdict and counts of a member up to date; true when its verdict or `unsettled` changed. */
+bool members_refresh(struct balance_family *family, uint32_t member);
+
+/* settings.c */
+void settings_make(struct pool_settings *settings, const struct plan_group *group, const uint8_t *owner,
+                   uint32_t record_ttl);
+
+/* checks.c */
+
+/* Subscribes what the pool's group wants checked; `host` is the owner as text. */
+void checks_open(struct balance_side *side, struct balance_family *family, uint32_t member, const struct addr *address,
+                 const char *host);
+void checks_close(struct balance_side *side, struct balance *balance);
+/* The side now belongs to that member of the same family. */
+void checks_move(struct balance_side *side, uint32_t member);
+/* The verdict over all checks of a member. */
+enum health_verdict checks_verdict(const struct balance_side *side, bool *unsettled);
+struct balance_target *checks_find_target(const struct balance *balance, uint32_t id);
+
+/* verdict.c */
+
+/* Takes what the prober has to tell until `end_us`; true: there is more. */
+bool verdict_take(struct balance *balance, uint64_t end_us);
+/* The state of a table that was compiled just now: tells the loud ones. */
+void verdict_tell_state(struct balance_family *family, enum pool_state state, bool all_drained);
+void verdict_summary(struct balance *balance);
+
+/* compile.c */
+void compile_family(struct balance_family *family);
+/* Takes the table out. */
+void compile_clear(struct balance_family *family);
+/* A job under way is for nobody. */
+void compile_detach(struct balance_family *family);
+
+/* The table in use; NULL: none. */
+const struct pool_table *compile_present(const struct balance_family *family);
+
+/* settle.c: who waits until all is known */
+void settle_check(struct balance *balance);
+void settle_fini(struct balance *balance);

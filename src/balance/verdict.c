@@ -1,0 +1,122 @@
+/* What the prober says, and what is told of it to people. */
+#include "balance/private.h"
+#include "base/clock.h"
+#include "dns/name.h"
+
+/* Lines of one kind in ten seconds; the rest are counted, and the sum is told ten seconds later. */
+enum { LINES_MOST = 20, SUMMARY_AFTER_MS = 10000 };
+
+static void on_summary(uv_timer_t *timer) { verdict_summary(MAP_ITEM(timer, struct balance, summary)); }
+
+static bool may_tell(struct balance *balance, enum balance_line line)
+{
+    /* What is counted here needs no second account there. */
+    balance->rates[line].suppressed = 0;
+    if (log_rate_ok(&balance->rates[line], LINES_MOST))
+        return true;
+    balance->suppressed[line]++;
+    if (!uv_is_active((uv_handle_t *)&balance->summary))
+        uv_timer_start(&balance->summary, on_summary, SUMMARY_AFTER_MS, 0);
+    return false;
+}
+
+void verdict_summary(struct balance *balance)
+{
+    size_t *cnt = balance->suppressed;
+    if (cnt[LINE_DOWN] || cnt[LINE_UP] || cnt[LINE_STATE])
+        log_warning("pools: not told one by one, because they were many: members went down %zu times and came up %zu "
+                    "times, whole pools changed their state %zu times",
+                    cnt[LINE_DOWN], cnt[LINE_UP], cnt[LINE_STATE]);
+    cnt[LINE_DOWN] = cnt[LINE_UP] = cnt[LINE_STATE] = 0;
+}
+
+/* ---- verdicts */
+
+static void tell_verdict(const struct balance_family *family, uint32_t index, const char *reason)
+{
+    const struct pool_member *member = &family->members[index];
+    char owner[NAME_TEXT_MAX], address[ADDR_TEXT_MAX];
+    bool down = member->verdict == HEALTH_DOWN;
+    if (!may_tell(family->pool->balance, down ? LINE_DOWN : LINE_UP))
+        return;
+    log_write(down ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE, "pool \"%s\": %s is %s (%s), %u of %u up",
+              name_to_text_bare(owner, family->pool->owner), addr_to_text(address, &member->address),
+              health_verdict_name(member->verdict), reason, family->up_cnt, family->cnt);
+}
+
+static void take_event(struct balance *balance, const struct probe_event *event)
+{
+    struct balance_target *target = checks_find_target(balance, event->target);
+    if (!target)
+        return;
+    target->verdict = event->verdict;
+    target->unsettled = event->unsettled;
+    for (struct balance_check *check = target->checks; check; check = check->next) {
+        struct balance_family *family = check->family;
+        enum health_verdict before = family->members[check->member].verdict;
+        if (!members_refresh(family, check->member))
+            continue;
+        enum health_verdict now = family->members[check->member].verdict;
+        if (now != before)
+            tell_verdict(family, check->member, event->reason);
+        work_queue(family->pool, TODO_COMPILE_A << family->index, now == HEALTH_DOWN && before != HEALTH_DOWN);
+    }
+}
+
+bool verdict_take(struct balance *balance, uint64_t end_us)
+{
+    enum { BETWEEN_LOOKS = 16 }; /* at the clock */
+    struct probe_event event;
+    for (unsigned n = 1; balance->probe && probe_next(balance->probe, &event); n++) {
+        take_event(balance, &event);
+        if (n % BETWEEN_LOOKS == 0 && clock_mono_us() >= end_us)
+            return true;
+    }
+    return false;
+}
+
+/* ---- whole pools */
+
+static const char *what_is_answered(const struct balance_family *family)
+{
+    switch (family->settings.all_down) {
+    case POOL_SERVE_ALL:
+        return "answered as if all were up";
+    case POOL_SERVE_NONE:
+        return "answered without addresses";
+    case POOL_SERVFAIL:
+        return "answered SERVFAIL";
+    case POOL_FALLBACK:
+        break;
+    }
+    return "answered with the addresses of \"all_down\"";
+}
+
+static void tell_down(const struct balance_family *family, const char *owner)
+{
+    /* Drained ones may well be up. */
+    const char *which = family->up_cnt ? " that is not drained" : "";
+    log_error("pool \"%s\": every %s member%s is down, %s", owner, balance_types[family->index], which,
+              what_is_answered(family));
+}
+
+void verdict_tell_state(struct balance_family *family, enum pool_state state, bool all_drained)
+{
+    struct balance *balance = family->pool->balance;
+    const char *type = balance_types[family->index];
+    bool was_down = family->state == POOL_ALL_DOWN, is_down = state == POOL_ALL_DOWN, was_drained = family->all_drained;
+    char owner[NAME_TEXT_MAX];
+    family->state = state;
+    family->all_drained = all_drained;
+    if (was_down == is_down && was_drained == all_drained)
+        return;
+    name_to_text_bare(owner, family->pool->owner);
+    if (all_drained && !was_drained && may_tell(balance, LINE_STATE))
+        log_warning("pool \"%s\": every %s member is drained, so drains are ignored", owner, type);
+    if (was_drained && !all_drained && may_tell(balance, LINE_STATE))
+        log_notice("pool \"%s\": no longer is every %s member drained", owner, type);
+    if (is_down && !was_down && may_tell(balance, LINE_STATE))
+        tell_down(family, owner);
+    if (was_down && !is_down && may_tell(balance, LINE_STATE))
+        log_notice("pool \"%s\": %s members are up again", owner, type);
+}

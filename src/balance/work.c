@@ -1,0 +1,227 @@
+/* What takes time: members made anew, tables, the end of pools, a new plan held against all pools. In slices. */
+#include <stdlib.h>
+
+#include "balance/private.h"
+#include "base/clock.h"
+#include "base/mem.h"
+
+/* In one go of a posted slice, of which loop/post.c runs a few together. */
+enum { SLICE_US = 500 };
+
+/* ---- work in slices */
+
+void work_queue(struct balance_pool *pool, unsigned todo, bool urgent)
+{
+    struct balance *balance = pool->balance;
+    bool queued = pool->todo;
+    pool->todo |= (uint8_t)todo;
+    if (queued && (pool->urgent || !urgent))
+        return;
+    ring_remove(&pool->queue);
+    ring_add(urgent ? &balance->urgent : &balance->normal, &pool->queue);
+    pool->urgent = urgent;
+}
+
+void work_free_plan(struct balance *balance, struct balance_plan *plan)
+{
+    struct balance_plan **at = &balance->old_plans;
+    while (*at != plan)
+        at = &(*at)->older;
+    *at = plan->older;
+    balance_plan_free(plan);
+}
+
+/* Moves the pool's count from its plan to `plan` (NULL: to none). */
+static void move_plan(struct balance_pool *pool, struct balance_plan *plan)
+{
+    struct balance *balance = pool->balance;
+    struct balance_plan *was = pool->plan;
+    if (plan)
+        plan->pool_cnt++;
+    pool->plan = plan;
+    if (was && !--was->pool_cnt && was != balance->plan)
+        work_free_plan(balance, was);
+}
+
+static void set_group(struct balance_pool *pool, const struct plan_group *group)
+{
+    pool->balance->pool_cnt -= pool->group != NULL;
+    pool->balance->pool_cnt += group != NULL;
+    pool->group = group;
+}
+
+static void rebuild(struct balance_pool *pool)
+{
+    struct balance *balance = pool->balance;
+    set_group(pool, plan_find(balance->plan, pool->zone->apex, pool->owner));
+    for (unsigned i = 0; i < 2; i++)
+        members_rebuild(&pool->families[i]);
+    move_plan(pool, balance->plan); /* only now: what members pointed to may end with the old one */
+}
+
+/* ---- the end of a pool */
+
+/* A handle on its way back. First the version that lost it is published, which happens in the turn of the loop in which
+ * it was said to be ready; then readers of the version before go away. */
+struct retire {
+    struct post_item item;
+    struct grace grace;
+    struct balance *balance;
+    uint32_t handle;
+};
+
+static void after_grace(struct grace *grace)
+{
+    struct retire *retire = MAP_ITEM(grace, struct retire, grace);
+    struct balance *balance = retire->balance;
+    for (unsigned i = 0; i < 2; i++)
+        pool_table_free(pool_directory_set(balance->directory, retire->handle, i, NULL));
+    pool_directory_give(balance->directory, retire->handle);
+    balance->retire_cnt--;
+    free(retire);
+}
+
+static void after_publish(struct post_item *item)
+{
+    struct retire *retire = MAP_ITEM(item, struct retire, item);
+    grace_after(&retire->grace, retire->balance->post, after_grace);
+}
+
+static void retire_handle(struct balance *balance, uint32_t handle)
+{
+    struct retire *retire = mem_zalloc(1, sizeof *retire);
+    retire->balance = balance;
+    retire->handle = handle;
+    balance->retire_cnt++;
+    post_send(balance->post, &retire->item, after_publish);
+}
+
+static void end_pool(struct balance_pool *pool)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        members_drop(&pool->families[i]);
+        compile_detach(&pool->families[i]);
+        free(pool->families[i].records);
+    }
+    move_plan(pool, NULL);
+    retire_handle(pool->balance, pool->handle);
+    free(pool);
+}
+
+void work_drop_zone_if_empty(struct balance *balance, struct balance_zone *zone)
+{
+    if (!ring_is_empty(&zone->pools))
+        return;
+    map_remove(&balance->zones, &zone->link);
+    free(zone);
+}
+
+/* From now on nobody finds it; the rest is work for a slice. */
+void work_lose_pool(struct balance_pool *pool)
+{
+    struct balance *balance = pool->balance;
+    struct balance_zone *zone = pool->zone;
+    if (balance->rescan == &pool->all)
+        balance->rescan = pool->all.after == &balance->all ? NULL : pool->all.after;
+    map_remove(&balance->pools, &pool->link);
+    ring_remove(&pool->all);
+    ring_remove(&pool->of_zone);
+    balance->by_handle[pool->handle] = NULL;
+    set_group(pool, NULL);
+    work_queue(pool, TODO_RETIRE, false);
+    pool->zone = NULL;
+    work_drop_zone_if_empty(balance, zone);
+}
+
+/* ---- slices */
+
+bool work_one(struct balance *balance)
+{
+    struct ring *first = !ring_is_empty(&balance->urgent) ? balance->urgent.after : balance->normal.after;
+    if (first == &balance->normal)
+        return false;
+    struct balance_pool *pool = MAP_ITEM(first, struct balance_pool, queue);
+    unsigned todo = pool->todo;
+    ring_remove(first);
+    pool->todo = 0;
+    pool->urgent = false;
+    if (todo & TODO_RETIRE) {
+        end_pool(pool);
+        return true;
+    }
+    if (todo & TODO_REBUILD) {
+        rebuild(pool);
+        todo = TODO_COMPILE_A | TODO_COMPILE_AAAA;
+    }
+    for (unsigned i = 0; i < 2; i++)
+        if (todo & TODO_COMPILE_A << i)
+            compile_family(&pool->families[i]);
+    return true;
+}
+
+void work_end_rescan(struct balance *balance)
+{
+    diag_log(balance->rescan_diag);
+    diag_free(balance->rescan_diag);
+    balance->rescan_diag = NULL;
+}
+
+/* Pools that are new are built by the new plan anyway. */
+static bool rescan_one(struct balance *balance)
+{
+    struct ring *at = balance->rescan;
+    if (!at)
+        return false;
+    struct balance_pool *pool = MAP_ITEM(at, struct balance_pool, all);
+    balance->rescan = at->after == &balance->all ? NULL : at->after;
+    if (pool->plan && pool->plan != balance->plan) {
+        rebuild(pool);
+        if (pool->group)
+            members_check(pool, pool->group, balance->rescan_diag);
+        compile_family(&pool->families[0]);
+        compile_family(&pool->families[1]);
+    }
+    return true;
+}
+
+static void on_slice(struct post_item *item)
+{
+    struct balance *balance = MAP_ITEM(item, struct balance, slice_item);
+    balance->slice_sent = false;
+    work_slice(balance, SLICE_US);
+}
+
+void work_slice(struct balance *balance, uint64_t budget_us)
+{
+    uint64_t now_us = clock_mono_us(), end_us = budget_us < UINT64_MAX - now_us ? now_us + budget_us : UINT64_MAX;
+    bool more = verdict_take(balance, end_us);
+    while (work_one(balance) || rescan_one(balance)) {
+        if (clock_mono_us() < end_us)
+            continue;
+        more = true; /* or nothing, which the next slice will find */
+        break;
+    }
+    if (balance->rescan_diag && !balance->rescan)
+        work_end_rescan(balance);
+    if (more && !balance->slice_sent) {
+        balance->slice_sent = true;
+        post_send(balance->post, &balance->slice_item, on_slice);
+    }
+    settle_check(balance);
+}
+
+/* ---- from the prober */
+
+static void on_wake(struct post_item *item)
+{
+    struct balance *balance = MAP_ITEM(item, struct balance, wake_item);
+    atomic_store(&balance->wake_sent, false); /* first: what comes later wakes again */
+    work_slice(balance, SLICE_US);
+}
+
+void work_wake(void *arg)
+{
+    struct balance *balance = arg;
+    if (!atomic_exchange(&balance->wake_sent, true))
+        post_send(balance->post, &balance->wake_item, on_wake);
+}

@@ -1,0 +1,179 @@
+/* The prober as tests want it: it checks nothing and says what it is told to. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "unit/balance/rig.h"
+#include "base/mem.h"
+
+struct probe {
+    void (*wake)(void *arg);
+    void *wake_arg;
+    bool runs;
+    uint64_t first_within_ms;
+    struct fake_target *targets;
+    size_t cnt;
+    size_t waiting_cnt, next;
+};
+
+static struct probe *the_probe;
+static size_t subscriptions;
+
+struct probe *probe_new(void (*wake)(void *arg), void *arg)
+{
+    assert_null(the_probe);
+    struct probe *probe = the_probe = mem_zalloc(1, sizeof *probe);
+    probe->wake = wake;
+    probe->wake_arg = arg;
+    return probe;
+}
+
+void probe_free(struct probe *probe)
+{
+    if (!probe)
+        return;
+    assert_int_equal(fake_subscribed(), 0);
+    free(probe->targets);
+    free(probe);
+    the_probe = NULL;
+}
+
+enum err probe_start(struct probe *probe, uint64_t first_within_ms)
+{
+    probe->runs = true;
+    probe->first_within_ms = first_within_ms;
+    return ERR_OK;
+}
+
+bool fake_runs(uint64_t *first_within_ms)
+{
+    *first_within_ms = the_probe->first_within_ms;
+    return the_probe->runs;
+}
+
+static struct fake_target target_of(const struct probe_spec *spec)
+{
+    struct fake_target target = {
+        .address = spec->address, .timing = spec->timing, .type = spec->type == PROBE_TCP ? 't' : 'h'};
+    snprintf(target.host, sizeof target.host, "%s", spec->host ? spec->host : "");
+    snprintf(target.path, sizeof target.path, "%s", spec->path ? spec->path : "");
+    return target;
+}
+
+static bool same_timing(const struct health_timing *a, const struct health_timing *b)
+{
+    return a->interval_ms == b->interval_ms && a->fast_interval_ms == b->fast_interval_ms &&
+           a->timeout_ms == b->timeout_ms && a->rise == b->rise && a->fall == b->fall;
+}
+
+static bool same(const struct fake_target *a, const struct fake_target *b)
+{
+    return a->type == b->type && !addr_cmp(&a->address, &b->address) && !strcmp(a->host, b->host) &&
+           !strcmp(a->path, b->path) && same_timing(&a->timing, &b->timing);
+}
+
+/* Thousands are subscribed one after the other in some tests: the last one tried is near. */
+uint32_t probe_subscribe(struct probe *probe, const struct probe_spec *spec)
+{
+    struct fake_target wanted = target_of(spec);
+    subscriptions++;
+    for (size_t i = 0; i < probe->cnt && probe->cnt < 5000; i++)
+        if (probe->targets[i].ref_cnt && same(&probe->targets[i], &wanted)) {
+            probe->targets[i].ref_cnt++;
+            return probe->targets[i].id;
+        }
+    if (!(probe->cnt & (probe->cnt - 1)))
+        probe->targets = mem_realloc(probe->targets, probe->cnt ? probe->cnt * 2 : 1, sizeof *probe->targets);
+    wanted.id = (uint32_t)probe->cnt + 1;
+    wanted.ref_cnt = 1;
+    strcpy(wanted.reason, "not checked yet");
+    probe->targets[probe->cnt++] = wanted;
+    return wanted.id;
+}
+
+void probe_unsubscribe(struct probe *probe, uint32_t id)
+{
+    struct fake_target *target = &probe->targets[id - 1];
+    assert_true(target->ref_cnt);
+    if (--target->ref_cnt)
+        return;
+    probe->waiting_cnt -= target->waits;
+    target->waits = false;
+}
+
+static void fill(struct probe_event *event, const struct fake_target *target)
+{
+    *event = (struct probe_event){.target = target->id,
+                                  .verdict = target->verdict,
+                                  .unsettled = target->unsettled,
+                                  .since_wall_ms = target->since_wall_ms};
+    memcpy(event->reason, target->reason, sizeof event->reason);
+}
+
+bool probe_next(struct probe *probe, struct probe_event *event)
+{
+    if (!probe->waiting_cnt)
+        return false;
+    while (!probe->targets[probe->next % probe->cnt].waits)
+        probe->next++;
+    struct fake_target *target = &probe->targets[probe->next % probe->cnt];
+    target->waits = false;
+    probe->waiting_cnt--;
+    fill(event, target);
+    return true;
+}
+
+void probe_state(const struct probe *probe, uint32_t id, struct probe_event *state)
+{
+    fill(state, &probe->targets[id - 1]);
+}
+
+size_t probe_target_cnt(const struct probe *probe)
+{
+    size_t cnt = 0;
+    for (size_t i = 0; i < probe->cnt; i++)
+        cnt += probe->targets[i].ref_cnt > 0;
+    return cnt;
+}
+
+/* ---- told by tests */
+
+struct fake_target *fake_find(const char *text)
+{
+    struct addr address;
+    assert_int_equal(addr_port_from_text(&address, text, 0), ERR_OK);
+    for (size_t i = 0; i < the_probe->cnt; i++) {
+        struct fake_target *target = &the_probe->targets[i];
+        bool fits = address.port ? !addr_cmp(&target->address, &address) : addr_same_host(&target->address, &address);
+        if (target->ref_cnt && fits)
+            return target;
+    }
+    return NULL;
+}
+
+void fake_say(const char *address, enum health_verdict verdict, bool unsettled, const char *reason)
+{
+    static uint64_t now_ms = 1000;
+    struct fake_target *target = fake_find(address);
+    assert_non_null(target);
+    bool was_idle = !the_probe->waiting_cnt;
+    if (target->verdict != verdict)
+        target->since_wall_ms = ++now_ms;
+    target->verdict = verdict;
+    target->unsettled = unsettled;
+    snprintf(target->reason, sizeof target->reason, "%s", reason);
+    the_probe->waiting_cnt += !target->waits;
+    target->waits = true;
+    if (was_idle)
+        the_probe->wake(the_probe->wake_arg);
+}
+
+size_t fake_subscribed(void)
+{
+    size_t cnt = 0;
+    for (size_t i = 0; i < the_probe->cnt; i++)
+        cnt += the_probe->targets[i].ref_cnt;
+    return cnt;
+}
+
+size_t fake_subscriptions(void) { return subscriptions; }

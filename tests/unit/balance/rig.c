@@ -1,0 +1,216 @@
+#include "unit/balance/rig.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "balance/private.h"
+#include "base/mem.h"
+#include "base/rcu.h"
+#include "conf/conf.h"
+#include "unit/zone/zone_help.h"
+#include "zone/marks.h"
+
+/* ---- plans */
+
+static const uint8_t example_org[] = "\7example\3org";
+
+struct balance_plan *plan_of(const char *text, struct diag *diag)
+{
+    static const struct opt_table *const tables[] = {&probe_opt_table, &balance_zone_opt_table};
+    const uint8_t *apexes[] = {test_apex, example_org};
+    struct conf *conf;
+    struct balance_plan *plan = NULL;
+    if (conf_load_text(&conf, "rondo.conf", text, strlen(text), tables, 2, diag))
+        return NULL;
+    struct opt_list zones = conf_list(conf, &balance_zone_opt_table), probes = conf_list(conf, &probe_opt_table);
+    assert_true(zones.cnt <= 2);
+    enum err e = balance_plan_make(&plan, &zones, apexes, &probes, diag);
+    assert_true((e == ERR_OK) == (plan != NULL));
+    conf_free(conf); /* the plan needs it no more */
+    return plan;
+}
+
+const char *diag_text(const struct diag *diag)
+{
+    static char text[16384];
+    size_t len = 0;
+    text[0] = '\0';
+    for (size_t i = 0; diag_at(diag, i) && len < sizeof text; i++) {
+        const struct diag_entry *entry = diag_at(diag, i);
+        len += (size_t)snprintf(text + len, sizeof text - len, "%u: %s: %s\n", entry->line,
+                                entry->level == DIAG_ERROR ? "error" : "warning", entry->text);
+    }
+    return text;
+}
+
+void expect_said(const char *text, const char *part)
+{
+    if (!strstr(text, part))
+        fail_msg("\"%s\" is not in:\n%s", part, text);
+}
+
+/* ---- the rig */
+
+void rig_init(struct rig *rig, bool probing)
+{
+    memset(rig, 0, sizeof *rig);
+    assert_int_equal(uv_loop_init(&rig->loop), 0);
+    pool_directory_init(&rig->directory);
+    rig->zone = zone_new(test_apex, &test_key);
+    rig->balance = balance_new(&rig->loop, &rig->directory, probing);
+    rig->diag = diag_new(100);
+}
+
+void rig_fini(struct rig *rig)
+{
+    balance_free(rig->balance);
+    uv_run(&rig->loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&rig->loop), 0);
+    /* Everything that was taken came back. */
+    assert_int_equal(rig->directory.used, 1 + rig->directory.free_cnt);
+    pool_directory_fini(&rig->directory);
+    zone_free(rig->zone);
+    diag_free(rig->diag);
+}
+
+void rig_plan_now(struct rig *rig, const char *text)
+{
+    struct balance_plan *plan = plan_of(text, rig->diag);
+    if (!plan)
+        fail_msg("%s", diag_text(rig->diag));
+    balance_set_plan(rig->balance, &plan);
+    assert_null(plan);
+}
+
+void rig_plan(struct rig *rig, const char *text)
+{
+    rig_plan_now(rig, text);
+    rig_spin(rig);
+}
+
+static enum zone_mark match(const void *arg, const struct zone *zone, const uint8_t *lower)
+{
+    static const enum zone_mark marks[] = {[BALANCE_NONE] = ZONE_MARK_NONE,
+                                           [BALANCE_BY_NAME] = ZONE_MARK_BY_NAME,
+                                           [BALANCE_BY_BELOW] = ZONE_MARK_BY_BELOW};
+    return marks[balance_plan_match(arg, zone->name, lower)];
+}
+
+void rig_zone_now(struct rig *rig, const char *lines)
+{
+    static unsigned serial;
+    char *text = mem_printf("@ 3600 SOA %u 300\n@ 3600 NS ns.example.net.\n%s", ++serial, lines);
+    struct zone_records *records = records_of(text);
+    struct zone_marks marks = {.match = match, .arg = balance_get_plan(rig->balance), .diag = rig->diag};
+    struct zone_version *version = zone_build(rig->zone, records, &marks);
+    zone_records_free(records);
+    free(text);
+    balance_version_ready(rig->balance, version, rig->diag);
+    struct zone_version *was = zone_publish(rig->zone, version);
+    zone_version_forget_pools(version);
+    if (was)
+        zone_version_put(was); /* there are no readers */
+}
+
+void rig_zone(struct rig *rig, const char *lines)
+{
+    rig_zone_now(rig, lines);
+    rig_spin(rig);
+}
+
+void rig_turn(struct rig *rig) { uv_run(&rig->loop, UV_RUN_NOWAIT); }
+
+static bool busy(const struct balance *balance)
+{
+    return balance->retire_cnt || balance->job_cnt || balance->slice_sent || balance->settled_sent ||
+           balance->wake_sent;
+}
+
+void rig_spin(struct rig *rig)
+{
+    for (unsigned i = 0; busy(rig->balance); i++) {
+        assert_true(i < 10000);
+        rcu_drain();
+        rig_turn(rig);
+        if (rig->balance->job_cnt)
+            usleep(1000);
+    }
+}
+
+static const struct zone_node *find(const struct rig *rig, const char *owner)
+{
+    uint8_t wire[NAME_MAX_LEN];
+    put_wire(wire, owner);
+    const struct zone_node *node = zone_version_find(rig->zone->current, wire);
+    assert_non_null(node);
+    return node;
+}
+
+uint32_t rig_handle(const struct rig *rig, const char *owner) { return find(rig, owner)->pool; }
+
+struct pool_table *rig_table(const struct rig *rig, const char *owner, enum addr_family family)
+{
+    return rig->directory.entries[rig_handle(rig, owner)].tables[family == ADDR_V6];
+}
+
+const char *rig_answer(const struct rig *rig, const char *owner, enum addr_family family)
+{
+    static char text[8192];
+    const struct pool_table *table = rig_table(rig, owner, family);
+    bool given[256] = {false};
+    size_t len = 0;
+    if (!table)
+        return "whole";
+    if (table->outcome != POOL_ANSWER)
+        return table->outcome == POOL_NODATA ? "nodata" : "fail";
+    for (unsigned s = 0; s < table->set_cnt; s++)
+        for (unsigned rr = 0; rr < table->sets[s].rr_cnt; rr++)
+            given[table->bytes[table->sets[s].at + (rr + 1) * table->rr_len - 1]] = true;
+    for (unsigned i = 0; i < 256; i++)
+        if (given[i])
+            len += (size_t)snprintf(text + len, sizeof text - len, "%u ", i);
+    snprintf(text + len, sizeof text - len, "ttl %u", be32_get(table->bytes + 6));
+    return text;
+}
+
+/* ---- the log */
+
+static int log_file = -1, log_was;
+
+void log_begin(void)
+{
+    log_file = memfd_create("log", MFD_CLOEXEC);
+    assert_true(log_file >= 0);
+    fflush(stderr);
+    log_was = dup(STDERR_FILENO);
+    dup2(log_file, STDERR_FILENO);
+}
+
+/* The log decides once in a process whether lines begin with a time; here they never do. */
+static void cut_stamps(char *text)
+{
+    enum { STAMP_LEN = sizeof "2000-01-01T00:00:00.000Z " - 1 };
+    char *out = text;
+    for (bool at_start = true; *text; at_start = *text++ == '\n') {
+        if (at_start && *text == '2')
+            text += STAMP_LEN;
+        *out++ = *text;
+    }
+    *out = '\0';
+}
+
+const char *log_end(void)
+{
+    static char text[65536];
+    dup2(log_was, STDERR_FILENO);
+    close(log_was);
+    ssize_t len = pread(log_file, text, sizeof text - 1, 0);
+    assert_true(len >= 0);
+    text[len] = '\0';
+    close(log_file);
+    cut_stamps(text);
+    return text;
+}

@@ -1,0 +1,249 @@
+#include "balance/plan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dns/name.h"
+#include "unit/balance/rig.h"
+
+static const uint8_t com[] = "\7example\3com", org[] = "\7example\3org", net[] = "\7example\3net";
+
+static struct balance_plan *good(const char *text)
+{
+    struct diag *diag = diag_new(100);
+    struct balance_plan *plan = plan_of(text, diag);
+    if (!plan || diag_cnt(diag, DIAG_WARNING))
+        fail_msg("%s", diag_text(diag));
+    diag_free(diag);
+    return plan;
+}
+
+static const struct plan_group *find(const struct balance_plan *plan, const uint8_t *apex, const char *name)
+{
+    uint8_t wire[NAME_MAX_LEN];
+    unsigned len;
+    assert_int_equal(name_from_text(wire, &len, name, strlen(name), apex), ERR_OK);
+    return plan_find(plan, apex, wire);
+}
+
+/* Groups tell themselves apart by their `ttl`; 0: none. */
+static unsigned ttl_of(const struct balance_plan *plan, const uint8_t *apex, const char *name)
+{
+    const struct plan_group *group = find(plan, apex, name);
+    return group ? group->ttl_sec : 0;
+}
+
+static void test_matching(void **state)
+{
+    (void)state;
+    struct balance_plan *plan =
+        good("zones = (\n"
+             "{ balance = ( { name = \"WWW\"; ttl = 1; }, { name = \"@\"; ttl = 2; }, { below = \"apps\"; ttl = 3; },\n"
+             "  { below = \"deep.apps\"; ttl = 4; }, { name = \"*.apps\"; ttl = 5; }, { name = \"apps\"; ttl = 6; },\n"
+             "  { name = \"x.deep.apps.example.com.\"; ttl = 7; } ); },\n"
+             "{ balance = ( { below = \"@\"; ttl = 9; } ); } );");
+    static const struct {
+        const char *name;
+        unsigned ttl;
+    } of_com[] = {{"www", 1},           {"a.www", 0},       {"@", 2},           {"other", 0},
+                  {"apps", 6},          {"a.apps", 3},      {"*.apps", 5},      {"b.a.apps", 3},
+                  {"deep.apps", 3},     {"a.deep.apps", 4}, {"*.deep.apps", 4}, {"x.deep.apps", 7},
+                  {"y.x.deep.apps", 4}, {"xapps", 0}};
+    for (size_t i = 0; i < sizeof of_com / sizeof *of_com; i++)
+        assert_int_equal(ttl_of(plan, com, of_com[i].name), of_com[i].ttl);
+    assert_int_equal(ttl_of(plan, org, "@"), 0);
+    assert_int_equal(ttl_of(plan, org, "www"), 9);
+    assert_int_equal(ttl_of(plan, org, "a.b.c.d"), 9);
+    assert_int_equal(ttl_of(plan, net, "www"), 0);
+    assert_true(balance_plan_has_zone(plan, com) && balance_plan_has_zone(plan, org) &&
+                !balance_plan_has_zone(plan, net));
+    assert_int_equal(balance_plan_match(plan, com, (const uint8_t *)"\3www\7example\3com"), BALANCE_BY_NAME);
+    assert_int_equal(balance_plan_match(plan, com, (const uint8_t *)"\1a\4apps\7example\3com"), BALANCE_BY_BELOW);
+    assert_int_equal(balance_plan_match(plan, com, (const uint8_t *)"\1a\7example\3com"), BALANCE_NONE);
+    balance_plan_free(plan);
+}
+
+static void test_defaults(void **state)
+{
+    (void)state;
+    struct balance_plan *plan =
+        good("zones = ( { balance = ( { name = \"a\"; }, { name = \"b\"; policy = \"weighted\"; },\n"
+             "{ name = \"c\"; policy = \"hash\"; answers = \"all\"; }, { name = \"d\"; answers = 3; min_up = 0.25; } "
+             "); } );");
+    const struct plan_group *a = find(plan, com, "a"), *b = find(plan, com, "b"), *c = find(plan, com, "c"),
+                            *d = find(plan, com, "d");
+    assert_int_equal(a->policy, POOL_ROUND_ROBIN);
+    assert_int_equal(a->answers, 16);
+    assert_int_equal(a->ttl_sec, 20);
+    assert_int_equal(a->ttl_min_sec, 5);
+    assert_int_equal(a->min_up_thousandths, 0);
+    assert_int_equal(a->all_down, POOL_SERVE_ALL);
+    assert_false(a->ignore_others || a->is_below);
+    assert_int_equal(a->probes.cnt + a->member_cnt + a->fallback_cnt, 0);
+    assert_int_equal(b->policy, POOL_WEIGHTED);
+    assert_int_equal(b->answers, 1);
+    assert_int_equal(c->answers, 16);
+    assert_int_equal(d->answers, 3);
+    assert_int_equal(d->min_up_thousandths, 250);
+    balance_plan_free(plan);
+}
+
+static void test_members_and_probes(void **state)
+{
+    (void)state;
+    struct balance_plan *plan = good(
+        "probes = ( { name = \"web\"; type = \"http\"; path = \"/h\"; }, { name = \"tcp\"; type = \"tcp\"; port = 443; "
+        "} );\n"
+        "zones = ( { balance = ( { name = \"a\"; policy = \"weighted\"; probe = [ \"web\", \"tcp\", \"web\" ]; others "
+        "= \"ignore\"; members = (\n"
+        "{ address = \"2001:db8::1\"; }, { address = \"192.0.2.2\"; weight = 0; tier = 3; probe = \"tcp\"; "
+        "check_address = \"192.0.2.99\"; },\n"
+        "{ address = \"192.0.2.1\"; weight = 65535; } ); all_down = [ \"2001:db8::9\", \"192.0.2.9\" ]; } ); } );");
+    const struct plan_group *a = find(plan, com, "a");
+    char text[ADDR_TEXT_MAX];
+    assert_int_equal(a->probes.cnt, 2);
+    assert_string_equal(a->probes.rows[0]->name, "web");
+    assert_string_equal(a->probes.rows[0]->path, "/h");
+    assert_int_equal(a->probes.rows[0]->expect_status.cnt, 1);
+    assert_int_equal(a->probes.rows[1]->port, 443);
+    assert_true(a->ignore_others);
+    assert_int_equal(a->member_cnt, 3);
+    assert_string_equal(addr_to_text(text, &a->members[0].address), "192.0.2.1");
+    assert_string_equal(addr_to_text(text, &a->members[1].address), "192.0.2.2");
+    assert_string_equal(addr_to_text(text, &a->members[2].address), "2001:db8::1");
+    assert_int_equal(a->members[1].weight, 0);
+    assert_int_equal(a->members[1].tier, 3);
+    assert_string_equal(addr_to_text(text, &a->members[1].check_address), "192.0.2.99");
+    assert_int_equal(plan_probes_of(a, &a->members[1])->cnt, 1);
+    assert_int_equal(plan_probes_of(a, &a->members[0])->cnt, 2);
+    assert_int_equal(plan_probes_of(a, NULL)->cnt, 2);
+    assert_ptr_equal(plan_find_member(a, &a->members[2].address), &a->members[2]);
+    assert_null(plan_find_member(a, &a->members[1].check_address));
+    assert_int_equal(a->all_down, POOL_FALLBACK);
+    assert_int_equal(a->fallback_cnt, 2);
+    assert_int_equal(a->fallback[0].family, ADDR_V4);
+    balance_plan_free(plan);
+}
+
+static void expect_refused(const char *text, const char *part)
+{
+    struct diag *diag = diag_new(100);
+    struct balance_plan *plan = plan_of(text, diag);
+    if (plan)
+        fail_msg("not refused: %s", text);
+    assert_int_equal(diag_cnt(diag, DIAG_ERROR), 1);
+    assert_string_equal(diag_at(diag, 0)->file, "rondo.conf");
+    expect_said(diag_text(diag), part);
+    diag_free(diag);
+}
+
+#define PROBES                                                                                                         \
+    "probes = ( { name = \"web\"; type = \"http\"; }, { name = \"hosted\"; type = \"http\"; host = \"h\"; } );\n"
+#define GROUPS(text) PROBES "zones = ( { balance = (\n" text "\n); } );"
+
+static void test_errors(void **state)
+{
+    (void)state;
+    expect_refused(GROUPS("{ ttl = 1; }"),
+                   "3: error: zone \"example.com\", balance \"\": expected either \"name\" or \"below\", got neither");
+    expect_refused(GROUPS("{ name = \"a\"; below = \"b\"; }"), "got both");
+    expect_refused(GROUPS("{ name = \"a..b\"; }"),
+                   "3: error: zone \"example.com\", balance \"a..b\": no name: expected labels");
+    expect_refused(GROUPS("{ name = \"www.example.org.\"; }"), "is outside the zone");
+    expect_refused(GROUPS("{ name = \"a\"; },\n{ name = \"A.example.com.\"; }"),
+                   "4: error: a second balance group with name \"a.example.com\", the first is at rondo.conf:3");
+    expect_refused(GROUPS("{ below = \"a\"; },\n{ below = \"a\"; }"), "4: error: a second balance group with below");
+    expect_refused(GROUPS("{ name = \"a\"; probe = \"wbe\"; }"),
+                   "3: error: zone \"example.com\", balance \"a\": there is no probe \"wbe\"; did you mean \"web\"?");
+    expect_refused(GROUPS("{ name = \"a\"; members = ( { address = \"192.0.2.1\";\n probe = \"zzzzzzz\"; } ); }"),
+                   "there is no probe \"zzzzzzz\"\n");
+    expect_refused(GROUPS("{ name = \"*\"; probe = \"web\"; }"), "probe \"web\" has no \"host\"");
+    expect_refused(
+        GROUPS("{ name = \"*.a\"; probe = \"hosted\"; members = (\n{ address = \"192.0.2.1\"; probe = \"web\"; } ); }"),
+        "4: error: zone \"example.com\", balance \"*.a\": probe \"web\" has no \"host\"");
+    expect_refused(
+        GROUPS("{ name = \"a\"; members = (\n{ address = \"192.0.2.1\"; },\n{ address = \"192.0.2.1\"; } ); }"),
+        "5: error: zone \"example.com\", balance \"a\": member 192.0.2.1 stands twice, first at line 4");
+    expect_refused(GROUPS("{ name = \"a\"; members = ( { address = \"192.0.2.1@80\"; } ); }"),
+                   "an address without a port");
+    expect_refused(GROUPS("{ name = \"a\"; others = \"ignore\"; }"), "nobody is left");
+    expect_refused(GROUPS("{ name = \"a\"; ttl = \"1500ms\"; }"),
+                   "\"ttl\": a TTL is counted in whole seconds, got 1500ms");
+    expect_refused(GROUPS("{ name = \"a\"; ttl_min = \"10ms\"; }"), "\"ttl_min\"");
+    expect_refused(GROUPS("{ name = \"a\"; all_down = \"serve_some\"; }"), "got \"serve_some\"");
+    expect_refused(GROUPS("{ name = \"a\"; all_down = [ \"servfail\", \"192.0.2.1\" ]; }"), "got \"servfail\"");
+    expect_refused(GROUPS("{ name = \"a\"; all_down = ( ); }"), "an empty list");
+    expect_refused(GROUPS("{ name = \"a\"; all_down = [ \"192.0.2.1\", \"192.0.2.1\" ]; }"), "names 192.0.2.1 twice");
+    expect_refused(GROUPS("{ name = \"a\"; answers = 17; }"), "expected \"all\" or a whole number from 1 to 16");
+    expect_refused(GROUPS("{ name = \"a\"; answers = \"1x\"; }"), "expected \"all\"");
+    expect_refused(GROUPS("{ name = \"a\"; policy = \"fastest\"; }"), "policy");
+    expect_refused(GROUPS("{ name = \"a\"; families = \"apart\"; }"), "unknown key \"families\"");
+    expect_refused(GROUPS("{ name = \"a\"; members = ( { address = \"192.0.2.1\"; weight = 65536; } ); }"), "weight");
+    expect_refused(GROUPS("{ name = \"a\"; members = ( { address = \"192.0.2.1\"; tier = 0; } ); }"), "tier");
+    expect_refused(GROUPS("{ name = \"a\"; min_up = 1.1; }"), "min_up");
+    expect_refused("probes = ( { name = \"p\"; type = \"http\"; },\n{ name = \"p\"; type = \"http\"; } );",
+                   "2: error: probe \"p\" stands twice, first at rondo.conf:1");
+}
+
+/* Not the first alone. */
+static void test_all_errors(void **state)
+{
+    (void)state;
+    struct diag *diag = diag_new(100);
+    assert_null(
+        plan_of(GROUPS("{ name = \"a..b\"; },\n{ name = \"b\"; probe = \"none\"; ttl = \"1ms\"; },\n{ }"), diag));
+    assert_int_equal(diag_cnt(diag, DIAG_ERROR), 4);
+    diag_free(diag);
+}
+
+static void test_warnings(void **state)
+{
+    (void)state;
+    struct diag *diag = diag_new(100);
+    struct balance_plan *plan = plan_of(GROUPS("{ name = \"a\"; members = ( { address = \"192.0.2.1\"; weight = 0; },\n"
+                                               "{ address = \"192.0.2.2\"; weight = 4; },\n"
+                                               "{ address = \"192.0.2.3\"; check_address = \"192.0.2.4\"; } ); }"),
+                                        diag);
+    assert_non_null(plan);
+    assert_int_equal(diag_cnt(diag, DIAG_WARNING), 2);
+    expect_said(diag_text(diag), "4: warning: zone \"example.com\", balance \"a\": member 192.0.2.2: to round_robin a "
+                                 "weight of 4 is as good as 1");
+    expect_said(diag_text(diag),
+                "5: warning: zone \"example.com\", balance \"a\": member 192.0.2.3: \"check_address\" has no effect");
+    balance_plan_free(plan);
+    diag_free(diag);
+}
+
+static void test_too_many_members(void **state)
+{
+    (void)state;
+    char *text = malloc(100000);
+    size_t len = (size_t)sprintf(text, "zones = ( { balance = ( { name = \"a\"; members = (");
+    for (unsigned i = 0; i < 1025; i++)
+        len += (size_t)sprintf(text + len, "%s{ address = \"10.0.%u.%u\"; }", i ? "," : "", i / 256, i % 256);
+    strcpy(text + len, "); } ); } );");
+    expect_refused(text, "more than 1024 members of a family");
+    free(text);
+}
+
+static void test_none(void **state)
+{
+    (void)state;
+    struct balance_plan *plan = good("zones = ( { }, { balance = ( ); } );");
+    assert_false(balance_plan_has_zone(plan, com) || balance_plan_has_zone(plan, org));
+    assert_int_equal(balance_plan_match(plan, com, com), BALANCE_NONE);
+    balance_plan_free(plan);
+    balance_plan_free(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_matching),           cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_members_and_probes), cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_all_errors),         cmocka_unit_test(test_warnings),
+        cmocka_unit_test(test_too_many_members),   cmocka_unit_test(test_none),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
