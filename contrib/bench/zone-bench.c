@@ -148,7 +148,7 @@ int main(int argc, char **argv)
     step("adding records", &since);
     zone_records_sort(records);
     step("sorting", &since);
-    struct zone_version *version = zone_build(zone, records);
+    struct zone_version *version = zone_build(zone, records, NULL);
     step("building", &since);
     struct changeset *changes = changeset_diff(version, records);
     step("comparing, no change", &since);

@@ -12,6 +12,7 @@
 #include "base/addr.h"
 #include "base/attr.h"
 #include "base/hash.h"
+#include "pool/directory.h"
 #include "zone/catalogue.h"
 
 enum { ANSWER_BATCH_MAX = 32 };
@@ -42,6 +43,7 @@ struct answer_shared {
     struct hash_key key; /* constant */
     struct catalogue *catalogue;
     struct answer_settings *settings;
+    struct pool_directory *pools; /* constant from before the first worker on; NULL: no name has a pool */
 };
 
 /* One thread's scratch memory, random state and counters. */

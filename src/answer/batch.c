@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "answer/frame.h"
 #include "answer/lookup.h"
@@ -16,6 +17,9 @@ enum {
     WALKS_MAX = 2 * ANSWER_BATCH_MAX, /* to the name, and to the topmost cut there may be above it */
 };
 
+/* A position for each family of each pool that there may ever be; the kernel gives memory to those that are used. */
+#define POSITIONS_BYTES ((size_t)POOL_HANDLES_MAX * 2 * sizeof(uint32_t))
+
 /* What is written all the time lies away from both ends, where a cache line may have another owner. */
 struct answer_worker {
     const struct answer_shared *shared;
@@ -26,8 +30,18 @@ struct answer_worker {
     struct query queries[ANSWER_BATCH_MAX];
 };
 
+static uint32_t *positions_new(void)
+{
+    void *p = mmap(NULL, POSITIONS_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED)
+        mem_exhausted();
+    return p;
+}
+
 void answer_worker_free(struct answer_worker *worker)
 {
+    if (worker && worker->context.positions)
+        munmap(worker->context.positions, POSITIONS_BYTES);
     free(worker);
 }
 
@@ -36,7 +50,12 @@ struct answer_worker *answer_worker_new(const struct answer_shared *shared)
     struct answer_worker *worker = mem_zalloc(1, sizeof *worker);
     worker->shared = shared;
     random_seed(&worker->rng);
-    worker->context = (struct query_context){.key = &shared->key, .rng = &worker->rng};
+    worker->context = (struct query_context){.key = &shared->key, .rng = &worker->rng, .counters = &worker->counters};
+    if (shared->pools) {
+        worker->context.pools = shared->pools;
+        worker->context.positions = positions_new();
+        worker->context.position_seed = random_u64(&worker->rng);
+    }
     for (unsigned i = 0; i < ANSWER_BATCH_MAX; i++)
         worker->queries[i].context = &worker->context;
     return worker;
@@ -160,6 +179,7 @@ void answer_batch(struct answer_worker *worker, struct answer_packet *packets, u
     worker->context.udp_payload = settings->udp_payload;
     for (unsigned i = 0; i < cnt; i++) {
         struct query *q = &worker->queries[i];
+        q->client = &packets[i].client;
         worker->verdicts[i] = frame_read(q, &packets[i]);
         if (likely(worker->verdicts[i] == FRAME_RESOLVE))
             worker->verdicts[i] = find_zone(q);

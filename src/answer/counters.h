@@ -14,6 +14,8 @@
     X(noerror, "answers with RCODE NOERROR")                                 \
     X(nodata, "of these: without an answer record, referrals excepted")      \
     X(referral, "of these: referrals")                                       \
+    X(pool, "answers with addresses that a pool chose")                      \
+    X(pool_down, "answers without addresses because a pool had none to give") \
     X(formerr, "answers with RCODE FORMERR")                                 \
     X(servfail, "answers with RCODE SERVFAIL")                               \
     X(nxdomain, "answers with RCODE NXDOMAIN")                               \

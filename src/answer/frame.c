@@ -50,15 +50,15 @@ static void begin_answer(struct query *q, const struct answer_packet *packet, co
 
 /* RFC 6895 3.1: types 128 to 255 and OPT are no data. What BIND says to them (NSD and Knot look for such data in the
  * zone); ANY is answered (RFC 8482), transfers are not for this path. */
-static enum rcode judge_meta_type(const struct query *q, enum answer_proto proto)
+static enum rcode judge_meta_type(const struct query *q, const struct answer_packet *packet)
 {
     switch (q->qtype) {
     case RR_ANY:
         return RCODE_NOERROR;
     case RR_AXFR:
-        return proto == ANSWER_UDP ? RCODE_FORMERR : RCODE_REFUSED; /* RFC 5936 4.2: TCP only */
+        return packet->proto == ANSWER_UDP ? RCODE_FORMERR : RCODE_REFUSED; /* RFC 5936 4.2: TCP only */
     case RR_IXFR:
-        return RCODE_REFUSED;
+        return msg_nscount(packet->in) ? RCODE_REFUSED : RCODE_FORMERR; /* RFC 1995 3: the client's SOA stands there */
     case RR_MAILA:
     case RR_MAILB:
         return RCODE_NOTIMP;
@@ -67,13 +67,13 @@ static enum rcode judge_meta_type(const struct query *q, enum answer_proto proto
     }
 }
 
-static enum rcode judge_question(struct query *q, uint16_t class, enum answer_proto proto)
+static enum rcode judge_question(struct query *q, uint16_t class, const struct answer_packet *packet)
 {
     q->class_any = class == RR_CLASS_ANY;
     if (unlikely(class != RR_CLASS_IN && !q->class_any))
         return RCODE_REFUSED;
     if (unlikely(q->qtype - 128u < 128 || q->qtype == RR_OPT))
-        return judge_meta_type(q, proto);
+        return judge_meta_type(q, packet);
     return RCODE_NOERROR;
 }
 
@@ -88,7 +88,7 @@ static enum rcode judge(struct query *q, const struct answer_packet *packet, con
         return RCODE_NOTIMP;
     if (unlikely(malformed))
         return RCODE_FORMERR;
-    return judge_question(q, class, packet->proto);
+    return judge_question(q, class, packet);
 }
 
 enum frame_verdict frame_read(struct query *q, const struct answer_packet *packet)

@@ -5,11 +5,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "answer/counters.h"
+#include "base/addr.h"
 #include "base/buf.h"
 #include "base/random.h"
 #include "dns/msg.h"
 #include "dns/name.h"
 #include "dns/rr.h"
+#include "pool/directory.h"
 #include "zone/catalogue.h"
 #include "zone/trie.h"
 #include "zone/version.h"
@@ -27,11 +30,16 @@ struct query_context {
     const struct hash_key *key;
     const struct catalogue *catalogue; /* read once a batch */
     struct random_state *rng;
+    struct answer_counters *counters;
     uint16_t udp_payload;
+    const struct pool_directory *pools;
+    uint32_t *positions;    /* of each pool and family, how many answers it gave here */
+    uint64_t position_seed; /* makes where each of them began */
 };
 
 struct query {
     const struct query_context *context;
+    const struct addr *client;
     /* The answer, up to the most it may have less the OPT's room; failed: something required did not fit. */
     struct writer out;
     uint16_t flags;    /* the answer's, without RCODE and TC */

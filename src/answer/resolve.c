@@ -1,16 +1,59 @@
 #include "answer/resolve.h"
 
+#include "answer/balanced.h"
 #include "answer/chain.h"
 #include "answer/lookup.h"
 #include "answer/section.h"
 
 /* RFC 2308 2: the SOA of the zone that denies, with TTL min(its TTL, MINIMUM), as the apex keeps it ready. */
-static void put_negative(struct query *q, enum rcode rcode)
+static bool put_negative(struct query *q, enum rcode rcode)
 {
     const struct zone_node *apex = q->version->apex;
     q->rcode = (uint16_t)rcode;
     q->flags |= MSG_AA;
-    section_put(q, QUERY_AUTHORITY, apex, zone_node_extra(apex));
+    return section_put(q, QUERY_AUTHORITY, apex, zone_node_extra(apex));
+}
+
+/* No member of a pool may be told: it is as if the name had no addresses, for a shorter time. */
+static void put_pool_negative(struct query *q, uint32_t ttl_most_sec)
+{
+    uint8_t *ttl = q->out.at + 6; /* of the SOA: behind its owner (a pointer), type and class */
+    if (put_negative(q, RCODE_NOERROR) && be32_get(ttl) > ttl_most_sec)
+        be32_put(ttl, ttl_most_sec);
+}
+
+/* SERVFAIL, without the aliases that may have led here: a client that believed them would learn nothing. */
+static void fail(struct query *q)
+{
+    q->rcode = RCODE_SERVFAIL;
+    q->flags &= (uint16_t)~MSG_AA;
+    q->counts[QUERY_ANSWER] = 0;
+    q->out.at = q->out.begin + MSG_HEADER_LEN;
+    q->out.at += name_len(q->out.at) + 4;
+    q->out.failed = false;
+}
+
+/* A or AAAA of a name that is a pool; false: no name follows. Inlined it would cost every other answer registers. */
+static ATTR_NOINLINE bool answer_pool(struct query *q, const struct zone_node *node, const struct zone_rrset *rrset, bool wildcard)
+{
+    uint32_t negative_ttl_sec;
+    switch (balanced_put(q, node->pool, rrset->type, &negative_ttl_sec)) {
+    case BALANCED_DONE:
+        break;
+    case BALANCED_WHOLE:
+        if (wildcard)
+            section_put_wildcard(q, node, rrset);
+        else
+            section_put(q, QUERY_ANSWER, node, rrset);
+        break;
+    case BALANCED_NODATA:
+        put_pool_negative(q, negative_ttl_sec);
+        break;
+    case BALANCED_FAIL:
+        fail(q);
+        break;
+    }
+    return false;
 }
 
 /* What the node has for QTYPE; NULL: nothing. ANY gets one rrset, that of the lowest type (RFC 8482 4.1). */
@@ -33,6 +76,8 @@ static bool answer_node(struct query *q, const struct zone_node *node, bool wild
     const struct zone_rrset *rrset = choose_rrset(q, node);
     if (likely(rrset != NULL)) {
         q->flags |= MSG_AA;
+        if (unlikely(node->pool) && (rrset->type == RR_A || rrset->type == RR_AAAA))
+            return answer_pool(q, node, rrset, wildcard);
         if (unlikely(wildcard))
             section_put_wildcard(q, node, rrset);
         else
@@ -43,7 +88,7 @@ static bool answer_node(struct query *q, const struct zone_node *node, bool wild
         q->flags |= MSG_AA;
         return chain_cname(q, node, zone_node_rrset(node, RR_CNAME), wildcard);
     }
-    put_negative(q, RCODE_NOERROR);
+    (void)put_negative(q, RCODE_NOERROR);
     return false;
 }
 
@@ -65,7 +110,7 @@ static bool answer_link(struct query *q, const struct lookup *found)
     case LOOKUP_NONE:
         break;
     }
-    put_negative(q, RCODE_NXDOMAIN); /* of the last name in a chain (RFC 6604 3) */
+    (void)put_negative(q, RCODE_NXDOMAIN); /* of the last name in a chain (RFC 6604 3) */
     return false;
 }
 

@@ -31,7 +31,7 @@ static void patch(uint8_t *at, const struct zone_node *node, const struct zone_r
         image_patch(at, zone_node_image(node, rrset), rrset, node->name_len, move);
 }
 
-/* The addresses of `node`: the one place that chooses which of them, and in what order. */
+/* The addresses of `node`, all of them, in a random order. */
 static bool put_addresses(struct query *q, enum query_section section, const struct zone_node *node,
                           const struct zone_rrset *rrset, bool wildcard)
 {
@@ -72,4 +72,18 @@ bool section_put(struct query *q, enum query_section section, const struct zone_
 bool section_put_wildcard(struct query *q, const struct zone_node *node, const struct zone_rrset *rrset)
 {
     return put_rrset(q, QUERY_ANSWER, node, rrset, true);
+}
+
+/* The owner is the current name, of a wildcard too: nothing else can move. */
+bool section_put_pool(struct query *q, const uint8_t *records, unsigned rr_cnt, unsigned rr_len)
+{
+    uint8_t *at = writer_room(&q->out, (size_t)rr_cnt * rr_len);
+    if (unlikely(!at))
+        return false;
+    memcpy(at, records, (size_t)rr_cnt * rr_len);
+    q->counts[QUERY_ANSWER] = (uint16_t)(q->counts[QUERY_ANSWER] + rr_cnt);
+    if (unlikely(q->name_at != IMAGE_OWNER_AT))
+        for (unsigned i = 0; i < rr_cnt; i++)
+            be16_put(at + i * rr_len, (uint16_t)(0xc000 | q->name_at));
+    return true;
 }

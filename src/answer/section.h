@@ -6,12 +6,15 @@
 #include "answer/query.h"
 
 /* Copies `rrset` of `node`, which is the current name or an ancestor of it (the apex, a cut, a DNAME); A and AAAA
- * begin at a random record. */
+ * begin at a random record. A pool's addresses are not put by this but by section_put_pool. */
 bool section_put(struct query *query, enum query_section section, const struct zone_node *node,
                  const struct zone_rrset *rrset) ATTR_NONNULL_ALL;
 /* The same of a wildcard's node: the owner is the current name. */
 bool section_put_wildcard(struct query *query, const struct zone_node *node, const struct zone_rrset *rrset)
     ATTR_NONNULL_ALL;
+/* Copies `rr_cnt` address records of the current name, or of the wildcard that it is expanded from, as a pool's table
+ * has them; `rr_len` bytes each. */
+bool section_put_pool(struct query *query, const uint8_t *records, unsigned rr_cnt, unsigned rr_len) ATTR_NONNULL_ALL;
 /* How the pointers of an image of `node` move when it stands at `pos` of the answer: its X ends where the current
  * name ends. */
 struct image_move section_move(const struct query *query, const struct zone_node *node, size_t pos,

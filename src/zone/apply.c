@@ -14,6 +14,7 @@ struct apply {
     struct zone_version *version;
     struct node_maker maker;
     struct trie_edit edit;
+    struct zone_marking marking;
 };
 
 static size_t owner_end(const struct zone_records *r, size_t from)
@@ -132,7 +133,7 @@ static void glue_of(void *arg, struct node_maker *maker, const uint8_t *target)
         if (!s->rdata)
             image_each(s->old_image, s->old, target, glue_add, maker);
         for (unsigned j = 0; s->rdata && j < s->cnt; j++) {
-            struct rr rr = {.owner = target, .rdata = s->rdata[j].rdata, .ttl = s->ttl, .type = s->type, .rdata_len = s->rdata[j].len};
+            struct rr rr = {.owner = target, .rdata = s->rdata[j].rdata, .ttl = s->rdata[j].ttl, .type = s->type, .rdata_len = s->rdata[j].len};
             node_maker_glue(maker, &rr);
         }
     }
@@ -141,26 +142,42 @@ static void glue_of(void *arg, struct node_maker *maker, const uint8_t *target)
             image_each(zone_node_image(old, &old->rrsets[i]), &old->rrsets[i], target, glue_add, maker);
 }
 
+/* But for its mark and handle. */
+static bool is_same(const struct zone_node *old, struct zone_node *made)
+{
+    if (old->size != made->size)
+        return false;
+    made->pool = old->pool;
+    made->flags |= old->flags & NODE_POOL;
+    if (!memcmp(old, made, made->size))
+        return true;
+    made->pool = 0;
+    made->flags &= (uint16_t)~NODE_POOL;
+    return false;
+}
+
 static void write_name(struct apply *a, const struct apply_name *n)
 {
     if (!stays(a, n)) {
         if (n->old) {
+            zone_marking_replaced(&a->marking, n->old, NULL);
             zone_version_count(a->version, n->old, -1);
             trie_edit_remove(&a->edit, n->hash, n->name, n->len);
         }
         return;
     }
     struct node_spec spec = {.name = n->name, .rrsets = n->rrsets, .rrset_cnt = n->rrset_cnt, .child_cnt = n->child_cnt,
-                             .pool = n->old ? n->old->pool : 0, .wildcard_below = n->wildcard_below};
+                             .wildcard_below = n->wildcard_below};
     struct zone_node *made = node_make(&a->maker, &spec);
     assert(made); /* apply_name_merge tried it */
-    if (n->old && n->old->size == made->size && !memcmp(n->old, made, made->size))
+    if (n->old && is_same(n->old, made))
         return;
     if (n->old)
         zone_version_count(a->version, n->old, -1);
     zone_version_count(a->version, made, 1);
     struct zone_node *node = chunk_alloc(a->zone->pool, made->size);
     memcpy(node, made, made->size);
+    zone_marking_replaced(&a->marking, n->old, node);
     trie_edit_put(&a->edit, n->hash, node);
     if (node->flags & NODE_APEX)
         a->version->apex = node;
@@ -181,22 +198,31 @@ static struct zone_version *version_after(const struct zone_version *base)
     return v;
 }
 
-static void write_version(struct apply *a)
+/* Begins to edit the version after `base`. */
+static void begin_version(struct apply *a, const struct zone_version *base, const struct zone_marks *marks)
 {
     struct zone *zone = a->zone;
-    a->version = version_after(a->set.base);
-    a->maker = (struct node_maker){.apex = zone->name, .glue_fn = glue_of, .glue_arg = a};
+    a->version = version_after(base);
     a->edit = (struct trie_edit){.root = a->version->root, .pool = zone->pool, .garbage = &a->version->replaced,
                                  .hash_fn = zone_node_hash, .hash_arg = zone->key};
+    zone_marking_init(&a->marking, a->version, base, marks, &a->edit);
+}
+
+static void write_version(struct apply *a, const struct zone_marks *marks)
+{
+    struct zone *zone = a->zone;
+    begin_version(a, a->set.base, marks);
+    a->maker = (struct node_maker){.apex = zone->name, .glue_fn = glue_of, .glue_arg = a};
     for (unsigned d = zone->depth; d <= NAME_MAX_LABELS; d++)
         for (const struct apply_name *n = a->set.by_depth[d]; n; n = n->next)
             write_name(a, n);
+    (void)zone_marking_end(&a->marking);
     a->version->root = trie_edit_root(&a->edit);
     a->version->serial = zone_node_serial(a->version->apex);
     node_maker_fini(&a->maker);
 }
 
-enum err zone_apply(struct zone_version **version, struct zone_version *base, const struct changeset *changes)
+enum err zone_apply(struct zone_version **version, struct zone_version *base, const struct changeset *changes, const struct zone_marks *marks)
 {
     struct apply a = {.zone = base->zone};
     assert(!base->newer && changes->removed->sorted && changes->added->sorted);
@@ -208,9 +234,24 @@ enum err zone_apply(struct zone_version **version, struct zone_version *base, co
     if (!e) {
         tell_parents(&a);
         find_all_cuts(&a);
-        write_version(&a);
+        write_version(&a, marks);
         *version = a.version;
     }
     apply_set_fini(&a.set);
     return e;
+}
+
+struct zone_version *zone_remark(struct zone_version *base, const struct zone_marks *marks)
+{
+    struct apply a = {.zone = base->zone};
+    assert(!base->newer);
+    begin_version(&a, base, marks);
+    a.marking.all = a.marking.on;
+    bool changed = zone_marking_end(&a.marking);
+    a.version->root = trie_edit_root(&a.edit);
+    a.version->serial = base->serial;
+    if (changed)
+        return a.version;
+    zone_discard(a.version);
+    return NULL;
 }

@@ -94,7 +94,7 @@ struct rdata_list {
 static void collect(void *arg, const struct rr *rr)
 {
     struct rdata_list *list = arg;
-    list->rdata[list->cnt++] = (struct image_rdata){arena_dup(list->arena, rr->rdata, rr->rdata_len, 1), rr->rdata_len};
+    list->rdata[list->cnt++] = (struct image_rdata){arena_dup(list->arena, rr->rdata, rr->rdata_len, 1), rr->ttl, rr->rdata_len};
 }
 
 static int compare(const struct image_rdata *a, const struct zone_record *b)
@@ -128,7 +128,7 @@ static enum err merge(struct rdata_list *list, const struct zone_record *recs, s
             out[n++] = list->rdata[i++];
         if (!d && i < list->cnt)
             return ERR_INVALID;
-        out[n++] = (struct image_rdata){recs[at].rr.rdata, recs[at].rr.rdata_len};
+        out[n++] = (struct image_rdata){recs[at].rr.rdata, recs[at].rr.ttl, recs[at].rr.rdata_len};
     }
     while (i < list->cnt)
         out[n++] = list->rdata[i++];
@@ -137,17 +137,39 @@ static enum err merge(struct rdata_list *list, const struct zone_record *recs, s
     return ERR_OK;
 }
 
+static unsigned rrset_end(const struct rdata_list *list, uint16_t type, unsigned from)
+{
+    const struct image_rdata *first = &list->rdata[from], *other = first + 1;
+    while (other < list->rdata + list->cnt && rdata_same_rrset(type, first->rdata, first->len, other->rdata, other->len))
+        other++;
+    return (unsigned)(other - list->rdata);
+}
+
+/* An rrset that got a record takes its TTL, that of the first one when there are more. All of `recs` were merged into the list. */
+static void settle_ttls(struct rdata_list *list, const struct zone_record *recs, size_t cnt)
+{
+    size_t at = 0;
+    for (unsigned from = 0, end; at < cnt; from = end) {
+        size_t first = at;
+        end = rrset_end(list, recs->rr.type, from);
+        for (unsigned i = from; i < end; i++)
+            at += at < cnt && list->rdata[i].rdata == recs[at].rr.rdata;
+        for (unsigned i = from; at > first && i < end; i++)
+            list->rdata[i].ttl = recs[first].rr.ttl;
+    }
+}
+
 /* The rrset fits in a message; tried out when its uncompressed length leaves a doubt. */
 static bool fits(const struct node_rrset *rrset, const uint8_t *owner)
 {
-    size_t len = (size_t)IMAGE_OWNER_AT + name_len(owner) + 4;
+    size_t len = 0;
     for (unsigned i = 0; i < rrset->cnt; i++)
         len += (size_t)IMAGE_RR_FIXED_LEN + rrset->rdata[i].len;
-    if (len <= MSG_MAX_LEN)
+    if (len <= IMAGE_SURE_TO_FIT)
         return true;
     struct zone_rrset made;
     uint8_t *image = mem_realloc(NULL, image_room(rrset->type, rrset->rdata, rrset->cnt), 1);
-    bool fit = image_build(image, &made, owner, rrset->type, rrset->ttl, rrset->rdata, rrset->cnt) > 0;
+    bool fit = image_build(image, &made, owner, rrset->type, rrset->rdata, rrset->cnt) > 0;
     free(image);
     return fit;
 }
@@ -162,19 +184,16 @@ struct type_change {
 static enum err merge_type(struct apply_set *set, struct apply_name *name, const struct type_change *c, struct node_rrset *out)
 {
     struct rdata_list list = {.arena = &set->arena};
-    uint32_t ttl = 0;
     if (c->old) {
         list.rdata = arena_alloc(&set->arena, c->old->cnt * sizeof(*list.rdata), _Alignof(struct image_rdata));
         image_each(c->old->old_image, c->old->old, name->name, collect, &list);
-        ttl = be32_get(c->old->old_image + 6);
     }
     enum err e = subtract(&list, c->removed, c->removed_cnt);
-    if (!e && c->added_cnt) {
-        ttl = c->added->rr.ttl;
+    if (!e && c->added_cnt)
         e = merge(&list, c->added, c->added_cnt);
-    }
-    *out = (struct node_rrset){.type = c->removed_cnt ? c->removed->rr.type : c->added->rr.type, .ttl = ttl, .cnt = list.cnt,
-                               .rdata = list.rdata};
+    if (!e)
+        settle_ttls(&list, c->added, c->added_cnt);
+    *out = (struct node_rrset){.type = c->removed_cnt ? c->removed->rr.type : c->added->rr.type, .cnt = list.cnt, .rdata = list.rdata};
     return e || !list.cnt || fits(out, name->name) ? e : ERR_INVALID;
 }
 

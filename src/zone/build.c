@@ -53,9 +53,9 @@ static struct zone_node *make_owner(struct builder *b, const struct zone_record 
         b->rdata = mem_realloc(b->rdata, b->cap, sizeof(*b->rdata));
     }
     for (size_t i = 0; i < cnt; i++) {
-        b->rdata[i] = (struct image_rdata){recs[i].rr.rdata, recs[i].rr.rdata_len};
+        b->rdata[i] = (struct image_rdata){recs[i].rr.rdata, recs[i].rr.ttl, recs[i].rr.rdata_len};
         if (!i || recs[i].rr.type != recs[i - 1].rr.type)
-            b->rrsets[spec.rrset_cnt++] = (struct node_rrset){.type = recs[i].rr.type, .ttl = recs[i].rr.ttl, .rdata = &b->rdata[i]};
+            b->rrsets[spec.rrset_cnt++] = (struct node_rrset){.type = recs[i].rr.type, .rdata = &b->rdata[i]};
         b->rrsets[spec.rrset_cnt - 1].cnt++;
     }
     spec.rrsets = b->rrsets;
@@ -118,14 +118,28 @@ static void link_up(struct builder *b, const struct zone_node *child)
     }
 }
 
-struct zone_version *zone_build(struct zone *zone, const struct zone_records *records)
+static void mark(struct builder *b, const struct zone_marks *marks)
+{
+    struct zone_marking marking;
+    if (!marks)
+        return;
+    zone_marking_init(&marking, b->version, NULL, marks, &b->edit);
+    for (size_t i = 0; i < b->cnt; i++)
+        zone_marking_replaced(&marking, NULL, b->nodes[i]);
+    marking.all = false; /* there are no others */
+    (void)zone_marking_end(&marking);
+}
+
+struct zone_version *zone_build(struct zone *zone, const struct zone_records *records, const struct zone_marks *marks)
 {
     assert(records->sorted && records->cnt && records->key == zone->key);
     struct zone_version *base = zone_newest(zone);
+    if (base)
+        zone->pool = chunk_pool_new();
     struct builder b = {.version = zone_version_new(zone), .zone = zone, .records = records};
     b.maker = (struct node_maker){.apex = zone->name, .glue_fn = glue_of, .glue_arg = &b};
     if (base)
-        trie_retire(base->root, &b.version->replaced);
+        zone_marking_lose_all(b.version, base);
     make_owners(&b);
     assert(b.apex && zone_node_rrset(b.apex, RR_SOA));
     uint64_t root = trie_build(zone->pool, (const struct zone_node *const *)b.nodes, b.hashes, b.cnt);
@@ -133,6 +147,7 @@ struct zone_version *zone_build(struct zone *zone, const struct zone_records *re
                                 .hash_arg = zone->key, .owns_all = true};
     for (size_t i = 0; i < b.cnt; i++)
         link_up(&b, b.nodes[i]);
+    mark(&b, marks);
     b.version->root = trie_edit_root(&b.edit);
     b.version->apex = b.apex;
     b.version->serial = zone_node_serial(b.apex);

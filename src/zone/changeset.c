@@ -71,17 +71,17 @@ static bool is_same(struct diff *d, const struct zone_node *n, const struct zone
         d->rdata = mem_realloc(d->rdata, d->rdata_cap, sizeof(*d->rdata));
     }
     for (size_t i = 0; i < cnt; i++)
-        d->rdata[i] = (struct image_rdata){recs[i].rr.rdata, recs[i].rr.rdata_len};
+        d->rdata[i] = (struct image_rdata){recs[i].rr.rdata, recs[i].rr.ttl, recs[i].rr.rdata_len};
     size_t room = image_room(rrset->type, d->rdata, (unsigned)cnt);
     if (room > d->image_cap) {
         d->image_cap = room * 2;
         d->image = mem_realloc(d->image, d->image_cap, 1);
     }
-    return image_build(d->image, &made, zone_node_name(n), rrset->type, recs->rr.ttl, d->rdata, (unsigned)cnt) &&
+    return image_build(d->image, &made, zone_node_name(n), rrset->type, d->rdata, (unsigned)cnt) &&
            made.image_len == rrset->image_len && !memcmp(d->image, zone_node_image(n, rrset), made.image_len);
 }
 
-/* The merge of one rrset's records, old and new in canonical order and of one TTL. */
+/* The merge of one rrset's records, old and new in canonical order. */
 struct merge {
     struct diff *diff;
     const struct zone_record *recs;
@@ -105,7 +105,8 @@ static void merge_old(void *arg, const struct rr *rr)
         return;
     }
     const struct rr *new = &m->recs[m->at++].rr;
-    if (memcmp(rr->rdata, new->rdata, rr->rdata_len) != 0) { /* the same but for the case of names: what is served is what was written */
+    /* The same but for the case of names: what is served is what was written. */
+    if (rr->ttl != new->ttl || memcmp(rr->rdata, new->rdata, rr->rdata_len) != 0) {
         zone_records_add(changes->removed, rr, NULL, 0);
         zone_records_add(changes->added, new, NULL, 0);
     }
@@ -115,11 +116,6 @@ static void compare_rrset(struct diff *d, const struct zone_node *n, const struc
 {
     if (is_same(d, n, rrset, recs, cnt))
         return;
-    if (be32_get(zone_node_image(n, rrset) + 6) != recs->rr.ttl) {
-        remove_rrset(d, n, rrset);
-        add_records(d->changes->added, recs, cnt);
-        return;
-    }
     struct merge m = {d, recs, cnt, 0};
     image_each(zone_node_image(n, rrset), rrset, zone_node_name(n), merge_old, &m);
     add_records(d->changes->added, recs + m.at, cnt - m.at);

@@ -17,6 +17,6 @@ struct changeset {
 };
 
 void changeset_free(struct changeset *changes);
-/* What leads from `version` to `records` (sorted, checked). A TTL that changes removes and adds its rrset. An empty one (both sides 0 records)
+/* What leads from `version` to `records` (sorted, checked). A TTL that changes removes and adds its rrset (of RRSIGs those that cover one type). An empty one (both sides 0 records)
  * means that nothing changed. [job] */
 struct changeset *changeset_diff(const struct zone_version *version, const struct zone_records *records) ATTR_FREED_BY(changeset_free) ATTR_MUST_USE ATTR_NONNULL_ALL;

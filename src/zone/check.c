@@ -9,6 +9,7 @@
 #include "dns/msg.h"
 #include "dns/name.h"
 #include "zone/image.h"
+#include "zone/rdata.h"
 
 enum { TYPE_SPF = 99 };
 
@@ -137,13 +138,9 @@ static void check_place(struct zone_check *check, const struct zone_owner *owner
         zone_check_error(check, rec, "NSEC3 at the wildcard \"%s\"", name_to_text(text, name));
 }
 
-/* RRSIGs that cover different types are sets of their own (RFC 4034 3). */
 static bool same_rrset(const struct rr *a, const struct rr *b)
 {
-    if (a->type != b->type)
-        return false;
-    return (a->type != RR_RRSIG && a->type != RR_SIG) ||
-           (a->rdata_len > 1 && b->rdata_len > 1 && !memcmp(a->rdata, b->rdata, 2));
+    return a->type == b->type && rdata_same_rrset(a->type, a->rdata, a->rdata_len, b->rdata, b->rdata_len);
 }
 
 static bool stands_before(const struct zone_record *a, const struct zone_record *b)
@@ -172,27 +169,26 @@ static void settle_ttl(struct zone_check *check, struct zone_record *recs, size_
         recs[i].rr.ttl = ttl;
 }
 
-/* True when the rrset fits in a message of 65,535 bytes behind a question of its owner. Only the image itself tells how
- * far names compress. */
+/* True when the rrset fits in a message of 65,535 bytes (image_most). Only the image itself tells how far names compress. */
 static bool fits(const struct zone_record *recs, size_t cnt)
 {
-    size_t len = IMAGE_OWNER_AT + 4;
+    size_t len = 0;
     unsigned skip, names;
 
     for (size_t i = 0; i < cnt; i++)
         len += IMAGE_RR_FIXED_LEN + (size_t)recs[i].rr.rdata_len;
     /* Without a look at the name, most of which lie cold in memory. */
-    if (len + NAME_MAX_LEN <= MSG_MAX_LEN || len + name_len(recs->rr.owner) <= MSG_MAX_LEN)
+    if (len <= IMAGE_SURE_TO_FIT || len <= image_most(recs->rr.owner, recs->rr.type))
         return true;
     /* Even all names as pointers leave 12 bytes of each record. */
     if (!rr_type_compressible(recs->rr.type, &skip, &names) || cnt > MSG_MAX_LEN / IMAGE_RR_FIXED_LEN)
         return false;
     struct image_rdata *rdata = mem_zalloc(cnt, sizeof(*rdata));
     for (size_t i = 0; i < cnt; i++)
-        rdata[i] = (struct image_rdata){recs[i].rr.rdata, recs[i].rr.rdata_len};
+        rdata[i] = (struct image_rdata){recs[i].rr.rdata, recs[i].rr.ttl, recs[i].rr.rdata_len};
     uint8_t *image = mem_zalloc(image_room(recs->rr.type, rdata, (unsigned)cnt), 1);
     struct zone_rrset rrset;
-    size_t used = image_build(image, &rrset, recs->rr.owner, recs->rr.type, recs->rr.ttl, rdata, (unsigned)cnt);
+    size_t used = image_build(image, &rrset, recs->rr.owner, recs->rr.type, rdata, (unsigned)cnt);
     free(image);
     free(rdata);
     return used;

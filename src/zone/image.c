@@ -224,7 +224,15 @@ static size_t finish(const struct image_writer *w, const struct zone_rrset *rrse
     return len + 2 + (size_t)2 * cnt;
 }
 
-size_t image_build(uint8_t *out, struct zone_rrset *rrset, const uint8_t *owner, uint16_t type, uint32_t ttl,
+_Static_assert(IMAGE_SURE_TO_FIT == MSG_MAX_LEN - MSG_OPT_LEN - MSG_HEADER_LEN - NAME_MAX_LEN - 4, "as image_most has it");
+
+size_t image_most(const uint8_t *owner, uint16_t type)
+{
+    bool any_question = type == RR_NS || (owner[0] == 1 && owner[1] == '*');
+    return IMAGE_SURE_TO_FIT + (any_question ? 0 : NAME_MAX_LEN - name_len(owner));
+}
+
+size_t image_build(uint8_t *out, struct zone_rrset *rrset, const uint8_t *owner, uint16_t type,
                    const struct image_rdata *rdata, unsigned cnt)
 {
     unsigned skip = 0, names = 0;
@@ -233,6 +241,7 @@ size_t image_build(uint8_t *out, struct zone_rrset *rrset, const uint8_t *owner,
         skip = names = 0;
     struct image_writer w;
     unsigned owner_len = name_len(owner);
+    size_t most = image_most(owner, type);
     w.owner = owner;
     w.owner_end = IMAGE_OWNER_AT + owner_len;
     w.begin = w.owner_end + 4;
@@ -244,8 +253,8 @@ size_t image_build(uint8_t *out, struct zone_rrset *rrset, const uint8_t *owner,
         uint8_t *rr = w.at;
         w.at += IMAGE_RR_FIXED_LEN;
         put_rdata(&w, &rdata[i], skip, names);
-        put_fixed(rr, type, ttl, (uint16_t)(w.at - rr - IMAGE_RR_FIXED_LEN));
-        if (w.begin + (size_t)(w.at - out) > MSG_MAX_LEN)
+        put_fixed(rr, type, rdata[i].ttl, (uint16_t)(w.at - rr - IMAGE_RR_FIXED_LEN));
+        if ((size_t)(w.at - out) > most)
             return 0;
     }
     *rrset = (struct zone_rrset){.type = type, .rr_cnt = (uint16_t)cnt, .image_len = (uint32_t)(w.at - out)};
@@ -342,13 +351,25 @@ static uint16_t moved(uint16_t pointer, unsigned owner_end, const struct image_m
     return (uint16_t)(POINTER | target);
 }
 
+/* Owners are labels and a pointer; most are the pointer alone. */
+static void patch_glue(uint8_t *at, const struct zone_rrset *rrset, unsigned owner_end, const struct image_move *move)
+{
+    for (unsigned i = 0; i < rrset->rr_cnt; i++) {
+        while (*at && *at < 0xc0)
+            at += 1 + *at;
+        if (*at)
+            be16_put(at, moved(be16_get(at), owner_end, move));
+        else
+            at--; /* a root label is a byte shorter than a pointer */
+        at += IMAGE_RR_FIXED_LEN + be16_get(at + 10);
+    }
+}
+
 void image_patch(uint8_t *at, const uint8_t *image, const struct zone_rrset *rrset, unsigned owner_len, const struct image_move *move)
 {
     unsigned owner_end = IMAGE_OWNER_AT + owner_len, cnt;
     if (rrset->type == 0) {
-        uint8_t *rr = at;
-        for (unsigned i = 0; i < rrset->rr_cnt; i++, rr += IMAGE_RR_FIXED_LEN + be16_get(rr + 10))
-            be16_put(rr, moved(be16_get(rr), owner_end, move));
+        patch_glue(at, rrset, owner_end, move);
         return;
     }
     if (move->owner != (POINTER | IMAGE_OWNER_AT)) {

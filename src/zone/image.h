@@ -46,14 +46,19 @@ _Static_assert(sizeof(struct zone_rrset) == 12, "three words a rrset");
 /* One record's rdata as image_build wants it: canonical order (RFC 4034 6.3), no duplicates. */
 struct image_rdata {
     const uint8_t *rdata;
+    uint32_t ttl; /* one for all, but for RRSIG and SIG: one for all that cover the same type (RFC 2181 5.2, RFC 4034 3) */
     uint16_t len;
 };
 
 /* Bytes that image_build will write at most for these records, pointer list and doubling included. */
 size_t image_room(uint16_t type, const struct image_rdata *rdata, unsigned cnt) ATTR_NONNULL_ALL;
-/* Writes the image of the rrset (owner, type, ttl, rdata) to `out` and fills `rrset` but for image_off. Returns the bytes used,
- * pointer list and doubling included; 0 when the rrset does not fit in a message of 65,535 bytes. */
-size_t image_build(uint8_t *out, struct zone_rrset *rrset, const uint8_t *owner, uint16_t type, uint32_t ttl,
+/* The most bytes that an image may have, so that it and an OPT record fit in a message of 65,535 bytes whatever the question: the owner
+ * itself, or where more names are asked for (a wildcard, a cut) the longest. */
+size_t image_most(const uint8_t *owner, uint16_t type) ATTR_NONNULL_ALL ATTR_PURE;
+enum { IMAGE_SURE_TO_FIT = 65535 - 11 - 12 - 255 - 4 }; /* image_most is never less */
+/* Writes the image of the rrset (owner, type, rdata) to `out` and fills `rrset` but for image_off. Returns the bytes used,
+ * pointer list and doubling included; 0 when the image would have more than image_most. */
+size_t image_build(uint8_t *out, struct zone_rrset *rrset, const uint8_t *owner, uint16_t type,
                    const struct image_rdata *rdata, unsigned cnt) ATTR_NONNULL_ALL;
 
 /* Bytes that a built image takes, pointer list and doubling included. */
@@ -88,6 +93,6 @@ static inline const uint16_t *image_pointers(const uint8_t *image, const struct 
     return (const uint16_t *)(const void *)p + 1;
 }
 /* Moves the pointers of the copy `at` (rrset->image_len bytes) of `image`, whose X has `owner_len` bytes. Of a cut's glue (type 0) the
- * owners are moved as pointers, by where X and the NS image really stand; `owner` has no meaning there. [query path] */
+ * pointers that owners are or end in are moved, by where X and the NS image really stand; `owner` has no meaning there. [query path] */
 void image_patch(uint8_t *at, const uint8_t *image, const struct zone_rrset *rrset, unsigned owner_len,
                  const struct image_move *move) ATTR_NONNULL_ALL;

@@ -22,6 +22,8 @@ enum zone_node_flag {
     NODE_APEX = 16,
     NODE_EXTRA = 32,       /* rrsets[rrset_cnt] is the extra entry: at a cut the glue, at the apex the negative SOA */
     NODE_SIBLING_GLUE = 64, /* at a cut: some NS target is in this zone but not at or below this cut (it need not exist) */
+    NODE_POOL = 128,       /* its addresses are a pool's (zone/marks.h); `pool` is 0 until it has a handle, and when it can't have one */
+    NODE_NEW = 256,        /* only while its version is made, and only of use there */
 };
 
 struct zone_node {
@@ -56,8 +58,9 @@ static inline const struct zone_rrset *zone_node_rrset(const struct zone_node *n
     return NULL;
 }
 /* At a cut: the in-domain glue (RFC 9471) as one run of A and AAAA records, type 0; owners point to the targets in the NS image (the
- * virtual message is the NS image's; image_patch moves them). A target that stands at or above IMAGE_TARGET_MAX there (an NS rrset of
- * more than about 7,000 bytes) has no glue, nor have targets behind 65,535 bytes of it. At the apex: the SOA with TTL min(its TTL, MINIMUM) (RFC 2308 3). NULL: none. */
+ * virtual message is the NS image's; image_patch moves them), or stand as they stand there when that is at or above IMAGE_TARGET_MAX (an NS
+ * rrset of more than about 7,000 bytes). Beyond 65,535 bytes of glue the rest is left out: so much fits behind no question and NS rrset,
+ * and the referral is truncated in any case. At the apex: the SOA with TTL min(its TTL, MINIMUM) (RFC 2308 3). NULL: none. */
 static inline const struct zone_rrset *zone_node_extra(const struct zone_node *n)
 {
     return (n->flags & NODE_EXTRA) ? &n->rrsets[n->rrset_cnt] : NULL;

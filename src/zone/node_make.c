@@ -59,7 +59,7 @@ static void start(struct node_maker *m, const struct node_spec *spec, uint16_t f
     m->len = 0;
     room(m, sizeof(struct zone_node) + entries * sizeof(struct zone_rrset) + name_length);
     struct zone_node *n = node_at(m);
-    *n = (struct zone_node){.pool = spec->pool, .child_cnt = spec->child_cnt, .flags = flags, .name_len = (uint8_t)name_length,
+    *n = (struct zone_node){.child_cnt = spec->child_cnt, .flags = flags, .name_len = (uint8_t)name_length,
                             .depth = (uint8_t)name_depth(spec->name), .rrset_cnt = (uint16_t)spec->rrset_cnt};
     memcpy(n->rrsets + entries, spec->name, name_length);
     m->len = sizeof(*n) + entries * sizeof(struct zone_rrset) + name_length;
@@ -74,7 +74,7 @@ static bool add_rrset(struct node_maker *m, const struct node_spec *spec, unsign
     size_t len;
     if (from->rdata) {
         uint8_t *out = room(m, image_room(from->type, from->rdata, from->cnt));
-        len = image_build(out, &entry, spec->name, from->type, from->ttl, from->rdata, from->cnt);
+        len = image_build(out, &entry, spec->name, from->type, from->rdata, from->cnt);
         if (!len)
             return false;
     } else {
@@ -106,31 +106,37 @@ static void add_negative_soa(struct node_maker *m)
 
 void node_maker_glue(struct node_maker *maker, const struct rr *rr)
 {
-    size_t len = (size_t)IMAGE_RR_FIXED_LEN + rr->rdata_len;
+    unsigned owner_len = maker->glue.owner_len;
+    size_t len = (size_t)owner_len + 10 + rr->rdata_len;
     if (maker->glue.full || maker->glue.rrset.image_len + len > MSG_MAX_LEN) {
         maker->glue.full = true;
         return;
     }
     uint8_t *p = room(maker, len);
-    be16_put(p, maker->glue.owner);
-    be16_put(p + 2, rr->type);
-    be16_put(p + 4, RR_CLASS_IN);
-    be32_put(p + 6, rr->ttl);
-    be16_put(p + 10, rr->rdata_len);
-    memcpy(p + IMAGE_RR_FIXED_LEN, rr->rdata, rr->rdata_len);
+    memcpy(p, maker->glue.owner, owner_len);
+    p += owner_len;
+    be16_put(p, rr->type);
+    be16_put(p + 2, RR_CLASS_IN);
+    be32_put(p + 4, rr->ttl);
+    be16_put(p + 8, rr->rdata_len);
+    memcpy(p + 10, rr->rdata, rr->rdata_len);
     maker->len += len;
     maker->glue.rrset.image_len += (uint32_t)len;
     maker->glue.rrset.rr_cnt++;
 }
 
-/* Where the name at `at` of the NS image stands in the virtual message, as a pointer; 0: out of a pointer's reach. A pointer to a
- * pointer is legal, but some parsers refuse it. */
-static uint16_t pointer_to(const uint8_t *image, unsigned at, unsigned owner_len)
+/* The glue's owner for the name that takes `taken` bytes at `at` of the NS image: a pointer to that; out of a pointer's reach the same bytes once
+ * more, in which at least the cut's name is a pointer. A pointer to a pointer is legal, but some parsers refuse it. */
+static void set_glue_owner(struct node_maker *m, const uint8_t *image, unsigned at, unsigned taken, unsigned owner_len)
 {
-    if ((image[at] & 0xc0) == 0xc0)
-        return be16_get(image + at);
     unsigned offset = IMAGE_OWNER_AT + owner_len + 4 + at;
-    return offset < IMAGE_TARGET_MAX ? (uint16_t)(0xc000 | offset) : 0;
+    if (taken == 2 || offset >= IMAGE_TARGET_MAX) {
+        memcpy(m->glue.owner, image + at, taken);
+        m->glue.owner_len = taken;
+        return;
+    }
+    be16_put(m->glue.owner, (uint16_t)(0xc000 | offset));
+    m->glue.owner_len = 2;
 }
 
 /* Collects a cut's glue behind its images, and learns whether sibling glue may be wanted. */
@@ -150,10 +156,9 @@ static void collect_glue(struct node_maker *m, const uint8_t *owner, unsigned ow
             node_at(m)->flags |= NODE_SIBLING_GLUE;
             continue;
         }
-        m->glue.owner = pointer_to(image, rdata_at, owner_len);
+        set_glue_owner(m, image, rdata_at, taken, owner_len);
         name_to_lower(lower, target);
-        if (m->glue.owner)
-            m->glue_fn(m->glue_arg, m, lower);
+        m->glue_fn(m->glue_arg, m, lower);
     }
 }
 

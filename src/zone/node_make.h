@@ -14,7 +14,6 @@
 /* One rrset of a node to be: records in canonical order, or, when `rdata` is NULL, an image of the same owner as it stands. */
 struct node_rrset {
     uint16_t type;
-    uint32_t ttl;
     unsigned cnt;
     const struct image_rdata *rdata;
     const struct zone_rrset *old;
@@ -27,7 +26,6 @@ struct node_spec {
     const struct node_rrset *rrsets; /* sorted by type */
     unsigned rrset_cnt;
     uint32_t child_cnt;
-    uint32_t pool;
     bool wildcard_below;
 };
 
@@ -40,7 +38,8 @@ struct node_maker {
     uint8_t *block;
     size_t cap, len;
     struct {
-        uint16_t owner;
+        uint8_t owner[NAME_MAX_LEN];
+        unsigned owner_len;
         bool full;
         struct zone_rrset rrset;
     } glue;

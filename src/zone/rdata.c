@@ -88,3 +88,8 @@ int rdata_cmp(uint16_t type, const uint8_t *a, unsigned a_len, const uint8_t *b,
     }
     return (a_len > b_len) - (a_len < b_len);
 }
+
+bool rdata_same_rrset(uint16_t type, const uint8_t *a, unsigned a_len, const uint8_t *b, unsigned b_len)
+{
+    return (type != RR_RRSIG && type != RR_SIG) || (a_len > 1 && b_len > 1 && !memcmp(a, b, 2));
+}

@@ -86,6 +86,7 @@ static void garbage_add(struct trie_garbage *g, uint64_t ref, size_t size)
         g->items = mem_realloc(g->items, g->cap, sizeof(*g->items));
     }
     g->items[g->cnt++] = (struct trie_garbage_item){(void *)(uintptr_t)(ref & TRIE_ADDRESS_MASK), size};
+    g->bytes += chunk_size(size);
 }
 
 static size_t ref_size(uint64_t ref)
@@ -93,14 +94,21 @@ static size_t ref_size(uint64_t ref)
     return trie_is_node(ref) ? trie_node(ref)->size : branch_size(entry_cnt(trie_branch(ref)));
 }
 
-void trie_retire(uint64_t root, struct trie_garbage *garbage)
+uint64_t trie_copy(uint64_t root, struct chunk_pool *pool)
 {
     if (!root)
-        return;
-    if (!trie_is_node(root))
-        for (unsigned i = 0; i < entry_cnt(trie_branch(root)); i++)
-            trie_retire(trie_branch(root)->refs[i], garbage);
-    garbage_add(garbage, root, ref_size(root));
+        return 0;
+    size_t size = ref_size(root);
+    if (trie_is_node(root)) {
+        struct zone_node *n = chunk_alloc(pool, size);
+        memcpy(n, trie_node(root), size);
+        return (root & ~TRIE_ADDRESS_MASK) | (uint64_t)(uintptr_t)n;
+    }
+    struct trie_branch *b = chunk_alloc(pool, size);
+    memcpy(b, trie_branch(root), size);
+    for (unsigned i = 0; i < entry_cnt(b); i++)
+        b->refs[i] = trie_copy(b->refs[i], pool);
+    return (uint64_t)(uintptr_t)b;
 }
 
 /* The node is somewhere in the old trie's part at the same place. That part is small, or the change took most of it out. */

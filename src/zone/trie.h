@@ -94,11 +94,12 @@ struct trie_garbage {
         size_t size;
     } *items;
     size_t cnt, cap;
+    size_t bytes; /* of the items, as chunk_used_bytes counts */
 };
 /* [builder] Frees the items and the list of them; it is empty then. */
 void trie_garbage_free(struct trie_garbage *garbage, struct chunk_pool *pool) ATTR_NONNULL_ALL;
-/* [builder] Everything in the trie becomes garbage. */
-void trie_retire(uint64_t root, struct trie_garbage *garbage) ATTR_NONNULL(2);
+/* [builder] The same trie with nodes and branches of its own, in `pool`. */
+uint64_t trie_copy(uint64_t root, struct chunk_pool *pool) ATTR_NONNULL(2) ATTR_MUST_USE;
 /* [builder] Frees what the trie `root` does not share with `older`, the one it was edited from (0: nothing). Costs what the edit did. */
 void trie_discard(uint64_t root, uint64_t older, struct chunk_pool *pool) ATTR_NONNULL(3);
 

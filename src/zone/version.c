@@ -7,8 +7,19 @@
 #include "base/mem.h"
 #include "dns/name.h"
 
+void zone_version_forget_pools(struct zone_version *version)
+{
+    free(version->fresh_pools);
+    free(version->lost_pools);
+    version->fresh_pools = NULL;
+    version->lost_pools = NULL;
+    version->fresh_pool_cnt = version->lost_pool_cnt = 0;
+}
+
 static void version_free(struct zone_version *v)
 {
+    zone_version_forget_pools(v);
+    zone_targets_put(v->targets);
     free(v->depth_cnt);
     free(v->replaced.items);
     free(v);
@@ -20,6 +31,8 @@ void zone_free(struct zone *zone)
         return;
     for (struct zone_version *v = zone->oldest, *newer; v; v = newer) {
         newer = v->newer;
+        if (newer && newer->pool != v->pool)
+            chunk_pool_free(v->pool);
         version_free(v);
     }
     chunk_pool_free(zone->pool); /* nodes, branches and garbage at once */
@@ -52,6 +65,7 @@ struct zone_version *zone_version_new(struct zone *zone)
 {
     struct zone_version *v = mem_zalloc(1, sizeof(*v)), *newest = zone_newest(zone);
     v->zone = zone;
+    v->pool = zone->pool;
     v->ref_cnt = 1;
     if (newest)
         newest->newer = v;
@@ -118,12 +132,56 @@ void zone_discard(struct zone_version *version)
     struct zone *zone = version->zone;
     struct zone_version *older = older_of(version);
     assert(!version->newer && zone->current != version && version->ref_cnt == 1);
-    trie_discard(version->root, older ? older->root : 0, zone->pool);
+    if (older && older->pool != version->pool) {
+        chunk_pool_free(version->pool);
+        zone->pool = older->pool;
+    } else {
+        trie_discard(version->root, older ? older->root : 0, version->pool);
+    }
     if (older)
         older->newer = NULL;
     else
         zone->oldest = NULL;
     version_free(version);
+}
+
+/* Smaller zones than this leave alone what they waste: each has a kilobyte or two anyway. */
+enum { WASTE_LEAST = 4096 };
+
+/* Of what the pool has in use, older versions have what the later ones of the pool replaced. */
+bool zone_wastes_memory(const struct zone_version *version)
+{
+    size_t needed = chunk_used_bytes(version->pool);
+    for (const struct zone_version *v = version->zone->oldest; v; v = v->newer)
+        if (v->pool == version->pool)
+            needed -= v->replaced.bytes;
+    return chunk_total_bytes(version->pool) > 2 * needed + WASTE_LEAST;
+}
+
+static const struct zone_node *same_name(const struct zone *zone, uint64_t root, const struct zone_node *node)
+{
+    const uint8_t *name = zone_node_name(node);
+    return trie_find(root, name_hash(name, zone->key), name, node->name_len);
+}
+
+void zone_pack(struct zone_version *version)
+{
+    struct zone *zone = version->zone;
+    const struct zone_version *older = older_of(version);
+    struct chunk_pool *pool = chunk_pool_new();
+    uint64_t root = trie_copy(version->root, pool);
+    assert(!version->newer && zone->current != version);
+    version->apex = same_name(zone, root, version->apex);
+    for (size_t i = 0; i < version->fresh_pool_cnt; i++)
+        version->fresh_pools[i] = (struct zone_node *)same_name(zone, root, version->fresh_pools[i]);
+    if (older && older->pool == version->pool)
+        trie_discard(version->root, older->root, version->pool);
+    else
+        chunk_pool_free(version->pool);
+    free(version->replaced.items);
+    version->replaced = (struct trie_garbage){0};
+    version->root = root;
+    version->pool = zone->pool = pool;
 }
 
 void zone_version_get(struct zone_version *version)
@@ -140,13 +198,33 @@ void zone_version_put(struct zone_version *version)
     for (struct zone_version *v = zone->oldest, *newer; v && !v->ref_cnt; v = newer) {
         assert(v != zone->current);
         newer = v->newer;
-        if (newer)
-            trie_garbage_free(&newer->replaced, zone->pool);
+        if (!newer)
+            trie_discard(v->root, 0, v->pool);
+        else if (newer->pool == v->pool)
+            trie_garbage_free(&newer->replaced, v->pool);
         else
-            trie_discard(v->root, 0, zone->pool);
+            chunk_pool_free(v->pool);
         zone->oldest = newer;
         version_free(v);
     }
+}
+
+/* To give a page back takes the kernel about as long as four objects take here. */
+size_t zone_version_put_cost(const struct zone_version *version)
+{
+    const struct zone_version *newer = version->newer;
+    if (!newer)
+        return version->node_cnt;
+    return newer->pool == version->pool ? newer->replaced.cnt : chunk_total_bytes(version->pool) / 1024;
+}
+
+size_t zone_memory_bytes(const struct zone *zone)
+{
+    size_t bytes = chunk_total_bytes(zone->pool);
+    for (const struct zone_version *v = zone->oldest; v && v->newer; v = v->newer)
+        if (v->pool != v->newer->pool)
+            bytes += chunk_total_bytes(v->pool);
+    return bytes;
 }
 
 const struct zone_node *zone_version_find(const struct zone_version *version, const uint8_t *name)

@@ -2,9 +2,18 @@
  * counted, and carries what it replaced of its predecessor. When the oldest version is released, what its successor
  * replaced is freed, in order. A `struct zone` is the stable handle that the catalogue points to.
  *
- * Threads: readers are [snapshot]. Building (zone_build, zone_apply, changeset_diff) may run in a job, one at a time a zone. zone_publish,
- * get and put are the control thread's; memory that a put frees is the zone's own, so a put never runs beside a build of the
- * same zone (the store sees to that). */
+ * Memory: versions next to each other share a pool of chunks. A change reuses what released versions left free there as
+ * far as sizes match; a zone whose rrsets all grow, again and again, finds no match. So whoever made a version asks
+ * zone_wastes_memory and lets zone_pack copy the version into a new pool before it is published; the old pool is freed whole
+ * with the last version in it. Bound: where every version is packed when it should be, the pool of the current version takes at
+ * most 2 × what that version needs + CHUNK_FRESH_BYTES once the older ones are released. A copy is paid for: since the
+ * pool was new about as many bytes were replaced in it as are copied now, but for 2 MiB. Zones smaller than that may be copied with
+ * every change; it takes a millisecond.
+ *
+ * Threads: readers are [snapshot]. Whatever makes or frees memory of versions is [builder]: one thread at a time a zone, the
+ * control thread or a job. The store sees to that: a put waits while a job builds its zone, and no load starts while
+ * puts run in jobs; zone_free runs in a job when the zone's last version and last reader are gone. zone_publish, zone_new and
+ * zone_version_get are the control thread's alone. */
 #pragma once
 
 #include <stdbool.h>
@@ -15,6 +24,7 @@
 #include "base/hash.h"
 #include "base/rcu.h"
 #include "zone/changeset.h"
+#include "zone/marks.h"
 #include "zone/records.h"
 #include "zone/trie.h"
 
@@ -30,9 +40,17 @@ struct zone_version {
     size_t node_cnt;
     size_t rr_cnt;
     struct zone *zone;
+    struct chunk_pool *pool; /* where what it has lies; the last version of a pool frees it */
     struct zone_version *newer;
-    struct trie_garbage replaced; /* of the predecessor */
+    struct trie_garbage replaced; /* of the predecessor; empty when that has another pool */
     uint32_t (*depth_cnt)[2];     /* [128]: cuts and DNAMEs of each depth; NULL: there are none; owned */
+    size_t pool_cnt;              /* nodes that are pools */
+    struct zone_targets *targets; /* NULL: not needed so far; counted */
+    /* What whoever gives handles to pools wants to know before the version is published; see zone_version_forget_pools. */
+    struct zone_node **fresh_pools; /* nodes made for this version that are pools, `pool` still 0: private to the version until then */
+    size_t fresh_pool_cnt;
+    uint32_t *lost_pools; /* handles of the predecessor's nodes that are not in this version, be it that another node has the name now */
+    size_t lost_pool_cnt;
 };
 
 struct zone {
@@ -43,35 +61,50 @@ struct zone {
     uint8_t depth;
     /* the writer's */
     const struct hash_key *key;
-    struct chunk_pool *pool;
+    struct chunk_pool *pool; /* of the newest version */
     struct zone_version *oldest;
 };
 
 static inline bool zone_depth_has(const uint64_t depths[2], unsigned d) { return depths[d >> 6] >> (d & 63) & 1; }
 
-/* [control] Frees all versions; no reader and no holder may be left. */
+/* [builder] Frees all versions; no reader and no holder may be left. */
 void zone_free(struct zone *zone);
 /* [control] `key` is borrowed and outlives it. */
 struct zone *zone_new(const uint8_t *apex, const struct hash_key *key) ATTR_FREED_BY(zone_free) ATTR_MUST_USE ATTR_NONNULL_ALL;
 
-/* [job] A version out of checked records, which are sorted. Not published. The records stay the caller's. Never fails on checked records. A zone that has a
- * version already gets one that shares nothing with it. */
-struct zone_version *zone_build(struct zone *zone, const struct zone_records *records) ATTR_NONNULL_ALL ATTR_MUST_USE;
-/* [job or control] The version after `base` (the newest one) with `changes` applied; shares all that did not change. ERR_INVALID when a record to
+/* [builder] A version out of checked records, which are sorted. Not published. The records stay the caller's. Never fails on checked records. A zone that has a
+ * version already gets one that shares nothing with it, pool included. `marks` NULL: no name is annotated. */
+struct zone_version *zone_build(struct zone *zone, const struct zone_records *records, const struct zone_marks *marks)
+    ATTR_NONNULL(1, 2) ATTR_MUST_USE;
+/* [builder] The version after `base` (the newest one) with `changes` applied; shares all that did not change. ERR_INVALID when a record to
  * remove is not there or one to add is, when an owner is outside the zone, an rrset would be too large for a message, or the apex would not have
- * exactly one SOA: nothing is made then. Records to remove match whatever their TTL; an rrset that gets a record takes that record's TTL. Nothing else
- * is checked (see zone/check.c). */
-enum err zone_apply(struct zone_version **version, struct zone_version *base, const struct changeset *changes) ATTR_NONNULL_ALL ATTR_MUST_USE;
+ * exactly one SOA: nothing is made then. Records to remove match whatever their TTL; an rrset that gets a record takes that record's TTL (of RRSIGs
+ * those that cover one type are an rrset, RFC 4034 3). Nothing else is checked (see zone/check.c). */
+enum err zone_apply(struct zone_version **version, struct zone_version *base, const struct changeset *changes, const struct zone_marks *marks)
+    ATTR_NONNULL(1, 2, 3) ATTR_MUST_USE;
+/* [builder] The version after `base` (the newest one) with the same records, every node marked anew; NULL: no mark changes. */
+struct zone_version *zone_remark(struct zone_version *base, const struct zone_marks *marks) ATTR_NONNULL(1) ATTR_MUST_USE;
 /* [control] Makes `version` (just built or applied) the current one. Its predecessor, if any, comes back for the caller to put after a grace
  * period; NULL otherwise. */
 struct zone_version *zone_publish(struct zone *zone, struct zone_version *version) ATTR_NONNULL_ALL ATTR_MUST_USE;
-/* [job or control] Throws a version away that was never published and is the newest. */
+/* [control] The version's pools have their handles and it is published: frees the lists of fresh and lost ones. */
+void zone_version_forget_pools(struct zone_version *version) ATTR_NONNULL_ALL;
+/* [builder] Half of the version's pool will be of no use to it, and more than a little, when all older versions are gone. Costs a look at each
+ * version. */
+bool zone_wastes_memory(const struct zone_version *version) ATTR_NONNULL_ALL ATTR_MUST_USE;
+/* [builder] Copies a version that is the newest and was never published into a pool of its own. Takes about as long as the zone is large. */
+void zone_pack(struct zone_version *version) ATTR_NONNULL_ALL;
+/* [builder] Throws a version away that was never published and is the newest. */
 void zone_discard(struct zone_version *version) ATTR_NONNULL_ALL;
 
-/* [control] Counted holding, by transfers and by the zone itself for the current version. What nobody holds is freed, in order from
- * the oldest; the zone's current version must not be put to 0. */
+/* Counted holding, by transfers and by the zone itself for the current version. What nobody holds is freed, in order from
+ * the oldest; the zone's current version must not be put to 0. [control] for get, [builder] for put. */
 void zone_version_get(struct zone_version *version) ATTR_NONNULL_ALL;
 void zone_version_put(struct zone_version *version) ATTR_NONNULL_ALL;
+/* [builder] What freeing `version` costs when it is the oldest, in objects to free (some 50 ns each). */
+size_t zone_version_put_cost(const struct zone_version *version) ATTR_NONNULL_ALL;
+/* [builder] What the zone's versions take from the system. */
+size_t zone_memory_bytes(const struct zone *zone) ATTR_NONNULL_ALL;
 
 /* [snapshot] The node called `name` (any case), NULL: none. */
 const struct zone_node *zone_version_find(const struct zone_version *version, const uint8_t *name) ATTR_NONNULL_ALL;

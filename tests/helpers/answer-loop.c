@@ -4,7 +4,8 @@
  *   address    W1: eight A of one name        missing     NXDOMAIN
  *   referral   with glue                      alias       a CNAME and its address
  *   wildcard   an address                     deep        120 labels, nothing below the apex
- *   many       uniform over MANY_NAMES names  reference   fixed simple work, to measure the others by
+ *   many       uniform over MANY_NAMES names  pool        one of four addresses by weight
+ *   reference  fixed simple work, to measure the others by
  *
  * ROUNDS batches of 32 are answered. Prints nanoseconds a query, the median of all batches. */
 #include <stdbool.h>
@@ -15,8 +16,10 @@
 #include <time.h>
 
 #include "base/random.h"
+#include "dns/name.h"
 #include "dns/rr.h"
 #include "helpers/world.h"
+#include "zone/version.h"
 
 enum { MANY_NAMES = 100000, OUT_MAX = 1232 };
 
@@ -48,7 +51,7 @@ static void add_zone(bool many)
         exit(2);
     for (unsigned i = 1; i <= 8; i++)
         len += (size_t)snprintf(zone + len, cap - len, "www A 192.0.2.%u\n", i);
-    len += (size_t)snprintf(zone + len, cap - len, "one A 192.0.2.9\nalias CNAME one\n*.wild A 192.0.2.10\n");
+    len += (size_t)snprintf(zone + len, cap - len, "one A 192.0.2.9\nalias CNAME one\n*.wild A 192.0.2.10\npool A 192.0.2.11\n");
     for (unsigned i = 1; i <= 2; i++)
         len += (size_t)snprintf(zone + len, cap - len, "a.sub NS ns%u.a.sub\nns%u.a.sub A 192.0.2.%u\n", i, i, i);
     for (unsigned i = 0; many && i < MANY_NAMES; i++)
@@ -57,13 +60,30 @@ static void add_zone(bool many)
     free(zone);
 }
 
+static struct pool_directory pools;
+
+/* Weights 4:3:2:1, all up. */
+static void add_pool(void)
+{
+    static const uint8_t name[] = "\4pool\7example\3com";
+    const struct pool_settings settings = {.policy = POOL_WEIGHTED, .answers = 1, .ttl_sec = 20};
+    struct pool_member members[4] = {0};
+    for (unsigned i = 0; i < 4; i++)
+        members[i] = (struct pool_member){.address = {.bytes = {192, 0, 2, (uint8_t)(i + 1)}, .family = ADDR_V4},
+            .weight = 4 - i, .tier = 1};
+    struct zone_node *node = (struct zone_node *)(uintptr_t)zone_version_find(world.zones[0]->current, name);
+    node->pool = pool_directory_take(&pools);
+    struct pool_table *table = pool_table_compile(&settings, ADDR_V4, members, 4, NULL, 0, NULL);
+    (void)!pool_directory_set(&pools, node->pool, 0, table);
+}
+
 static const char *name_of(const char *what, struct random_state *rng)
 {
     static char name[400];
     static const struct {
         const char *what, *name;
     } names[] = {{"address", "www.example.com"}, {"missing", "nope.example.com"}, {"referral", "www.a.sub.example.com"},
-                 {"alias", "alias.example.com"}, {"wildcard", "x.wild.example.com"}};
+                 {"alias", "alias.example.com"}, {"wildcard", "x.wild.example.com"}, {"pool", "pool.example.com"}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!strcmp(what, names[i].what))
             return names[i].name;
@@ -130,7 +150,10 @@ int main(int argc, char **argv)
     world_init(&world, 1232);
     /* The same key in every run: hashes shape the trie, and so the count. */
     world.shared.key = (struct hash_key){{0x0123456789abcdef, 0xfedcba9876543211, 0x1357924680acebdf}};
+    pool_directory_init(&pools);
+    world.shared.pools = &pools;
     add_zone(many);
+    add_pool();
     world_start(&world);
     if (!reference && !ask_all(argv[1], &rng)) {
         fprintf(stderr, "answer-loop: unknown \"%s\"\n", argv[1]);
@@ -151,5 +174,7 @@ int main(int argc, char **argv)
         printf("%.1f ns a query\n", median(used, rounds) * 1e9 / ANSWER_BATCH_MAX);
     free(used);
     world_fini(&world);
+    pool_table_free(pools.entries[1].tables[0]);
+    pool_directory_fini(&pools);
     return 0;
 }

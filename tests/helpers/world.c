@@ -67,7 +67,7 @@ void world_add_whole(struct world *world, const char *apex_text, const char *tex
     if (zonefile_read_text(apex_text, text, len, apex, add_record, records, diag))
         die(apex_text, diag);
     zone_records_sort(records);
-    struct zone_version *replaced = zone_publish(zone, zone_build(zone, records));
+    struct zone_version *replaced = zone_publish(zone, zone_build(zone, records, NULL));
     if (replaced)
         die("a version before the first", NULL);
     zone_records_free(records);

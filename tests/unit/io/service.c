@@ -58,7 +58,7 @@ static struct catalogue *make_catalogue(const struct hash_key *key, uint16_t gen
         add(records, "www", RR_A, (const uint8_t[]){10, (uint8_t)(generation >> 8), (uint8_t)generation, i}, 4);
     add_big(records);
     zone_records_sort(records);
-    assert_null(zone_publish(zone, zone_build(zone, records)));
+    assert_null(zone_publish(zone, zone_build(zone, records, NULL)));
     zone_records_free(records);
     return catalogue_new(&zone, 1);
 }

@@ -9,7 +9,7 @@ static struct changeset *diff(const char *old, const char *new)
 {
     struct zone *zone = zone_new(test_apex, &test_key);
     struct zone_records *a = records_of(old), *b = records_of(new);
-    struct zone_version *v = zone_build(zone, a);
+    struct zone_version *v = zone_build(zone, a, NULL);
     struct changeset *c = changeset_diff(v, b);
     zone_records_free(a);
     zone_records_free(b);
@@ -49,6 +49,10 @@ static void test_differences(void **state)
         {"the case of a target", "a 60 MX 1 x.org.\n", "a 60 MX 1 X.org.\n", "a 60 MX 1 x.org.\n", "a 60 MX 1 X.org.\n"},
         {"a case that compression hides", "a 60 MX 1 b\n", "a 60 MX 1 b.EXAMPLE.com.\n", "", ""},
         {"compressed data", "a 60 NS a.b\na 60 NS c.b\n", "a 60 NS c.b\na 60 NS d.b\n", "a 60 NS a.b\n", "a 60 NS d.b\n"},
+        {"the TTL of RRSIGs of one type", "a 60 RRSIG A 1\na 60 RRSIG A 2\na 7200 RRSIG TXT 1\n",
+         "a 60 RRSIG A 1\na 60 RRSIG A 2\na 300 RRSIG TXT 1\n", "a 7200 RRSIG TXT 1\n", "a 300 RRSIG TXT 1\n"},
+        {"an RRSIG, whatever the TTLs of others", "a 60 RRSIG A 1\na 7200 RRSIG TXT 1\n", "a 60 RRSIG A 1\na 7200 RRSIG TXT 2\n",
+         "a 7200 RRSIG TXT 1\n", "a 7200 RRSIG TXT 2\n"},
         {"an empty non-terminal gets data", "a.b 60 A 1\n", "a.b 60 A 1\nb 60 A 2\n", "", "b 60 A 2\n"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -81,7 +85,7 @@ static void test_everything_changes(void **state)
     zone_records_sort(a);
     zone_records_sort(b);
     struct zone *zone = zone_new(test_apex, &test_key);
-    struct zone_version *v = zone_build(zone, a);
+    struct zone_version *v = zone_build(zone, a, NULL);
     struct changeset *c = changeset_diff(v, b);
     assert_int_equal(c->removed->cnt, NAMES / 2 + 1); /* halfway round, addresses agree: 1,500 is a multiple of 250 */
     assert_int_equal(c->added->cnt, NAMES / 2 + 1);

@@ -195,6 +195,23 @@ static void test_too_large(void **state)
     end(&c);
 }
 
+/* An rrset that leaves no room for an OPT record could not be had with EDNS, not even over TCP. */
+static void test_too_large_with_an_opt(void **state)
+{
+    static uint8_t txt[65535];
+    (void)state;
+    for (unsigned more = 0; more < 2; more++) {
+        /* Header, question of "x" or of the longest name, the record's fixed part and the OPT record. */
+        static const struct { const char *owner; unsigned len; } cases[] = {{"x", 12 + 15 + 4 + 12 + 11}, {"*", 12 + 255 + 4 + 12 + 11}};
+        for (unsigned i = 0; i < 2; i++) {
+            struct checked c = start();
+            put(c.records, cases[i].owner, 60, RR_TXT, txt, sizeof(txt) - cases[i].len + more);
+            assert_int_equal(zone_records_check(c.records, c.diag), more ? ERR_INVALID : ERR_OK);
+            end(&c);
+        }
+    }
+}
+
 /* Errors without end are cut; the work too. */
 static void test_many_errors(void **state)
 {
@@ -231,6 +248,7 @@ int main(void)
         cmocka_unit_test(test_fine),      cmocka_unit_test(test_out_of_zone), cmocka_unit_test(test_apex_sets),
         cmocka_unit_test(test_singles),   cmocka_unit_test(test_ttls),        cmocka_unit_test(test_glue),
         cmocka_unit_test(test_too_large), cmocka_unit_test(test_many_errors), cmocka_unit_test(test_root_zone),
+        cmocka_unit_test(test_too_large_with_an_opt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

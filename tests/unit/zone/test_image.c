@@ -78,10 +78,10 @@ static void sample_build(struct sample *s, struct zone_records *records)
                          .type = records->recs[0].rr.type, .ttl = records->recs[0].rr.ttl};
     s->rdata = mem_zalloc(s->cnt, sizeof(*s->rdata));
     for (unsigned i = 0; i < s->cnt; i++)
-        s->rdata[i] = (struct image_rdata){records->recs[i].rr.rdata, records->recs[i].rr.rdata_len};
+        s->rdata[i] = (struct image_rdata){records->recs[i].rr.rdata, s->ttl, records->recs[i].rr.rdata_len};
     s->room = image_room(s->type, s->rdata, s->cnt);
     s->image = malloc(s->room); /* exactly, so that the address sanitizer sees a byte too many */
-    s->len = image_build(s->image, &s->rrset, s->owner, s->type, s->ttl, s->rdata, s->cnt);
+    s->len = image_build(s->image, &s->rrset, s->owner, s->type, s->rdata, s->cnt);
     assert_true(s->len <= s->room);
     if (s->len) {
         assert_int_equal(s->len, image_bytes(s->image, &s->rrset));
@@ -290,10 +290,10 @@ static void test_too_large_for_a_message(void **state)
     sample_build(&s, many_ns(MANY, false));
     assert_int_equal(s.len, 0);
     sample_free(&s);
-    /* 12 + 13 + 4 bytes stand before it: 4,094 addresses fit, one more does not. */
+    /* 12 + 13 + 4 bytes stand before it and 11 of an OPT behind: 4,093 addresses fit, one more does not. */
     for (unsigned more = 0; more < 2; more++) {
         struct zone_records *records = zone_records_new(test_apex, &test_key);
-        for (unsigned i = 0; i < 4094 + more; i++) {
+        for (unsigned i = 0; i < 4093 + more; i++) {
             uint8_t a[4] = {10, 0, (uint8_t)(i >> 8), (uint8_t)i};
             struct rr rr = {test_apex, a, 60, RR_A, 4};
             zone_records_add(records, &rr, NULL, 0);
@@ -339,16 +339,60 @@ static void test_images_come_apart_again(void **state)
     }
 }
 
+static void take_ttl(void *arg, const struct rr *rr)
+{
+    uint32_t **ttl = arg;
+    *(*ttl)++ = rr->ttl;
+}
+
+/* One image holds the RRSIGs of all types, each with the TTL of what it covers (RFC 4034 3). */
+static void test_records_have_ttls_of_their_own(void **state)
+{
+    (void)state;
+    static const uint8_t sig[2][20] = {{0, RR_A}, {0, RR_TXT}};
+    struct image_rdata rdata[2] = {{sig[0], 60, 20}, {sig[1], 7200, 20}};
+    struct zone_rrset rrset;
+    uint8_t image[200];
+    uint32_t ttls[2], *ttl = ttls;
+    assert_true(image_build(image, &rrset, test_apex, RR_RRSIG, rdata, 2) > 0);
+    image_each(image, &rrset, test_apex, take_ttl, &ttl);
+    assert_ptr_equal(ttl, ttls + 2);
+    assert_int_equal(ttls[0], 60);
+    assert_int_equal(ttls[1], 7200);
+}
+
+/* What fits, fits with an OPT record too, and behind any question that leads to it. */
+static void test_an_image_leaves_room(void **state)
+{
+    (void)state;
+    static const struct { const char *owner; uint16_t type; size_t before; } cases[] = {
+        {"www", RR_TXT, 12 + 17 + 4}, {"*", RR_TXT, 12 + 255 + 4}, {"a.*", RR_TXT, 12 + 17 + 4}, {"www", RR_NS, 12 + 255 + 4},
+        {"*x", RR_TXT, 12 + 16 + 4},
+    };
+    static uint8_t image[70000], data[30000];
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        for (unsigned more = 0; more < 2; more++) {
+            size_t len = 65535 - 11 - cases[i].before + more;
+            uint8_t owner[NAME_MAX_LEN];
+            struct zone_rrset rrset;
+            memset(data, 0xff, sizeof(data)); /* no name, so that NS is not compressed */
+            struct image_rdata rdata[3] = {{data, 60, 30000}, {data, 60, 30000}, {data, 60, (uint16_t)(len - 60000 - 3 * 12)}};
+            put_wire(owner, cases[i].owner);
+            assert_int_equal(image_build(image, &rrset, owner, cases[i].type, rdata, 3) > 0, !more);
+            assert_int_equal(image_most(owner, cases[i].type), len - more);
+        }
+}
+
 /* Rdata that no parser lets pass must not be read as a pointer to outside. */
 static void test_malformed_rdata_is_bounded(void **state)
 {
     (void)state;
     static const uint8_t bad[][4] = {{0xc0, 0xff, 1, 0}, {63, 1, 2, 3}, {0x80, 0, 0, 0}, {1, 'a', 0xc0, 0x0c}};
     for (unsigned i = 0; i < 4; i++) {
-        struct image_rdata rdata = {bad[i], 4};
+        struct image_rdata rdata = {bad[i], 60, 4};
         struct zone_rrset rrset;
         uint8_t *image = malloc(image_room(RR_NS, &rdata, 1));
-        assert_true(image_build(image, &rrset, test_apex, RR_NS, 60, &rdata, 1) > 0);
+        assert_true(image_build(image, &rrset, test_apex, RR_NS, &rdata, 1) > 0);
         struct sample s = {.rdata = &rdata, .owner = test_apex, .cnt = 1, .type = RR_NS, .ttl = 60};
         if (i < 3) {
             struct taken t = {&s, 0};
@@ -413,7 +457,9 @@ int main(void)
         cmocka_unit_test(test_any_rotation_is_a_window),
         cmocka_unit_test(test_large_rrsets),
         cmocka_unit_test(test_too_large_for_a_message),
+        cmocka_unit_test(test_an_image_leaves_room),
         cmocka_unit_test(test_images_come_apart_again),
+        cmocka_unit_test(test_records_have_ttls_of_their_own),
         cmocka_unit_test(test_malformed_rdata_is_bounded),
         cmocka_unit_test(test_random_rrsets),
     };

@@ -248,6 +248,31 @@ static void test_edits_leave_older_tries_alone(void **state)
     }
 }
 
+/* A copy is the same trie and shares nothing. */
+static void test_a_copy_stands_alone(void **state)
+{
+    (void)state;
+    struct random_state rng = {{4, 4}};
+    static struct model m;
+    uint32_t mark = 0;
+    for (unsigned round = 0; round < 20; round++) {
+        struct chunk_pool *pool = chunk_pool_new(), *other = chunk_pool_new();
+        choose_hashes(&m, &rng);
+        for (uint32_t i = 0; i < MODEL; i++)
+            m.marks[i] = random_below(&rng, 3) ? ++mark : 0;
+        uint64_t root = build_of(pool, &m), copy = trie_copy(root, other);
+        assert_int_equal(trie_copy(0, other), 0);
+        size_t used = chunk_used_bytes(pool);
+        expect_same_shape(copy, root, 58);
+        chunk_pool_free(pool);
+        expect_model(copy, &m);
+        assert_int_equal(chunk_used_bytes(other), used);
+        trie_discard(copy, 0, other);
+        assert_int_equal(chunk_used_bytes(other), 0);
+        chunk_pool_free(other);
+    }
+}
+
 /* A trie that nobody else has is changed in place and makes no garbage. */
 static void test_an_owned_trie_is_changed_in_place(void **state)
 {
@@ -269,8 +294,7 @@ static void test_an_owned_trie_is_changed_in_place(void **state)
         expect_model(root, &m);
         expect_same_shape(root, build_of(other, &m), 58);
         assert_int_equal(garbage.cnt, 0);
-        trie_retire(root, &garbage);
-        trie_garbage_free(&garbage, pool);
+        trie_discard(root, 0, pool);
         assert_int_equal(chunk_used_bytes(pool), 0);
     }
     chunk_pool_free(pool);
@@ -305,6 +329,7 @@ int main(void)
         cmocka_unit_test(test_an_empty_trie_has_nothing),
         cmocka_unit_test(test_names_with_one_hash),
         cmocka_unit_test(test_edits_leave_older_tries_alone),
+        cmocka_unit_test(test_a_copy_stands_alone),
         cmocka_unit_test(test_an_owned_trie_is_changed_in_place),
         cmocka_unit_test(test_each_goes_by_hash),
     };

@@ -1,5 +1,6 @@
 #include "zone_help.h"
 
+#include "base/diag.h"
 #include "base/mem.h"
 #include "base/random.h"
 #include "zone/version.h"
@@ -10,7 +11,7 @@ static struct zone *zone_of(const char *text)
 {
     struct zone *zone = zone_new(test_apex, &test_key);
     struct zone_records *records = records_of(text);
-    assert_null(zone_publish(zone, zone_build(zone, records)));
+    assert_null(zone_publish(zone, zone_build(zone, records, NULL)));
     zone_records_free(records);
     return zone;
 }
@@ -98,8 +99,8 @@ static void test_the_negative_soa(void **state)
 /* The glue of a cut as text, read from a message as a referral for "QNAME.cut" has it: "OWNER TTL TYPE LASTBYTE\n"… */
 static const char *glue_of(const struct zone_version *v, const char *cut, const char *qname)
 {
-    static char text[4000];
-    static uint8_t bytes[20000];
+    static char text[20000];
+    static uint8_t bytes[60000];
     uint8_t q[NAME_MAX_LEN];
     const struct zone_node *n = node_of(v, cut);
     const struct zone_rrset *ns = zone_node_rrset(n, RR_NS), *glue = zone_node_extra(n);
@@ -146,31 +147,55 @@ static void test_glue_points_into_the_ns_image(void **state)
     zone_free(zone);
 }
 
-/* More NS records than pointers reach, and more glue than a message holds. */
-static void test_glue_has_limits(void **state)
+static struct zone *zone_of_servers(unsigned cnt, unsigned glue_each, unsigned every)
 {
-    (void)state;
     struct zone_records *records = records_of(APEX);
-    for (unsigned i = 0; i < 900; i++) {
+    for (unsigned i = 0; i < cnt; i++) {
         char line[100];
-        snprintf(line, sizeof(line), "sub 60 NS n%u.sub", i);
+        snprintf(line, sizeof(line), i % every ? "sub 60 NS n%u.example.net." : "sub 60 NS n%u.b.sub", i);
         add_line(records, line, 1);
-        for (unsigned j = 0; j < 7; j++) {
-            snprintf(line, sizeof(line), "n%u.sub 60 AAAA %u", i, j);
+        for (unsigned j = 0; j < glue_each && !(i % every); j++) {
+            snprintf(line, sizeof(line), "n%u.b.sub 60 AAAA %u", i, j);
             add_line(records, line, 1);
         }
     }
     zone_records_sort(records);
     struct zone *zone = zone_new(test_apex, &test_key);
-    assert_null(zone_publish(zone, zone_build(zone, records)));
+    assert_null(zone_publish(zone, zone_build(zone, records, NULL)));
+    zone_records_free(records);
+    return zone;
+}
+
+/* More NS records than pointers reach: all in-domain glue is there (RFC 9471), wherever the question ends. */
+static void test_all_glue_is_there(void **state)
+{
+    (void)state;
+    enum { CNT = 900 };
+    struct zone *zone = zone_of_servers(CNT, 1, 2);
+    static const char *const qnames[] = {"sub", "much.longer.name.below.sub"};
+    const struct zone_node *n = node_of(zone->current, "sub");
+    assert_true(zone_node_rrset(n, RR_NS)->image_len > 2 * IMAGE_TARGET_MAX);
+    for (unsigned q = 0; q < 2; q++) {
+        const char *text = glue_of(zone->current, "sub", qnames[q]);
+        for (unsigned i = 0; i < CNT; i += 2) {
+            char line[100];
+            snprintf(line, sizeof(line), "n%u.b.sub.example.com. 60 AAAA 0\n", i);
+            assert_non_null(strstr(text, line));
+        }
+    }
+    assert_int_equal(zone_node_extra(n)->rr_cnt, CNT / 2);
+    zone_free(zone);
+}
+
+/* More glue than a message holds: what is kept does not fit behind the NS rrset either, so the referral is truncated. */
+static void test_glue_has_limits(void **state)
+{
+    (void)state;
+    struct zone *zone = zone_of_servers(900, 7, 1);
     const struct zone_node *n = node_of(zone->current, "sub");
     const struct zone_rrset *glue = zone_node_extra(n);
-    assert_true(glue && glue->image_len <= 65535 && glue->rr_cnt * 28u == glue->image_len);
-    assert_true(glue->rr_cnt > 1000);
-    const uint8_t *image = zone_node_image(n, glue);
-    for (unsigned i = 0; i < glue->rr_cnt; i++)
-        assert_true((be16_get(image + 28 * i) & 0x3fff) < IMAGE_TARGET_MAX);
-    zone_records_free(records);
+    assert_true(glue && glue->image_len <= 65535 && glue->rr_cnt > 1000);
+    assert_true(glue->image_len + zone_node_rrset(n, RR_NS)->image_len > 65535);
     zone_free(zone);
 }
 
@@ -213,7 +238,7 @@ static void test_apply_refuses_what_does_not_fit(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct changeset *c = changeset_of(cases[i][0], cases[i][1]);
         struct zone_version *v = NULL;
-        assert_int_equal(zone_apply(&v, zone->current, c), ERR_INVALID);
+        assert_int_equal(zone_apply(&v, zone->current, c, NULL), ERR_INVALID);
         assert_null(v);
         assert_null(zone->current->newer);
         assert_int_equal(chunk_used_bytes(zone->pool), used);
@@ -234,7 +259,7 @@ static void test_an_rrset_too_large_is_refused(void **state)
         }
         zone_records_sort(c->added);
         struct zone_version *v = NULL;
-        assert_int_equal(zone_apply(&v, zone->current, c), more ? ERR_INVALID : ERR_OK);
+        assert_int_equal(zone_apply(&v, zone->current, c, NULL), more ? ERR_INVALID : ERR_OK);
         if (v)
             zone_discard(v);
         changeset_free(c);
@@ -253,7 +278,7 @@ static void test_a_change_touches_only_what_it_must(void **state)
     }
     zone_records_sort(records);
     struct zone *zone = zone_new(test_apex, &test_key);
-    assert_null(zone_publish(zone, zone_build(zone, records)));
+    assert_null(zone_publish(zone, zone_build(zone, records, NULL)));
     zone_records_free(records);
     static const struct { const char *removed, *added; size_t nodes; const char *same; } cases[] = {
         {"n5.z5 60 A 1\n", "n5.z5 60 A 2\n", 1, "z5"},                       /* an address */
@@ -266,7 +291,7 @@ static void test_a_change_touches_only_what_it_must(void **state)
     for (unsigned i = 0; i < 6; i++) {
         struct changeset *c = changeset_of(cases[i].removed, cases[i].added);
         struct zone_version *v;
-        assert_int_equal(zone_apply(&v, zone->current, c), ERR_OK);
+        assert_int_equal(zone_apply(&v, zone->current, c, NULL), ERR_OK);
         size_t branches = 0;
         for (size_t j = 0; j < v->replaced.cnt; j++) {
             const struct zone_node *n = v->replaced.items[j].p;
@@ -296,6 +321,7 @@ enum { OWNERS = sizeof(owners) / sizeof(owners[0]), DATAS = sizeof(datas) / size
 
 struct state {
     unsigned serial;
+    unsigned plan; /* how names are annotated, 0: not at all */
     uint8_t there[OWNERS][DATAS];
     uint8_t spelling[OWNERS][DATAS];
     unsigned ttl[OWNERS][DATAS]; /* by the first data of the type */
@@ -307,6 +333,77 @@ static unsigned first_of_type(unsigned data)
     while (first && !strncmp(datas[first - 1][0], datas[data][0], strcspn(datas[data][0], " ") + 1))
         first--;
     return first;
+}
+
+enum { PLANS = 5 };
+
+static enum zone_mark match(const void *arg, const struct zone *zone, const uint8_t *lower)
+{
+    const struct state *s = arg;
+    uint8_t a[NAME_MAX_LEN], aa[NAME_MAX_LEN];
+    put_wire(a, "a");
+    put_wire(aa, "a.a");
+    assert_true(name_within(lower, zone->name));
+    bool is_aa = name_equal(lower, aa);
+    switch (s->plan) {
+    case 1:
+        return lower[1] & 1 ? ZONE_MARK_BY_NAME : ZONE_MARK_NONE;
+    case 2:
+        return name_within(lower, a) && !name_equal(lower, a) ? ZONE_MARK_BY_BELOW : ZONE_MARK_NONE;
+    case 3:
+        return is_aa ? ZONE_MARK_BY_NAME : name_equal(lower, zone->name) ? ZONE_MARK_NONE : ZONE_MARK_BY_BELOW;
+    default:
+        return ZONE_MARK_BY_NAME;
+    }
+}
+
+static const struct zone_marks *marks_of(struct zone_marks *marks, const struct state *s, bool anew)
+{
+    *marks = (struct zone_marks){.match = match, .arg = s, .anew = anew};
+    return s->plan ? marks : NULL;
+}
+
+static uint32_t handle_of(const struct zone_node *n) { return (uint32_t)name_hash(zone_node_name(n), &test_key) | 1; }
+
+/* Gives each fresh pool a handle, the same one each time. */
+static void give_handles(struct zone_version *v)
+{
+    for (size_t i = 0; i < v->fresh_pool_cnt; i++) {
+        struct zone_node *n = v->fresh_pools[i];
+        assert_true((n->flags & NODE_POOL) && !n->pool);
+        assert_ptr_equal(zone_version_find(v, zone_node_name(n)), n);
+        n->pool = handle_of(n);
+    }
+    zone_version_forget_pools(v);
+}
+
+struct losses {
+    const struct zone_version *v;
+    size_t lost, kept;
+};
+
+static void count_lost(void *arg, const struct zone_node *old)
+{
+    struct losses *l = arg;
+    if (!(old->flags & NODE_POOL))
+        return;
+    if (zone_version_find(l->v, zone_node_name(old)) == old) {
+        l->kept++;
+        return;
+    }
+    l->lost++;
+    for (size_t i = 0; i < l->v->lost_pool_cnt; i++)
+        if (l->v->lost_pools[i] == old->pool)
+            return;
+    fail_msg("a lost pool is not told");
+}
+
+static void expect_losses(const struct zone_version *before, const struct zone_version *v)
+{
+    struct losses l = {.v = v};
+    trie_each(before->root, count_lost, &l);
+    assert_int_equal(v->lost_pool_cnt, l.lost);
+    assert_int_equal(v->pool_cnt, l.kept + v->fresh_pool_cnt);
 }
 
 static struct zone_records *state_records(const struct state *s)
@@ -369,9 +466,12 @@ static size_t expect_built(const struct zone_version *v, const struct state *s)
 {
     struct zone_records *records = state_records(s);
     struct zone *zone = zone_new(test_apex, &test_key);
-    struct zone_version *want = zone_build(zone, records);
+    struct zone_marks marks;
+    struct zone_version *want = zone_build(zone, records, marks_of(&marks, s, false));
     static uint32_t none[NAME_MAX_LABELS + 1][2];
     size_t used = chunk_used_bytes(zone->pool), rr_cnt = 0;
+    give_handles(want);
+    assert_int_equal(v->pool_cnt, want->pool_cnt);
     trie_each(want->root, expect_same_node, (void *)v);
     expect_same_shape(v->root, want->root, 58);
     assert_int_equal(v->node_cnt, want->node_cnt);
@@ -389,19 +489,31 @@ static size_t expect_built(const struct zone_version *v, const struct state *s)
     return used;
 }
 
-static struct zone_version *step(struct zone *zone, const struct state *to, bool discard_first)
+static struct zone_version *step(struct zone *zone, const struct state *from, const struct state *to, bool discard_first, bool pack)
 {
     struct zone_records *records = state_records(to);
     struct changeset *c = changeset_diff(zone->current, records);
-    struct zone_version *v;
+    struct zone_version *v = NULL;
+    struct zone_marks marks;
+    const struct zone_marks *given = marks_of(&marks, to, to->plan != from->plan);
     size_t used = chunk_used_bytes(zone->pool);
     if (discard_first) {
-        assert_int_equal(zone_apply(&v, zone->current, c), ERR_OK);
+        assert_int_equal(zone_apply(&v, zone->current, c, given), ERR_OK);
+        if (to->serial & 1)
+            zone_pack(v);
         zone_discard(v);
         assert_int_equal(chunk_used_bytes(zone->pool), used);
         assert_null(zone->current->newer);
     }
-    assert_int_equal(zone_apply(&v, zone->current, c), ERR_OK);
+    bool same = !c->removed->cnt && !c->added->cnt;
+    v = same ? zone_remark(zone->current, given) : NULL;
+    assert_true(v || !zone->current->newer);
+    if (!v)
+        assert_int_equal(zone_apply(&v, zone->current, c, given), ERR_OK);
+    expect_losses(zone->current, v);
+    if (pack)
+        zone_pack(v);
+    give_handles(v);
     changeset_free(c);
     c = changeset_diff(v, records);
     assert_int_equal(c->removed->cnt + c->added->cnt, 0);
@@ -419,13 +531,22 @@ static void random_chain(struct random_state *rng)
     state_change(&states[0], rng, random_below(rng, 200));
     struct zone *zone = zone_new(test_apex, &test_key);
     struct zone_records *records = state_records(&states[0]);
-    versions[0] = zone_build(zone, records);
+    struct zone_marks marks;
+    states[0].plan = random_below(rng, PLANS);
+    versions[0] = zone_build(zone, records, marks_of(&marks, &states[0], false));
+    if (random_below(rng, 4) == 0)
+        zone_pack(versions[0]);
+    give_handles(versions[0]);
     zone_records_free(records);
     assert_null(zone_publish(zone, versions[0]));
     for (unsigned i = 1; i < STEPS; i++) {
         states[i] = states[i - 1];
-        state_change(&states[i], rng, 1 + random_below(rng, random_below(rng, 3) ? 4 : 150));
-        versions[i] = step(zone, &states[i], random_below(rng, 4) == 0);
+        unsigned what = random_below(rng, 4);
+        if (what)
+            state_change(&states[i], rng, 1 + random_below(rng, random_below(rng, 3) ? 4 : 150));
+        if (what < 2)
+            states[i].plan = random_below(rng, PLANS);
+        versions[i] = step(zone, &states[i - 1], &states[i], random_below(rng, 4) == 0, random_below(rng, 3) == 0);
         held[i - 1] = random_below(rng, 2);
         if (held[i - 1])
             zone_version_get(versions[i - 1]);
@@ -462,6 +583,141 @@ static void test_apply_makes_what_build_makes(void **state)
         random_chain(&rng);
 }
 
+/* The pools of a zone as text, and what its version tells of them. */
+static void add_pool_name(void *arg, const struct zone_node *node)
+{
+    char name[NAME_TEXT_MAX], *text = arg;
+    if (node->flags & NODE_POOL)
+        sprintf(text + strlen(text), "%.*s ", (int)strcspn(name_to_text(name, zone_node_name(node)), "."), name);
+}
+
+static const char *pools_of(const struct zone_version *v)
+{
+    static const char *const known[] = {"@", "www", "mail", "cut", "below", "dn", "deep", "ns", "*"};
+    static char text[1000], all[1000];
+    text[0] = all[0] = '\0';
+    trie_each(v->root, add_pool_name, all);
+    size_t found = 0;
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        char word[20];
+        snprintf(word, sizeof(word), "%s ", strcmp(known[i], "@") ? known[i] : "example");
+        if (strstr(all, word)) {
+            strcat(text, word);
+            found++;
+        }
+    }
+    assert_int_equal(found, v->pool_cnt);
+    return text;
+}
+
+static enum zone_mark match_all(const void *arg, const struct zone *zone, const uint8_t *lower)
+{
+    (void)zone;
+    (void)lower;
+    return *(const enum zone_mark *)arg;
+}
+
+static void change(struct zone *zone, const char *removed, const char *added, const struct zone_marks *marks)
+{
+    struct changeset *c = changeset_of(removed, added);
+    struct zone_version *v;
+    assert_int_equal(zone_apply(&v, zone->current, c, marks), ERR_OK);
+    give_handles(v);
+    zone_version_put(zone_publish(zone, v));
+    changeset_free(c);
+}
+
+static void test_only_authoritative_names_are_pools(void **state)
+{
+    (void)state;
+    enum zone_mark mark = ZONE_MARK_BY_BELOW;
+    struct zone_marks marks = {.match = match_all, .arg = &mark};
+    struct zone_records *records = records_of(APEX "@ 60 A 1\nwww 60 A 1\nmail 60 AAAA 1\n@ 60 MX 10 Mail\nalone 60 TXT x\n*.w 60 A 1\n"
+                                              "cut 60 NS ns.cut\ncut 60 A 1\nns.cut 60 A 1\nbelow.cut 60 A 1\n"
+                                              "dn 60 DNAME www\ndn 60 A 1\ndeep.dn 60 A 1\n");
+    struct zone *zone = zone_new(test_apex, &test_key);
+    struct zone_version *v = zone_build(zone, records, &marks);
+    zone_records_free(records);
+    assert_int_equal(v->fresh_pool_cnt, 4);
+    give_handles(v);
+    assert_null(zone_publish(zone, v));
+    assert_string_equal(pools_of(zone->current), "example www dn * ");
+    change(zone, "@ 60 MX 10 mail\n", "", &marks); /* nothing points to it any more */
+    assert_string_equal(pools_of(zone->current), "example www mail dn * ");
+    change(zone, "", "www 60 MX 10 mail\n", &marks);
+    assert_string_equal(pools_of(zone->current), "example www dn * ");
+    change(zone, "cut 60 NS ns.cut\n", "", &marks); /* no cut any more, and nothing points to ns.cut */
+    assert_string_equal(pools_of(zone->current), "example www cut below dn ns * ");
+    change(zone, "dn 60 DNAME www\n", "", &marks);
+    assert_string_equal(pools_of(zone->current), "example www cut below dn deep ns * ");
+    change(zone, "", "cut 60 NS ns.example.net.\ndn 60 DNAME www\n", &marks);
+    assert_string_equal(pools_of(zone->current), "example www dn * ");
+    change(zone, "www 60 A 1\n", "", &marks);
+    assert_string_equal(pools_of(zone->current), "example dn * ");
+    v = zone_remark(zone->current, &marks);
+    assert_null(v);
+    v = zone_remark(zone->current, NULL);
+    assert_int_equal(v->lost_pool_cnt, 3);
+    zone_version_put(zone_publish(zone, v));
+    zone_version_forget_pools(v);
+    assert_string_equal(pools_of(zone->current), "");
+    zone_free(zone);
+}
+
+static void test_mail_servers_are_pools_by_name_alone(void **state)
+{
+    (void)state;
+    enum zone_mark mark = ZONE_MARK_BY_NAME;
+    struct diag *diag = diag_new(10);
+    struct zone_marks marks = {.match = match_all, .arg = &mark, .diag = diag};
+    struct zone_records *records = records_of(APEX "www 60 A 1\nmail 60 A 1\nwww 60 MX 10 mail\n");
+    struct zone *zone = zone_new(test_apex, &test_key);
+    struct zone_version *v = zone_build(zone, records, &marks);
+    zone_records_free(records);
+    give_handles(v);
+    assert_null(zone_publish(zone, v));
+    assert_string_equal(pools_of(zone->current), "www mail ");
+    assert_int_equal(diag_cnt(diag, DIAG_WARNING), 1);
+    assert_string_equal(diag_at(diag, 0)->text, "\"mail.example.com.\" is balanced although NS or MX records point to it");
+    mark = ZONE_MARK_BY_BELOW;
+    v = zone_remark(zone->current, &marks);
+    give_handles(v);
+    zone_version_put(zone_publish(zone, v));
+    assert_string_equal(pools_of(zone->current), "www ");
+    assert_int_equal(diag_cnt(diag, DIAG_WARNING), 1);
+    diag_free(diag);
+    zone_free(zone);
+}
+
+/* What got no handle is offered again with the next annotations, and nothing else is copied. */
+static void test_a_pool_without_handle(void **state)
+{
+    (void)state;
+    enum zone_mark mark = ZONE_MARK_BY_NAME;
+    struct zone_marks marks = {.match = match_all, .arg = &mark};
+    struct zone_records *records = records_of(APEX "www 60 A 1\nmail 60 A 1\n");
+    struct zone *zone = zone_new(test_apex, &test_key);
+    struct zone_version *v = zone_build(zone, records, &marks);
+    zone_records_free(records);
+    ((struct zone_node *)(uintptr_t)node_of(v, "www"))->pool = 7;
+    zone_version_forget_pools(v);
+    assert_null(zone_publish(zone, v));
+    v = zone_remark(zone->current, &marks);
+    assert_int_equal(v->fresh_pool_cnt, 1);
+    assert_int_equal(v->lost_pool_cnt, 0);
+    assert_int_equal(v->pool_cnt, 2);
+    assert_ptr_equal(v->fresh_pools[0], node_of(v, "mail"));
+    assert_ptr_equal(node_of(v, "www"), node_of(zone->current, "www"));
+    zone_version_put(zone_publish(zone, v));
+    struct zone_records *again = records_of(APEX "www 60 A 1\n");
+    v = zone_build(zone, again, NULL);
+    assert_int_equal(v->lost_pool_cnt, 1);
+    assert_int_equal(v->lost_pools[0], 7);
+    assert_int_equal(v->pool_cnt, 0);
+    zone_records_free(again);
+    zone_free(zone);
+}
+
 static void test_the_tests_meet_collisions(void **state)
 {
     (void)state;
@@ -486,14 +742,14 @@ static void test_changes_that_belong_elsewhere(void **state)
         b.serial = a.serial;
         struct zone_records *a_records = state_records(&a), *b_records = state_records(&b);
         struct zone *zone_a = zone_new(test_apex, &test_key), *zone_b = zone_new(test_apex, &test_key);
-        assert_null(zone_publish(zone_a, zone_build(zone_a, a_records)));
-        assert_null(zone_publish(zone_b, zone_build(zone_b, b_records)));
+        assert_null(zone_publish(zone_a, zone_build(zone_a, a_records, NULL)));
+        assert_null(zone_publish(zone_b, zone_build(zone_b, b_records, NULL)));
         state_change(&a, &rng, 6);
         struct zone_records *next = state_records(&a);
         struct changeset *c = changeset_diff(zone_a->current, next);
         struct zone_version *v = NULL;
         size_t used = chunk_used_bytes(zone_b->pool);
-        if (zone_apply(&v, zone_b->current, c)) {
+        if (zone_apply(&v, zone_b->current, c, NULL)) {
             refused++;
             assert_null(v);
         } else {
@@ -519,10 +775,10 @@ static void test_versions_are_freed_in_order(void **state)
     struct zone_version *first = zone->current, *second, *third;
     struct changeset *c = changeset_of("www 60 A 1\n", "www 60 A 2\n"), *d = changeset_of("www 60 A 2\n", "");
     zone_version_get(first);
-    assert_int_equal(zone_apply(&second, zone->current, c), ERR_OK);
+    assert_int_equal(zone_apply(&second, zone->current, c, NULL), ERR_OK);
     zone_version_put(zone_publish(zone, second));
     zone_version_get(second);
-    assert_int_equal(zone_apply(&third, zone->current, d), ERR_OK);
+    assert_int_equal(zone_apply(&third, zone->current, d, NULL), ERR_OK);
     zone_version_put(zone_publish(zone, third));
     size_t used = chunk_used_bytes(zone->pool);
     zone_version_put(second); /* the first still has what the third replaced of the second … */
@@ -545,11 +801,13 @@ static void test_a_second_build(void **state)
     struct zone *zone = zone_of(APEX "www 60 A 1\nsub 60 NS ns.sub\nns.sub 60 A 1\n");
     size_t used = chunk_used_bytes(zone->pool);
     struct zone_records *records = records_of(APEX "www 60 A 1\nsub 60 NS ns.sub\nns.sub 60 A 1\n");
-    struct zone_version *v = zone_build(zone, records);
-    assert_int_equal(chunk_used_bytes(zone->pool), 2 * used);
-    zone_discard(v);
+    struct zone_version *v = zone_build(zone, records, NULL);
     assert_int_equal(chunk_used_bytes(zone->pool), used);
-    v = zone_build(zone, records);
+    assert_ptr_not_equal(zone->pool, zone->current->pool);
+    zone_discard(v);
+    assert_ptr_equal(zone->pool, zone->current->pool);
+    assert_int_equal(chunk_used_bytes(zone->pool), used);
+    v = zone_build(zone, records, NULL);
     zone_version_put(zone_publish(zone, v));
     assert_int_equal(chunk_used_bytes(zone->pool), used);
     assert_ptr_equal(zone->oldest, v);
@@ -562,10 +820,117 @@ static void test_a_first_version_can_be_thrown_away(void **state)
     (void)state;
     struct zone *zone = zone_new(test_apex, &test_key);
     struct zone_records *records = records_of(APEX "a.b.c 60 A 1\n");
-    zone_discard(zone_build(zone, records));
+    zone_discard(zone_build(zone, records, NULL));
     assert_null(zone->oldest);
     assert_int_equal(chunk_used_bytes(zone->pool), 0);
     zone_records_free(records);
+    zone_free(zone);
+}
+
+/* RRSIGs that come and go leave those that cover other types alone. */
+static void test_rrsigs_keep_their_ttls(void **state)
+{
+    (void)state;
+    static const struct { const char *removed, *added; uint32_t ttls[4]; } cases[] = {
+        {"", "", {60, 60, 7200}},
+        {"w 0 RRSIG A 1\n", "w 30 RRSIG A 3\n", {30, 30, 7200}},
+        {"w 0 RRSIG TXT 1\n", "w 300 RRSIG TXT 1\n", {60, 60, 300}},
+        {"w 0 RRSIG A 2\n", "", {60, 7200}},
+        {"", "w 5 RRSIG NS 1\nw 300 RRSIG TXT 9\n", {60, 60, 5, 300}},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct zone *zone = zone_of(APEX "w 60 A 1\nw 7200 TXT x\nw 60 RRSIG A 1\nw 60 RRSIG A 2\nw 7200 RRSIG TXT 1\n");
+        change(zone, cases[i].removed, cases[i].added, NULL);
+        const struct zone_node *n = node_of(zone->current, "w");
+        const struct zone_rrset *sigs = zone_node_rrset(n, RR_RRSIG);
+        const uint8_t *image = zone_node_image(n, sigs);
+        if (cases[i].ttls[2] == 5) /* NS is type 2, TXT 16 */
+            assert_int_equal(be32_get(image + 4 * 32 + 6), 300);
+        for (unsigned j = 0; j < 4 && cases[i].ttls[j]; j++)
+            assert_int_equal(be32_get(image + j * 32 + 6), cases[i].ttls[j]);
+        zone_free(zone);
+    }
+}
+
+enum { GROWING = 2000 };
+
+/* Each name has TXT data of `len` bytes, or that many addresses. */
+static struct zone_records *records_of_length(unsigned serial, bool txt, unsigned len, unsigned names)
+{
+    char line[400];
+    struct zone_records *records = zone_records_new(test_apex, &test_key);
+    snprintf(line, sizeof(line), "@ 60 SOA %u 60", serial);
+    add_line(records, line, 1);
+    for (unsigned i = 0; i < names; i++)
+        for (unsigned j = 0; j < (txt ? 1 : len); j++) {
+            if (txt)
+                snprintf(line, sizeof(line), "n%u 60 TXT %0*u", i, (int)len, 1u);
+            else
+                snprintf(line, sizeof(line), "n%u 60 A %u", i, j);
+            add_line(records, line, 1);
+        }
+    zone_records_sort(records);
+    return records;
+}
+
+static void load(struct zone *zone, struct zone_records *records)
+{
+    struct changeset *c = changeset_diff(zone->current, records);
+    struct zone_version *v;
+    assert_int_equal(zone_apply(&v, zone->current, c, NULL), ERR_OK);
+    if (zone_wastes_memory(v))
+        zone_pack(v);
+    zone_version_put(zone_publish(zone, v));
+    changeset_free(c);
+    zone_records_free(records);
+    assert_true(zone_memory_bytes(zone) <= 2 * chunk_used_bytes(zone->pool) + CHUNK_FRESH_BYTES);
+}
+
+/* What every node leaves free is too small for what comes; and a zone that shrinks gives back. */
+static void test_rrsets_that_grow_with_each_reload(void **state)
+{
+    (void)state;
+    for (unsigned txt = 0; txt < 2; txt++) {
+        struct zone *zone = zone_of(APEX);
+        for (unsigned k = 1; k <= 30; k++)
+            load(zone, records_of_length(k, txt, txt ? k * 8 : k, GROWING));
+        size_t grown = zone_memory_bytes(zone);
+        for (unsigned k = 31; k < 35; k++)
+            load(zone, records_of_length(k, txt, 20, GROWING / (k - 29)));
+        assert_true(zone_memory_bytes(zone) < grown / 2);
+        zone_free(zone);
+    }
+}
+
+/* A held version keeps its pool, whole, and only that. */
+static void test_a_packed_version_leaves_older_ones_alone(void **state)
+{
+    (void)state;
+    struct zone *zone = zone_of(APEX);
+    load(zone, records_of_length(1, true, 10, GROWING));
+    struct zone_version *held = zone->current;
+    zone_version_get(held);
+    size_t one = chunk_used_bytes(zone->pool);
+    for (unsigned k = 2; k < 8; k++) {
+        struct zone_records *records = records_of_length(k, true, k * 10, GROWING);
+        struct changeset *c = changeset_diff(zone->current, records);
+        struct zone_version *v;
+        assert_int_equal(zone_apply(&v, zone->current, c, NULL), ERR_OK);
+        zone_pack(v);
+        zone_version_put(zone_publish(zone, v));
+        changeset_free(c);
+        zone_records_free(records);
+        assert_ptr_not_equal(zone->pool, held->pool);
+    }
+    assert_ptr_equal(zone->oldest, held);
+    assert_int_equal(chunk_used_bytes(held->pool), one);
+    assert_int_equal(zone_node_rrset(node_of(held, "n7"), RR_TXT)->image_len, 12 + 1 + 10);
+    assert_true(zone_memory_bytes(zone) > chunk_total_bytes(zone->pool));
+    assert_true(zone_version_put_cost(held) >= one / 1024);
+    zone_version_put(held);
+    assert_ptr_equal(zone->oldest, zone->current);
+    assert_int_equal(zone_memory_bytes(zone), chunk_total_bytes(zone->pool));
+    assert_int_equal(zone_node_rrset(node_of(zone->current, "n7"), RR_TXT)->image_len, 12 + 1 + 70);
     zone_free(zone);
 }
 
@@ -584,7 +949,7 @@ static void test_the_root_zone_and_the_deepest_name(void **state)
     zone_records_add(records, &(struct rr){name, (const uint8_t *)"\1n\0", 60, RR_NS, 3}, NULL, 0);
     zone_records_sort(records);
     struct zone *zone = zone_new(root, &test_key);
-    struct zone_version *v = zone_build(zone, records);
+    struct zone_version *v = zone_build(zone, records, NULL);
     assert_int_equal(v->node_cnt, 128);
     assert_int_equal(v->cut_depths[1], UINT64_C(1) << 63);
     assert_true(zone_depth_has(v->cut_depths, 127));
@@ -598,7 +963,7 @@ static void test_the_root_zone_and_the_deepest_name(void **state)
     zone_records_add(c->removed, &(struct rr){name, (const uint8_t *)"\1n\0", 60, RR_NS, 3}, NULL, 0);
     zone_records_sort(c->removed);
     zone_records_sort(c->added);
-    assert_int_equal(zone_apply(&v, zone->current, c), ERR_OK);
+    assert_int_equal(zone_apply(&v, zone->current, c, NULL), ERR_OK);
     assert_int_equal(v->node_cnt, 1);
     assert_int_equal(v->cut_depths[1], 0);
     assert_true(trie_is_node(v->root));
@@ -614,15 +979,22 @@ int main(void)
         cmocka_unit_test(test_nodes_of_a_zone),
         cmocka_unit_test(test_the_negative_soa),
         cmocka_unit_test(test_glue_points_into_the_ns_image),
+        cmocka_unit_test(test_all_glue_is_there),
         cmocka_unit_test(test_glue_has_limits),
         cmocka_unit_test(test_apply_refuses_what_does_not_fit),
         cmocka_unit_test(test_an_rrset_too_large_is_refused),
         cmocka_unit_test(test_a_change_touches_only_what_it_must),
         cmocka_unit_test(test_the_tests_meet_collisions),
+        cmocka_unit_test(test_only_authoritative_names_are_pools),
+        cmocka_unit_test(test_mail_servers_are_pools_by_name_alone),
+        cmocka_unit_test(test_a_pool_without_handle),
         cmocka_unit_test(test_apply_makes_what_build_makes),
         cmocka_unit_test(test_changes_that_belong_elsewhere),
         cmocka_unit_test(test_versions_are_freed_in_order),
         cmocka_unit_test(test_a_second_build),
+        cmocka_unit_test(test_rrsigs_keep_their_ttls),
+        cmocka_unit_test(test_rrsets_that_grow_with_each_reload),
+        cmocka_unit_test(test_a_packed_version_leaves_older_ones_alone),
         cmocka_unit_test(test_a_first_version_can_be_thrown_away),
         cmocka_unit_test(test_the_root_zone_and_the_deepest_name),
     };

@@ -1,5 +1,6 @@
 /* Zones from short texts, for the tests of zone/. One line a record: "OWNER TTL TYPE DATA…", owners and names relative to the zone's apex
- * ("@" is it). Data of A: one number, the last byte; AAAA: likewise; SOA: serial and minimum; MX and SRV: preference and name; TXT: one word. */
+ * ("@" is it). Data of A: one number, the last byte; AAAA: likewise; SOA: serial and minimum; MX and SRV: preference and name; TXT: one word;
+ * RRSIG: the type it covers and a number that tells it from others. */
 #pragma once
 
 #include <setjmp.h>
@@ -42,6 +43,7 @@ static inline unsigned put_soa(uint8_t *out, const char *serial, const char *min
 static inline unsigned put_rdata(uint8_t *out, uint16_t type, const char *a, const char *b)
 {
     unsigned number = (unsigned)strtoul(a, NULL, 10);
+    uint16_t covered;
     switch (type) {
     case RR_A:
         memcpy(out, "\xc0\0\2", 3);
@@ -64,6 +66,12 @@ static inline unsigned put_rdata(uint8_t *out, uint16_t type, const char *a, con
         out[0] = (uint8_t)strlen(a);
         memcpy(out + 1, a, out[0]);
         return 1u + out[0];
+    case RR_RRSIG:
+        memset(out, 0, 20);
+        assert_int_equal(rr_type_from_text(&covered, a, strlen(a)), ERR_OK);
+        be16_put(out, covered);
+        out[18] = (uint8_t)strtoul(b, NULL, 10);
+        return 20;
     case RR_MINFO: {
         unsigned len = put_wire(out, a);
         return len + put_wire(out + len, b);
