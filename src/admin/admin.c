@@ -83,6 +83,10 @@ void admin_status_take(const struct admin *admin, struct view_status *status)
     };
     for (size_t i = 0; i < VIEW_ZONE_STATE_CNT; i++)
         status->zones[i] = store_zone_cnt(admin->setup.store, (enum store_zone_state)i);
+    if (admin->setup.lag)
+        status->control_lag_us = lag_longest_us(admin->setup.lag);
+    if (admin->setup.balance)
+        balance_count(&status->pools, admin->setup.balance);
     if (admin->setup.io) {
         status->workers = io_worker_cnt(admin->setup.io);
         status->tcp_open = io_tcp_open(admin->setup.io);

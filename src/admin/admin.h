@@ -1,10 +1,10 @@
 /* What operators see and do: one view model of the running server, and the commands of the control socket that show it.
- * Reads zones from `store` and counters from `io`; what only the daemon can do (reload, stop) comes as hooks. Lives on
+ * Reads zones from `store`, pools from `balance` and counters from `io`; what only the daemon can do (reload, stop) comes as hooks. Lives on
  * the control thread.
  *
  * Life: admin_open while privileges are still there (the socket then listens; who connects waits until the loop runs),
- * admin_give_to before they are dropped, admin_load_done after every load, admin_close, then the loop runs until
- * nothing is left on it. */
+ * admin_give_to before they are dropped, admin_load_begins and admin_load_done around every load, admin_close, then the
+ * loop runs until nothing is left on it. */
 #pragma once
 
 #include <stddef.h>
@@ -12,11 +12,13 @@
 #include <sys/types.h>
 #include <uv.h>
 
+#include "balance/balance.h"
 #include "base/attr.h"
 #include "base/diag.h"
 #include "base/err.h"
 #include "base/opt.h"
 #include "io/io.h"
+#include "loop/lag.h"
 #include "store/store.h"
 
 struct admin_options {
@@ -28,15 +30,16 @@ extern const struct opt_table admin_opt_table; /* "server" */
 struct admin_load {
     enum err err; /* ERR_OK: the configuration is in force, whatever single zones did; else it was refused and all stays
                      as it was */
-    const struct diag *diag; /* of the configuration: its errors and warnings; NULL: none. Borrowed during the call */
-    const struct store_report *zones; /* what happened to the zones; NULL when refused. Borrowed during the call */
+    struct diag *diag; /* of the configuration: its errors and warnings; NULL: none. Valid during the call, unless it was
+                          taken, which leaves NULL */
+    struct store_report *zones; /* what happened to the zones; NULL when refused. Its parts may be taken likewise */
 };
 
 struct admin_hooks {
     void *arg;
-    /* Starts to read configuration and zones again. Its end, good or bad, is told by admin_load_done, later or before
-     * this returns. ERR_BUSY: a load runs already, nothing was started (the command then waits for that one's
-     * admin_load_done, and asks again). */
+    /* Starts to read configuration and zones again. Calls admin_load_begins, as every start of a load does; its end,
+     * good or bad, is told by admin_load_done, later or before this returns. ERR_BUSY: a load runs already, nothing was
+     * started (the command then waits for the next that begins, and asks for it after that one's admin_load_done). */
     enum err (*start_reload)(void *arg);
     /* Begins the shutdown and returns; admin_close follows later, not from within this call. The client has its answer
      * by then. */
@@ -48,8 +51,10 @@ struct admin_setup {
     const char *control_path; /* copied */
     const char *conf_path;    /* as status shows it; copied */
     struct store *store;      /* borrowed until admin_close */
+    const struct balance *balance; /* borrowed until admin_close; may be NULL: no pools */
     const struct io *io;      /* borrowed until admin_close; may be NULL: no counters, no workers */
     struct admin_hooks hooks;
+    struct lag *lag;          /* of the loop; borrowed until admin_close; may be NULL: not measured */
 };
 
 struct admin;
@@ -62,9 +67,12 @@ enum err admin_open(struct admin **admin, const struct admin_setup *setup, struc
 /* Gives the socket (and its folder, if admin_open made it) to the user that the daemon is about to become. */
 enum err admin_give_to(const struct admin *admin, uid_t uid, gid_t gid, struct diag *diag)
     ATTR_NONNULL_ALL ATTR_MUST_USE;
-/* Once after each load, the one at start too: what `status` shows as the last load, and the answer of a `reload` that
- * waits for it. */
-void admin_load_done(struct admin *admin, const struct admin_load *load) ATTR_NONNULL_ALL;
+/* A load begins, whoever asked for it: nothing has been read yet, so it is what every `reload` asked for up to now waits
+ * for. */
+void admin_load_begins(struct admin *admin) ATTR_NONNULL_ALL;
+/* Once after each load, the one at start too: what `status` shows as the last load, and the answer of those `reload`s
+ * that wait for it. Takes messages and names if any do; text is made of them in a job. */
+void admin_load_done(struct admin *admin, struct admin_load *load) ATTR_NONNULL_ALL;
 /* Removes the socket, tells waiting clients that the server stops, closes all. No hook is called from here on. Memory
  * is freed by the loop's next rounds: run it until uv_run reports nothing left, and uv_loop_close works. *admin (may be
  * NULL) becomes NULL. */

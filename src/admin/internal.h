@@ -17,11 +17,10 @@ struct admin {
     uint64_t started_wall_ms, started_mono_ms;
     struct view_load last_load;
 
-    /* A load that our hook started is answered to `running`; what is asked for while any load runs waits in `queued`,
-     * because that load may have read its files before the operator changed them. `again` starts the next on the loop's
-     * next round. */
+    /* The load that runs is answered to `running`; what is asked for meanwhile waits in `queued`, because that load may
+     * have read its files before the operator changed them. `again` starts the next on the loop's next round, unless
+     * somebody else has started one by then. */
     struct reply_list running, queued;
-    bool own_load;
     uv_timer_t again;
 };
 

@@ -38,31 +38,28 @@ static void list_move(struct reply_list *to, struct reply_list *from)
     from->cnt = 0;
 }
 
-/* `data` is borrowed. */
-static void list_answer(struct reply_list *list, int status, const char *error, json_t *data)
+static void list_answer(struct reply_list *list, int status, const char *error)
 {
     size_t cnt = list->cnt;
     list->cnt = 0;
     for (size_t i = 0; i < cnt; i++)
-        ctl_reply_send(&list->items[i], status, error, json_incref(data));
+        ctl_reply_send(&list->items[i], status, error, NULL);
 }
 
 /* ==== asking ==== */
 
 static void begin(struct admin *admin)
 {
-    if (admin->own_load || !admin->queued.cnt)
+    if (!admin->queued.cnt)
         return;
-    list_move(&admin->running, &admin->queued);
-    admin->own_load = true; /* before the hook: the load may end within it */
     enum err err = admin->setup.hooks.start_reload(admin->setup.hooks.arg);
-    if (!err || !admin->own_load)
-        return;
-    admin->own_load = false;
-    if (err == ERR_BUSY)
-        list_move(&admin->queued, &admin->running);
-    else
-        list_answer(&admin->running, CTL_STATUS_FAILED, err_text(err), NULL);
+    if (err && err != ERR_BUSY)
+        list_answer(&admin->queued, CTL_STATUS_FAILED, err_text(err));
+}
+
+void admin_load_begins(struct admin *admin)
+{
+    list_move(&admin->running, &admin->queued);
 }
 
 void admin_reload_again(uv_timer_t *timer)
@@ -78,8 +75,8 @@ void admin_reload_ask(struct admin *admin, struct ctl_reply *reply)
 
 void admin_reload_drop(struct admin *admin, const char *why)
 {
-    list_answer(&admin->running, CTL_STATUS_FAILED, why, NULL);
-    list_answer(&admin->queued, CTL_STATUS_FAILED, why, NULL);
+    list_answer(&admin->running, CTL_STATUS_FAILED, why);
+    list_answer(&admin->queued, CTL_STATUS_FAILED, why);
 }
 
 /* ==== telling ==== */
@@ -105,59 +102,105 @@ static struct view_load load_view(const struct admin_load *load)
     return view;
 }
 
-static json_t *load_data(const struct admin *admin, const struct admin_load *load)
+/* What an answer is made of, in a job: thousands of names and messages take longer than the control thread may be away. */
+struct load_answer {
+    struct view_load view;
+    enum err err;
+    char *conf_path;
+    struct diag *conf_diag, *zones_diag; /* NULL: none */
+    char **failed_names;                 /* view.failed of them; NULL: not known */
+};
+
+static struct load_answer *answer_take(const struct admin *admin, struct admin_load *load)
 {
-    json_t *data = view_load_json(&admin->last_load);
+    struct load_answer *answer = mem_zalloc(1, sizeof *answer);
+    *answer = (struct load_answer){.view = admin->last_load, .err = load->err, .conf_diag = load->diag};
+    answer->conf_path = mem_strdup(admin->setup.conf_path);
+    load->diag = NULL;
+    if (!load->zones)
+        return answer;
+    answer->zones_diag = load->zones->diag;
+    answer->failed_names = load->zones->failed_names;
+    load->zones->diag = NULL;
+    load->zones->failed_names = NULL;
+    return answer;
+}
+
+static void answer_drop_parts(struct load_answer *answer)
+{
+    for (size_t i = 0; answer->failed_names && i < answer->view.failed; i++)
+        free(answer->failed_names[i]);
+    free(answer->failed_names);
+    diag_free(answer->conf_diag);
+    diag_free(answer->zones_diag);
+}
+
+static void answer_free(void *arg)
+{
+    struct load_answer *answer = arg;
+    free(answer->conf_path);
+    free(answer);
+}
+
+static json_t *load_data(const struct load_answer *answer)
+{
+    json_t *data = view_load_json(&answer->view);
     json_t *names = json_array(), *messages = json_array();
-    for (size_t i = 0; load->zones && load->zones->failed_names && i < load->zones->failed; i++)
-        json_array_append_new(names, ctl_json_text(load->zones->failed_names[i]));
-    size_t omitted = view_messages_add(messages, load->diag);
-    omitted += view_messages_add(messages, load->zones ? load->zones->diag : NULL);
-    json_object_set_new(data, "configuration", ctl_json_text(admin->setup.conf_path));
+    for (size_t i = 0; answer->failed_names && i < answer->view.failed; i++)
+        json_array_append_new(names, ctl_json_text(answer->failed_names[i]));
+    size_t omitted = view_messages_add(messages, answer->conf_diag);
+    omitted += view_messages_add(messages, answer->zones_diag);
+    json_object_set_new(data, "configuration", ctl_json_text(answer->conf_path));
     json_object_set_new(data, "failed_zones", names);
     json_object_set_new(data, "messages", messages);
     json_object_set_new(data, "messages_omitted", json_integer((json_int_t)omitted));
     return data;
 }
 
-static char *zones_error(const struct store_report *zones)
+static char *zones_error(const struct load_answer *answer)
 {
-    char *text = mem_printf("%zu zone%s failed", zones->failed, zones->failed == 1 ? "" : "s");
-    for (size_t i = 0; zones->failed_names && i < zones->failed && i < NAMES_IN_ERROR_MAX; i++) {
-        char *longer = mem_printf("%s%s %s", text, i ? "," : ":", zones->failed_names[i]);
+    size_t failed = answer->view.failed;
+    char *text = mem_printf("%zu zone%s failed", failed, failed == 1 ? "" : "s");
+    for (size_t i = 0; answer->failed_names && i < failed && i < NAMES_IN_ERROR_MAX; i++) {
+        char *longer = mem_printf("%s%s %s", text, i ? "," : ":", answer->failed_names[i]);
         free(text);
         text = longer;
     }
-    if (!zones->failed_names || zones->failed <= NAMES_IN_ERROR_MAX)
+    if (!answer->failed_names || failed <= NAMES_IN_ERROR_MAX)
         return text;
-    char *longer = mem_printf("%s and %zu more", text, zones->failed - NAMES_IN_ERROR_MAX);
+    char *longer = mem_printf("%s and %zu more", text, failed - NAMES_IN_ERROR_MAX);
     free(text);
     return longer;
 }
 
-static char *load_error(const struct view_load *view, const struct admin_load *load)
+static char *load_error(const struct load_answer *answer)
 {
-    if (view->state == VIEW_LOAD_ZONES_FAILED)
-        return zones_error(load->zones);
-    if (view->state != VIEW_LOAD_REFUSED)
+    size_t errors = answer->view.error_cnt;
+    if (answer->view.state == VIEW_LOAD_ZONES_FAILED)
+        return zones_error(answer);
+    if (answer->view.state != VIEW_LOAD_REFUSED)
         return NULL;
-    if (!view->error_cnt)
-        return mem_printf("configuration refused: %s; nothing was changed", err_text(load->err));
-    return mem_printf("configuration refused: %zu error%s; nothing was changed", view->error_cnt,
-                      view->error_cnt == 1 ? "" : "s");
+    if (!errors)
+        return mem_printf("configuration refused: %s; nothing was changed", err_text(answer->err));
+    return mem_printf("configuration refused: %zu error%s; nothing was changed", errors, errors == 1 ? "" : "s");
 }
 
-void admin_load_done(struct admin *admin, const struct admin_load *load)
+static void answer_render(void *arg, struct ctl_result *result)
 {
+    struct load_answer *answer = arg;
+    result->data = load_data(answer);
+    result->error = load_error(answer);
+    result->status = result->error ? CTL_STATUS_FAILED : CTL_STATUS_DONE;
+    answer_drop_parts(answer);
+}
+
+void admin_load_done(struct admin *admin, struct admin_load *load)
+{
+    size_t cnt = admin->running.cnt;
     admin->last_load = load_view(load);
-    if (admin->own_load && admin->running.cnt) {
-        json_t *data = load_data(admin, load);
-        char *error = load_error(&admin->last_load, load);
-        list_answer(&admin->running, error ? CTL_STATUS_FAILED : CTL_STATUS_DONE, error, data);
-        free(error);
-        json_decref(data);
-    }
-    admin->own_load = false;
+    admin->running.cnt = 0;
+    if (cnt)
+        ctl_replies_render(admin->running.items, cnt, answer_render, answer_free, answer_take(admin, load));
     if (admin->queued.cnt)
         uv_timer_start(&admin->again, admin_reload_again, 0, 0);
 }

@@ -8,7 +8,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "admin/view_pools.h"
 #include "answer/counters.h"
+#include "balance/count.h"
 #include "base/arena.h"
 #include "base/attr.h"
 #include "base/log.h"
@@ -57,8 +59,10 @@ struct view_status {
     pid_t pid;
     uint64_t started_wall_ms, taken_wall_ms, uptime_ms;
     size_t workers, tcp_open, memory_bytes; /* resident */
+    uint64_t control_lag_us;                /* the longest turn of the control thread lately, see loop/lag.h */
     enum log_level log_level;
     size_t zones[VIEW_ZONE_STATE_CNT];
+    struct balance_counts pools;
     struct answer_counters answers;
     struct io_counters sockets;
     struct view_load load;

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "ctl/text.h"
+#include "dns/name.h"
 
 static json_t *count(uint64_t n)
 {
@@ -32,16 +33,26 @@ json_t *view_load_json(const struct view_load *load)
                      count(load->removed), "errors", count(load->error_cnt), "warnings", count(load->warning_cnt));
 }
 
-static json_t *zone_states(const struct view_status *status)
+/* Counts by state or verdict, and their sum. */
+static json_t *named_counts(const size_t *counts, const char *const *names, size_t cnt)
 {
     json_t *json = json_object();
     size_t total = 0;
-    for (size_t i = 0; i < VIEW_ZONE_STATE_CNT; i++) {
-        json_object_set_new(json, view_zone_state_names[i], count(status->zones[i]));
-        total += status->zones[i];
+    for (size_t i = 0; i < cnt; i++) {
+        json_object_set_new(json, names[i], count(counts[i]));
+        total += counts[i];
     }
     json_object_set_new(json, "total", count(total));
     return json;
+}
+
+static void pool_counts(json_t *json, const struct balance_counts *counts)
+{
+    const char *verdicts[HEALTH_DOWN + 1];
+    for (unsigned i = 0; i <= HEALTH_DOWN; i++)
+        verdicts[i] = health_verdict_name((enum health_verdict)i);
+    json_object_set_new(json, "pools", named_counts(counts->pools, view_pool_state_names, POOL_EMPTY + 1));
+    json_object_set_new(json, "members", named_counts(counts->members, verdicts, HEALTH_DOWN + 1));
 }
 
 json_t *view_status_json(const struct view_status *status)
@@ -51,7 +62,9 @@ json_t *view_status_json(const struct view_status *status)
                              count(status->uptime_ms / 1000), "configuration", ctl_json_text(status->conf_path),
                              "workers", count(status->workers), "memory_bytes", count(status->memory_bytes), "tcp_open",
                              count(status->tcp_open), "log_level", log_level_name(status->log_level));
-    json_object_set_new(json, "zones", zone_states(status));
+    json_object_set_new(json, "control_lag_ms_max", json_real((double)status->control_lag_us / 1000));
+    json_object_set_new(json, "zones", named_counts(status->zones, view_zone_state_names, VIEW_ZONE_STATE_CNT));
+    pool_counts(json, &status->pools);
     json_object_set_new(json, "answers", counters(&status->answers, answer_counter_names, ANSWER_COUNTER_CNT));
     json_object_set_new(json, "sockets", counters(&status->sockets, io_counter_names, IO_COUNTER_CNT));
     json_t *load = view_load_json(&status->load);
@@ -68,6 +81,31 @@ json_t *view_zone_json(const struct view_zone *zone, uint64_t now_wall_ms)
                      count(zone->rr_cnt), "memory_bytes", count(zone->memory_bytes), "loaded",
                      ctl_json_time(zone->loaded_wall_ms), "loaded_age_seconds", age(zone->loaded_wall_ms, now_wall_ms),
                      "file", ctl_json_text(zone->file), "error", ctl_json_text(zone->error));
+}
+
+static json_t *member_json(const struct balance_member_view *member, uint64_t now_wall_ms)
+{
+    char address[ADDR_TEXT_MAX];
+    return json_pack("{ss ss sb sb sb sb sb so so so so so sf}", "address", addr_to_text(address, &member->address), "verdict",
+                     health_verdict_name(member->verdict), "unsettled", (int)member->unsettled, "probed", (int)member->probed,
+                     "drained", (int)member->drained, "sleeping", (int)member->sleeping, "used", (int)member->used, "since",
+                     ctl_json_time(member->since_wall_ms), "since_age_seconds", age(member->since_wall_ms, now_wall_ms), "reason",
+                     *member->reason ? ctl_json_text(member->reason) : json_null(), "weight", count(member->weight), "tier",
+                     count(member->tier), "share", member->share);
+}
+
+json_t *view_pool_json(const struct balance_pool_view *pool, uint64_t now_wall_ms)
+{
+    char name[NAME_TEXT_MAX], zone[NAME_TEXT_MAX];
+    json_t *members = json_array();
+    for (size_t i = 0; i < pool->member_cnt; i++)
+        json_array_append_new(members, member_json(&pool->members[i], now_wall_ms));
+    return json_pack("{so so ss ss ss so so so sb sb so so so}", "name", ctl_json_text(name_to_text_bare(name, pool->owner)), "zone",
+                     ctl_json_text(name_to_text_bare(zone, pool->apex)), "type", view_pool_type(pool->family), "policy",
+                     view_pool_policy_names[pool->policy], "state", view_pool_state_names[pool->state], "tier", count(pool->tier),
+                     "ttl", count(pool->ttl_sec), "answers", count(pool->answers), "probed", (int)pool->probed, "exact",
+                     (int)pool->exact, "detection_ms", pool->probed ? count(pool->detection_ms) : json_null(), "staleness_ms",
+                     pool->probed ? count(pool->staleness_ms) : json_null(), "members", members);
 }
 
 size_t view_messages_add(json_t *messages, const struct diag *diag)

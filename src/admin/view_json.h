@@ -10,6 +10,7 @@
 
 json_t *view_status_json(const struct view_status *status) ATTR_MUST_USE ATTR_NONNULL_ALL;
 json_t *view_zone_json(const struct view_zone *zone, uint64_t now_wall_ms) ATTR_MUST_USE ATTR_NONNULL_ALL;
+json_t *view_pool_json(const struct balance_pool_view *pool, uint64_t now_wall_ms) ATTR_MUST_USE ATTR_NONNULL_ALL;
 json_t *view_load_json(const struct view_load *load) ATTR_MUST_USE ATTR_NONNULL_ALL;
 
 enum { VIEW_MESSAGES_MAX = 1000 };

@@ -9,6 +9,7 @@
 #define ATTR_NORETURN __attribute__((noreturn))
 #define ATTR_HOT __attribute__((hot))
 #define ATTR_COLD __attribute__((cold, noinline))
+#define ATTR_NOINLINE __attribute__((noinline))
 #define ATTR_PURE __attribute__((pure))
 #define ATTR_ALIGNED(bytes) __attribute__((aligned(bytes)))
 

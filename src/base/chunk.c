@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "base/asan.h"
@@ -13,7 +14,10 @@ enum { CHUNK_LEAST = 1024, CHUNK_MOST = 1024 * 1024 };
 /* What is as large as this is mapped: it goes back to the system when freed, whatever malloc thinks of it. */
 enum { MAPPED_LEAST = 64 * 1024 };
 
-enum { SMALL_MOST = 4096, GRAIN = 8, CLASS_CNT = SMALL_MOST / GRAIN + 1 };
+enum { SMALL_MOST = 4096, GRAIN = CHUNK_GRAIN, CLASS_CNT = SMALL_MOST / GRAIN + 1 };
+
+/* The lists of a pool reach as far as its largest unused object, in steps of this: a pool of a few names needs few of them. */
+enum { CLASS_STEP = 16 };
 
 /* Heads a chunk, of which all are freed with the pool, and each object larger than SMALL_MOST. */
 struct piece {
@@ -33,7 +37,8 @@ struct chunk_pool {
     struct piece *pieces;
     size_t next_chunk_size;
     size_t total_bytes, used_bytes;
-    struct unused *unused[CLASS_CNT]; /* by size / GRAIN */
+    struct unused **unused; /* by size / GRAIN; `class_cnt` lists */
+    size_t class_cnt;
 };
 
 /* zone/trie.h keeps other things in the upper 16 bits of pointers. With four-level page tables user addresses have 47
@@ -91,13 +96,24 @@ void chunk_pool_free(struct chunk_pool *pool)
         return;
     while (pool->pieces)
         piece_free(pool, pool->pieces);
+    free(pool->unused);
     free(pool);
+}
+
+static void more_classes(struct chunk_pool *pool, size_t class)
+{
+    size_t cnt = class + CLASS_STEP < CLASS_CNT ? class + CLASS_STEP : CLASS_CNT;
+    pool->unused = mem_realloc(pool->unused, cnt, sizeof(*pool->unused));
+    memset(pool->unused + pool->class_cnt, 0, (cnt - pool->class_cnt) * sizeof(*pool->unused));
+    pool->class_cnt = cnt;
 }
 
 /* `size` is a multiple of GRAIN. */
 static void make_unused(struct chunk_pool *pool, void *p, size_t size)
 {
     struct unused *unused = p;
+    if (unlikely(size / GRAIN >= pool->class_cnt))
+        more_classes(pool, size / GRAIN);
     unused->next = pool->unused[size / GRAIN];
     pool->unused[size / GRAIN] = unused;
     ASAN_FORBID(p, size);
@@ -127,22 +143,17 @@ static void *alloc_large(struct chunk_pool *pool, size_t size)
 {
     if (size > SIZE_MAX / 2)
         mem_exhausted();
-    pool->used_bytes += size;
+    pool->used_bytes += chunk_size(size);
     return piece_new(pool, size + sizeof(struct piece)) + 1;
-}
-
-static inline size_t rounded(size_t size)
-{
-    return (size + GRAIN - 1) & ~(size_t)(GRAIN - 1);
 }
 
 void *chunk_alloc(struct chunk_pool *pool, size_t size)
 {
     if (unlikely(size > SMALL_MOST))
         return alloc_large(pool, size);
-    size = rounded(size);
+    size = chunk_size(size);
     pool->used_bytes += size;
-    struct unused *unused = pool->unused[size / GRAIN];
+    struct unused *unused = size / GRAIN < pool->class_cnt ? pool->unused[size / GRAIN] : NULL;
     if (unused) {
         ASAN_ALLOW(unused, size);
         pool->unused[size / GRAIN] = unused->next;
@@ -159,11 +170,11 @@ void *chunk_alloc(struct chunk_pool *pool, size_t size)
 void chunk_free(struct chunk_pool *pool, void *p, size_t size)
 {
     if (unlikely(size > SMALL_MOST)) {
-        pool->used_bytes -= size;
+        pool->used_bytes -= chunk_size(size);
         piece_free(pool, (struct piece *)p - 1);
         return;
     }
-    size = rounded(size);
+    size = chunk_size(size);
     pool->used_bytes -= size;
     make_unused(pool, p, size);
 }

@@ -1,6 +1,7 @@
 /* The log: lines on standard error, one write(2) each, so that lines of several threads never mix.
  * A line is "LEVEL: text"; with a terminal or a plain file as standard error a UTC time stamp stands before
- * it, under systemd (JOURNAL_STREAM) the "<n>" priority instead. Any thread; the query path never logs.
+ * it, under systemd (JOURNAL_STREAM) the "<n>" priority instead. Any thread; the query path never logs. Lines of over 4,096 bytes are cut.
+ * A pipe or socket that is full is not waited for: the line is lost, and the next one that goes out is preceded by "N log lines lost".
  *
  * Style: lower case, no full stop, variable text in quotes, cause last, zone or member named. */
 #pragma once

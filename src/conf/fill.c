@@ -84,6 +84,8 @@ static void scalar_get(struct scalar *scalar, const config_setting_t *setting)
     case CONFIG_TYPE_FLOAT:
         scalar->kind = SCALAR_FLOAT;
         snprintf(scalar->buf, sizeof scalar->buf, "%.15g", config_setting_get_float(setting));
+        if (!strpbrk(scalar->buf, ".en")) /* so that it is not told as the whole number that was expected */
+            strcat(scalar->buf, ".0");
         break;
     case CONFIG_TYPE_STRING:
         scalar->kind = SCALAR_STRING;

@@ -37,14 +37,19 @@ struct ctl_reply {
     struct conn *conn; /* NULL: the client is gone */
 };
 
+struct rendered {
+    struct ctl_reply *reply;
+    char *bytes; /* NULL: one copy too many */
+};
+
 struct render {
     struct job job; /* first: its address is ours */
-    struct ctl_reply *reply;
     ctl_render_fn *fn;
     void (*free_arg)(void *arg);
     void *arg;
-    char *bytes;
     size_t len;
+    size_t cnt;
+    struct rendered to[];
 };
 
 static void server_put(struct ctl_server *server)
@@ -55,13 +60,15 @@ static void server_put(struct ctl_server *server)
 
 /* ==== answers ==== */
 
+static const char too_many[] = "too many large answers wait to be read";
+
 /* *bytes is taken. The sum of what nobody has read yet is bounded: past it, a short refusal goes out instead. */
 static void conn_answer(struct conn *conn, char **bytes, size_t len)
 {
     struct ctl_server *server = conn->server;
     if (server->unread_bytes && server->unread_bytes + len > CTL_ANSWER_MAX) {
         free(*bytes);
-        *bytes = ctl_answer_format(&len, CTL_STATUS_FAILED, "too many large answers wait to be read", NULL);
+        *bytes = ctl_answer_format(&len, CTL_STATUS_FAILED, too_many, NULL);
     }
     conn->answer_len = len;
     server->unread_bytes += len;
@@ -104,12 +111,15 @@ void ctl_reply_send(struct ctl_reply **reply, int status, const char *error, jso
     *reply = NULL;
 }
 
+/* Copies are made here too, as many as may wait to be read at a time. */
 static void render_run(struct job *job)
 {
     struct render *render = (struct render *)job;
     struct ctl_result result = {0};
     render->fn(render->arg, &result);
-    render->bytes = ctl_answer_format(&render->len, result.status, result.error, result.data);
+    render->to[0].bytes = ctl_answer_format(&render->len, result.status, result.error, result.data);
+    for (size_t i = 1; i < render->cnt && (i + 1) * render->len <= CTL_ANSWER_MAX; i++)
+        render->to[i].bytes = mem_dup(render->to[0].bytes, render->len);
     free(result.error);
     json_decref(result.data);
 }
@@ -118,16 +128,35 @@ static void render_done(struct job *job)
 {
     struct render *render = (struct render *)job;
     render->free_arg(render->arg);
-    reply_bytes(render->reply, &render->bytes, render->len);
+    for (size_t i = 0; i < render->cnt; i++) {
+        struct rendered *to = &render->to[i];
+        if (to->bytes)
+            reply_bytes(to->reply, &to->bytes, render->len);
+        else
+            ctl_reply_send(&to->reply, CTL_STATUS_FAILED, too_many, NULL);
+    }
     free(render);
+}
+
+void ctl_replies_render(struct ctl_reply **replies, size_t cnt, ctl_render_fn *fn, void (*free_arg)(void *arg), void *arg)
+{
+    if (!cnt) {
+        free_arg(arg);
+        return;
+    }
+    uv_loop_t *loop = replies[0]->server->loop;
+    struct render *render = mem_zalloc(1, sizeof *render + cnt * sizeof *render->to);
+    *render = (struct render){.fn = fn, .free_arg = free_arg, .arg = arg, .cnt = cnt};
+    for (size_t i = 0; i < cnt; i++) {
+        render->to[i].reply = replies[i];
+        replies[i] = NULL;
+    }
+    job_run(loop, &render->job, render_run, render_done);
 }
 
 void ctl_reply_render(struct ctl_reply **reply, ctl_render_fn *fn, void (*free_arg)(void *arg), void *arg)
 {
-    struct render *render = mem_zalloc(1, sizeof *render);
-    *render = (struct render){.reply = *reply, .fn = fn, .free_arg = free_arg, .arg = arg};
-    *reply = NULL;
-    job_run(render->reply->server->loop, &render->job, render_run, render_done);
+    ctl_replies_render(reply, 1, fn, free_arg, arg);
 }
 
 /* ==== requests ==== */

@@ -40,6 +40,9 @@ typedef void ctl_render_fn(void *arg, struct ctl_result *result);
  * at the end, on the loop. *reply is taken. */
 void ctl_reply_render(struct ctl_reply **reply, ctl_render_fn *render, void (*free_arg)(void *arg), void *arg)
     ATTR_NONNULL(1, 2, 3);
+/* The same answer, made once, for `cnt` replies, each of which is taken. */
+void ctl_replies_render(struct ctl_reply **replies, size_t cnt, ctl_render_fn *render, void (*free_arg)(void *arg),
+                        void *arg) ATTR_NONNULL(1, 3, 4);
 
 /* Listens at `path`, mode 0660; errors as unix_socket_open. `run` has a handler for each command, called with `arg`. */
 enum err ctl_server_open(struct ctl_server **server, uv_loop_t *loop, const char *path,

@@ -2,8 +2,11 @@
 
 #include <stdlib.h>
 
+#include "base/arena.h"
 #include "base/mem.h"
 #include "daemon/wiring.h"
+#include "dns/name.h"
+#include "probe/probe.h"
 
 static enum err make_plan(struct configuration *c, struct diag *diag)
 {
@@ -12,13 +15,49 @@ static enum err make_plan(struct configuration *c, struct diag *diag)
     return store_plan_make(&c->plan, conf_group(c->conf, &store_server_opt_table), &zones, &templates, diag);
 }
 
+/* Every row's apex, in the file's order; false: one has none, and whoever made the zones' plan has said so. */
+static bool find_apexes(const uint8_t **apexes, struct arena *arena, const struct opt_list *zones)
+{
+    const struct store_zone_options *rows = zones->items;
+    for (size_t i = 0; i < zones->cnt; i++) {
+        uint8_t apex[NAME_MAX_LEN];
+        if (store_zone_apex(apex, &rows[i]))
+            return false;
+        apexes[i] = arena_dup(arena, apex, name_len(apex), 1);
+    }
+    return true;
+}
+
+static enum err make_annotations(struct configuration *c, struct diag *diag)
+{
+    struct opt_list zones = conf_list(c->conf, &store_zone_opt_table);
+    struct opt_list groups = conf_list(c->conf, &balance_zone_opt_table);
+    struct opt_list probes = conf_list(c->conf, &probe_opt_table);
+    struct arena arena;
+    arena_init(&arena);
+    const uint8_t **apexes = mem_zalloc(zones.cnt, sizeof *apexes);
+    enum err e = ERR_INVALID;
+    if (find_apexes(apexes, &arena, &zones))
+        e = balance_plan_make(&c->annotations, &groups, apexes, &probes, diag);
+    free(apexes);
+    arena_fini(&arena);
+    return e;
+}
+
+/* What is wrong with zones and what is wrong with their pools, all at once. */
+static enum err make_plans(struct configuration *c, struct diag *diag)
+{
+    enum err zones = make_plan(c, diag), pools = make_annotations(c, diag);
+    return zones ? zones : pools;
+}
+
 enum err configuration_load(struct configuration **configuration, const char *path, struct diag *diag)
 {
     struct configuration *c = mem_zalloc(1, sizeof *c);
     *configuration = NULL;
     enum err e = conf_load(&c->conf, path, wiring_opt_tables, wiring_opt_table_cnt, diag);
     if (!e)
-        e = make_plan(c, diag);
+        e = make_plans(c, diag);
     if (e) {
         configuration_free(c);
         return e;
@@ -36,6 +75,7 @@ void configuration_free(struct configuration *configuration)
     if (!configuration)
         return;
     store_plan_free(configuration->plan);
+    balance_plan_free(configuration->annotations);
     if (configuration->conf)
         conf_free(configuration->conf);
     free(configuration);

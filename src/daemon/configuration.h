@@ -3,6 +3,7 @@
 
 #include "admin/admin.h"
 #include "answer/options.h"
+#include "balance/balance.h"
 #include "base/attr.h"
 #include "base/diag.h"
 #include "base/err.h"
@@ -14,6 +15,7 @@
 struct configuration {
     struct conf *conf;
     struct store_plan *plan; /* NULL once the store has taken it */
+    struct balance_plan *annotations; /* NULL once balance has taken them */
     const struct daemon_options *daemon;
     const struct io_options *io;
     const struct answer_options *answer;

@@ -6,9 +6,12 @@
 
 #include "admin/admin.h"
 #include "answer/answer.h"
+#include "balance/balance.h"
 #include "daemon/configuration.h"
 #include "io/io.h"
 #include "loop/job.h"
+#include "loop/lag.h"
+#include "pool/directory.h"
 #include "store/store.h"
 
 struct daemon {
@@ -17,12 +20,17 @@ struct daemon {
     uv_loop_t loop;
     uv_signal_t signals[3];
     uv_timer_t stop_limit;
+    struct lag lag;
+    uv_timer_t start_wait; /* ends the wait for first checks */
     struct io *io;
     struct admin *admin;
+    struct balance *balance;
     struct store *store;
+    struct pool_directory pools;
     struct answer_shared shared;
     struct reload *reload;
     struct diag *diag; /* of the configuration being loaded, until its zones are */
+    bool probing;      /* zones are there, servers are checked */
     bool working;      /* workers run */
     bool stopping;
     bool failed;       /* stopping because of an error */
@@ -33,4 +41,4 @@ int daemon_run(const char *conf_path);
 /* Begins the end. */
 void daemon_stop(struct daemon *daemon);
 /* Zones of a configuration (the first or another) have been loaded: a store_report_fn. */
-void daemon_zones_loaded(void *daemon, const struct store_report *report);
+void daemon_zones_loaded(void *daemon, struct store_report *report);

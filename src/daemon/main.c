@@ -14,7 +14,7 @@
 #include "daemon/wiring.h"
 
 static const char usage[] = "usage: rondod [-c FILE]          serve, in the foreground\n"
-                            "       rondod [-c FILE] -t       validate configuration and zones\n"
+                            "       rondod [-c FILE] -t [-v]  validate configuration and zones; -v: show every pool\n"
                             "       rondod -V | -h            version, this help\n"
                             "       rondod --print-sample     a sample configuration with every option\n"
                             "       rondod --print-options    the option list of rondo.conf(5)\n";
@@ -65,11 +65,11 @@ static int print_text(char *text)
     return flushed(EXIT_SUCCESS);
 }
 
-static int run(int action, const char *conf_path)
+static int run(int action, const char *conf_path, bool verbose)
 {
     switch (action) {
     case ACTION_VALIDATE:
-        return flushed(validate_run(conf_path));
+        return flushed(validate_run(conf_path, verbose));
     case ACTION_SAMPLE:
         return print_text(conf_sample_text(wiring_opt_tables, wiring_opt_table_cnt));
     case ACTION_OPTIONS:
@@ -85,17 +85,21 @@ int main(int argc, char **argv)
         {"config", required_argument, NULL, 'c'},       {"test", no_argument, NULL, ACTION_VALIDATE},
         {"version", no_argument, NULL, 'V'},            {"help", no_argument, NULL, 'h'},
         {"print-sample", no_argument, NULL, ACTION_SAMPLE}, {"print-options", no_argument, NULL, ACTION_OPTIONS},
-        {0},
+        {"verbose", no_argument, NULL, 'v'},            {0},
     };
     const char *conf_path = SYSCONFDIR "/rondo/rondo.conf";
     int action = ACTION_RUN;
+    bool verbose = false;
     fill_standard_files();
     ignore_signals();
     tune_malloc();
-    for (int c; (c = getopt_long(argc, argv, "c:tVh", options, NULL)) != -1;) {
+    for (int c; (c = getopt_long(argc, argv, "c:tvVh", options, NULL)) != -1;) {
         switch (c) {
         case 'c':
             conf_path = optarg;
+            break;
+        case 'v':
+            verbose = true;
             break;
         case 'V':
             printf("rondod %s\n", RONDO_VERSION);
@@ -114,5 +118,9 @@ int main(int argc, char **argv)
         fprintf(stderr, "rondod: unexpected argument \"%s\"\n%s", argv[optind], usage);
         return EXIT_USAGE;
     }
-    return run(action, conf_path);
+    if (verbose && action != ACTION_VALIDATE) {
+        fprintf(stderr, "rondod: -v goes with -t\n%s", usage);
+        return EXIT_USAGE;
+    }
+    return run(action, conf_path, verbose);
 }

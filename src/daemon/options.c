@@ -24,6 +24,18 @@ static const struct opt opts[] = {
         .help = "Folder for what must survive a restart beside configuration and zone files. This version has nothing to keep "
                 "there and does not need it to exist.",
     },
+    {
+        .name = "start_wait",
+        .type = OPT_DURATION,
+        .flags = OPT_RESTART,
+        .offset = offsetof(struct daemon_options, start_wait_ms),
+        .least = 0,
+        .most = 60 * 1000,
+        .text_default = "\"2s\"",
+        .help = "How long the start may wait for the first checks: answers begin when every probed pool has an address that is up, or all "
+                "its addresses have been judged, at the latest after this time. Queries that come before wait in the sockets. The first "
+                "check of an address begins within half of it.",
+    },
 };
 
 static void check(void *filled, void (*say)(void *arg, const char *key, const char *text), void *arg)

@@ -65,14 +65,15 @@ static void refuse(struct reload *reload)
 {
     struct daemon *d = reload->daemon;
     log_error("reload refused, nothing was changed");
-    const struct admin_load load = {.err = reload->err, .diag = reload->diag};
-    admin_load_done(d->admin, &load);
-    diag_free(reload->diag);
+    struct admin_load load = {.err = reload->err, .diag = reload->diag};
     reload->diag = NULL;
+    admin_load_done(d->admin, &load);
+    diag_free(load.diag);
     if (reload->fresh)
         retire(reload, reload->fresh);
     reload->fresh = NULL;
-    notify_send("READY=1");
+    if (d->working)
+        notify_send("READY=1");
     reload_next(reload);
 }
 
@@ -96,6 +97,7 @@ static void put_in_force(struct reload *reload)
     d->diag = reload->diag;
     reload->diag = NULL;
     retire(reload, old);
+    balance_set_plan(d->balance, &d->configuration->annotations);
     wiring_publish_settings(&d->shared, d->configuration->answer);
     if (store_load(d->store, &d->configuration->plan, daemon_zones_loaded, d))
         abort(); /* reload_start has seen that no load runs, and only we start any */
@@ -134,10 +136,11 @@ enum err reload_start(struct reload *reload)
     struct daemon *d = reload->daemon;
     if (d->stopping)
         return ERR_CLOSED;
-    if (reload->running || store_loading(d->store))
+    if (reload->running || store_loading(d->store) || !d->probing) /* a signal may come before the first load has begun */
         return ERR_BUSY;
     log_notice("reloading \"%s\"", d->conf_path);
     notify_reloading();
+    admin_load_begins(d->admin);
     reload->running = true;
     job_run(&d->loop, &reload->job, read_work, read_done);
     return ERR_OK;

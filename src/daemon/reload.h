@@ -9,7 +9,7 @@ struct reload;
 /* No reload may be running. */
 void reload_free(struct reload *reload);
 struct reload *reload_new(struct daemon *daemon) ATTR_MUST_USE;
-/* ERR_BUSY: zones are being loaded, nothing was started. ERR_CLOSED: the daemon is stopping. */
+/* ERR_BUSY: zones are being loaded or are about to be, nothing was started. ERR_CLOSED: the daemon is stopping. */
 enum err reload_start(struct reload *reload) ATTR_MUST_USE;
 /* The same, or as soon as that is possible. */
 void reload_want(struct reload *reload);

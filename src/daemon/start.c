@@ -8,7 +8,9 @@
  *                         sandbox. Nothing runs commands so far, so nothing is forked
  *   drop privileges       while there is one thread: from here on nothing is done as root, above all no zone file is read
  *   load zones            in jobs; the loop runs, signals and the control socket work
- *   start workers         when the zones are there: nobody is told REFUSED or SERVFAIL because of a restart
+ *   check servers         when the zones are there; first checks begin within half of server.start_wait
+ *   start workers         when every probed pool has an address that is up, or knows that it has none, at the latest after server.start_wait:
+ *                         nobody is told REFUSED or SERVFAIL, or sent to a dead server, because of a restart
  *   ready                 systemd is told
  *
  * The end goes the other way round. */
@@ -76,8 +78,10 @@ static bool open_control(struct daemon *d)
         .control_path = d->configuration->admin->control,
         .conf_path = d->conf_path,
         .store = d->store,
+        .balance = d->balance,
         .io = d->io,
         .hooks = wiring_admin_hooks(d),
+        .lag = &d->lag,
     };
     return tell(diag, admin_open(&d->admin, &setup, diag));
 }
@@ -115,6 +119,7 @@ static bool load_zones(struct daemon *d)
     for (size_t i = 0; i < SIGNAL_CNT; i++)
         sigaddset(&ours, signal_numbers[i]);
     wiring_publish_settings(&d->shared, d->configuration->answer);
+    balance_set_plan(d->balance, &d->configuration->annotations);
     /* The pool's threads are made now: our signals are not theirs, or a read of a zone file would end for nothing. */
     pthread_sigmask(SIG_BLOCK, &ours, &before);
     enum err err = store_load(d->store, &d->configuration->plan, daemon_zones_loaded, d);
@@ -136,6 +141,9 @@ static void fail(struct daemon *d)
 
 static void start_workers(struct daemon *d)
 {
+    if (d->working || d->stopping)
+        return;
+    uv_timer_stop(&d->start_wait);
     enum err err = io_start(d->io, &d->shared);
     if (err) {
         log_error("cannot start the workers: %s", err_text(err));
@@ -144,22 +152,49 @@ static void start_workers(struct daemon *d)
     }
     d->working = true;
     log_notice("ready, workers: %zu", io_worker_cnt(d->io));
+    notify_send("READY=1");
 }
 
-void daemon_zones_loaded(void *daemon, const struct store_report *report)
+static void on_settled(void *arg) { start_workers(arg); }
+
+static void on_start_wait(uv_timer_t *timer)
+{
+    struct daemon *d = timer->data;
+    log_notice("not every pool has had its first checks after start_wait; those count as up until they have");
+    start_workers(d);
+}
+
+static void start_probing(struct daemon *d)
+{
+    uint64_t wait_ms = d->configuration->daemon->start_wait_ms;
+    d->probing = true;
+    if (balance_start(d->balance, wait_ms)) {
+        fail(d);
+        return;
+    }
+    if (!balance_settled(d->balance)) {
+        uv_update_time(&d->loop);
+        uv_timer_start(&d->start_wait, on_start_wait, wait_ms, 0);
+    }
+    balance_when_settled(d->balance, on_settled, d);
+}
+
+void daemon_zones_loaded(void *daemon, struct store_report *report)
 {
     struct daemon *d = daemon;
     if (d->stopping)
         return;
-    if (!d->working)
-        start_workers(d);
-    else
+    bool first = !d->probing;
+    if (!first)
         log_notice("reload done%s", report->failed ? ", zones failed" : "");
-    const struct admin_load load = {.err = ERR_OK, .diag = d->diag, .zones = report};
-    admin_load_done(d->admin, &load);
-    diag_free(d->diag);
+    struct admin_load load = {.err = ERR_OK, .diag = d->diag, .zones = report};
     d->diag = NULL;
-    notify_send("READY=1");
+    admin_load_done(d->admin, &load);
+    diag_free(load.diag);
+    if (first)
+        start_probing(d);
+    else if (d->working)
+        notify_send("READY=1");
     reload_next(d->reload);
 }
 
@@ -193,10 +228,23 @@ static void open_loop(struct daemon *d)
     }
     if (!err)
         err = uv_timer_init(&d->loop, &d->stop_limit);
+    d->start_wait.data = d;
+    if (!err)
+        err = uv_timer_init(&d->loop, &d->start_wait);
     if (err) {
         log_error("cannot make the event loop: %s", uv_strerror(err));
         exit(1);
     }
+}
+
+/* They say what is wrong. */
+static void open_modules(struct daemon *d)
+{
+    d->balance = balance_new(&d->loop, &d->pools, true);
+    d->store = d->balance ? store_new(&d->loop, &d->shared, d->balance) : NULL;
+    if (!d->store)
+        exit(1);
+    d->reload = reload_new(d);
 }
 
 static void on_stop_limit(uv_timer_t *timer)
@@ -216,6 +264,7 @@ static void end_jobs(struct daemon *d)
     while (store_loading(d->store) || reload_running(d->reload))
         uv_run(&d->loop, UV_RUN_ONCE);
     store_free(d->store);
+    balance_free(d->balance);
 }
 
 static void close_loop(struct daemon *d)
@@ -223,6 +272,8 @@ static void close_loop(struct daemon *d)
     for (size_t i = 0; i < SIGNAL_CNT; i++)
         uv_close((uv_handle_t *)&d->signals[i], NULL);
     uv_close((uv_handle_t *)&d->stop_limit, NULL);
+    uv_close((uv_handle_t *)&d->start_wait, NULL);
+    lag_stop(&d->lag);
     while (uv_run(&d->loop, UV_RUN_DEFAULT))
         continue;
     uv_loop_close(&d->loop);
@@ -239,6 +290,7 @@ static void stop(struct daemon *d)
     close_loop(d);
     if (d->io)
         io_close(d->io);
+    pool_directory_fini(&d->pools);
     wiring_free_settings(&d->shared);
     reload_free(d->reload);
     configuration_free(d->configuration);
@@ -252,13 +304,15 @@ int daemon_run(const char *conf_path)
     job_pool_size();
     open_loop(&d);
     hash_key_random(&d.shared.key);
-    d.store = store_new(&d.loop, &d.shared);
-    d.reload = reload_new(&d);
+    pool_directory_init(&d.pools);
+    d.shared.pools = &d.pools;
+    open_modules(&d);
     size_t cnt = sizeof phases / sizeof *phases;
     for (size_t i = 0; i < cnt && !d.failed && !d.stopping; i++) {
         d.failed = !phases[i](&d);
         uv_run(&d.loop, UV_RUN_NOWAIT); /* a signal may have come */
     }
+    lag_start(&d.lag, &d.loop); /* phases may take their time: nobody is served yet */
     while (!d.failed && !d.stopping)
         uv_run(&d.loop, UV_RUN_DEFAULT);
     stop(&d);

@@ -7,10 +7,12 @@
 #include "base/mem.h"
 #include "daemon/configuration.h"
 #include "daemon/privileges.h"
+#include "daemon/validate_pools.h"
 #include "loop/job.h"
 
 struct validation {
     size_t errors, warnings, zones;
+    bool verbose;
 };
 
 static void print_entry(const struct diag_entry *entry)
@@ -39,7 +41,7 @@ static void print_diag(struct validation *v, const struct diag *diag)
     v->warnings += diag_cnt(diag, DIAG_WARNING);
 }
 
-static void zones_loaded(void *arg, const struct store_report *report)
+static void zones_loaded(void *arg, struct store_report *report)
 {
     struct validation *v = arg;
     print_diag(v, report->diag);
@@ -48,10 +50,40 @@ static void zones_loaded(void *arg, const struct store_report *report)
         v->errors += report->failed;
 }
 
-static void load_zones(struct validation *v, struct configuration *configuration)
+static void check_pools(struct validation *v, const struct balance *balance)
+{
+    struct diag *diag = diag_new(CONFIGURATION_DIAG_MOST);
+    validate_pools_check(balance, diag);
+    print_diag(v, diag);
+    diag_free(diag);
+    validate_pools_print(balance, v->verbose);
+}
+
+static void load_zones(struct validation *v, struct configuration *configuration, uv_loop_t *loop, struct answer_shared *shared)
+{
+    struct balance *balance = balance_new(loop, shared->pools, false);
+    struct store *store = balance ? store_new(loop, shared, balance) : NULL;
+    if (store) {
+        store_set_quiet(store);
+        balance_set_plan(balance, &configuration->annotations);
+        if (store_load(store, &configuration->plan, zones_loaded, v))
+            abort(); /* no other load runs */
+        while (store_loading(store))
+            uv_run(loop, UV_RUN_ONCE);
+        check_pools(v, balance);
+    } else {
+        v->errors++; /* said already */
+    }
+    store_free(store);
+    balance_free(balance);
+}
+
+/* Zones and their pools as a start would make them; nothing is probed. */
+static void check_zones(struct validation *v, struct configuration *configuration)
 {
     uv_loop_t loop;
-    struct answer_shared shared = {0};
+    struct pool_directory pools;
+    struct answer_shared shared = {.pools = &pools};
     hash_key_random(&shared.key);
     int err = uv_loop_init(&loop);
     if (err) {
@@ -59,43 +91,54 @@ static void load_zones(struct validation *v, struct configuration *configuration
         v->errors++;
         return;
     }
-    struct store *store = store_new(&loop, &shared);
-    store_set_quiet(store);
-    if (store_load(store, &configuration->plan, zones_loaded, v))
-        abort(); /* no other load runs */
-    while (store_loading(store))
-        uv_run(&loop, UV_RUN_ONCE);
-    store_free(store);
+    pool_directory_init(&pools);
+    load_zones(v, configuration, &loop, &shared);
     uv_run(&loop, UV_RUN_DEFAULT);
     uv_loop_close(&loop);
+    pool_directory_fini(&pools);
 }
 
-/* Root can read what the daemon's user cannot. */
-static void become_user(struct validation *v, const char *user)
+/* Root can read what the daemon's user cannot. True: we were root and are that user now. */
+static bool become_user(struct validation *v, const char *user)
 {
     struct diag *diag = diag_new(CONFIGURATION_DIAG_MOST);
     struct privileges privileges;
-    if (geteuid() == 0 && *user && !privileges_find(&privileges, user))
-        (void)!privileges_drop(&privileges, user, diag);
+    bool became = geteuid() == 0 && *user && !privileges_find(&privileges, user) && !privileges_drop(&privileges, user, diag);
+    print_diag(v, diag);
+    diag_free(diag);
+    return became;
+}
+
+/* A start reads the configuration as whoever starts it, a reload as the user: both must be able to. *configuration is NULL on errors, which have been
+ * printed. */
+static void load_configuration(struct validation *v, struct configuration **configuration, const char *conf_path)
+{
+    struct diag *diag = diag_new(CONFIGURATION_DIAG_MOST);
+    struct configuration *first = NULL;
+    enum err err = configuration_load(&first, conf_path, diag);
+    *configuration = first;
+    if (!err && become_user(v, first->daemon->user)) {
+        diag_free(diag); /* its warnings come again */
+        diag = diag_new(CONFIGURATION_DIAG_MOST);
+        err = configuration_load(configuration, conf_path, diag);
+        if (err)
+            diag_error(diag, conf_path, 0, "refused when read as user \"%s\", as reloads do", first->daemon->user);
+        configuration_free(first);
+    }
     print_diag(v, diag);
     diag_free(diag);
 }
 
-int validate_run(const char *conf_path)
+int validate_run(const char *conf_path, bool verbose)
 {
-    struct validation v = {0};
+    struct validation v = {.verbose = verbose};
     struct configuration *configuration;
-    struct diag *diag = diag_new(CONFIGURATION_DIAG_MOST);
     job_pool_size();
-    enum err err = configuration_load(&configuration, conf_path, diag);
-    print_diag(&v, diag);
-    diag_free(diag);
-    if (!err) {
-        become_user(&v, configuration->daemon->user);
-        load_zones(&v, configuration);
-        configuration_free(configuration);
-    }
-    bool good = !err && !v.errors;
+    load_configuration(&v, &configuration, conf_path);
+    if (configuration)
+        check_zones(&v, configuration);
+    bool good = configuration && !v.errors;
+    configuration_free(configuration);
     if (good)
         printf("%s is valid, %zu zone%s, %zu warning%s\n", conf_path, v.zones, v.zones == 1 ? "" : "s", v.warnings,
                v.warnings == 1 ? "" : "s");

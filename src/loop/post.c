@@ -76,26 +76,42 @@ static void on_wake(uv_poll_t *poll, int status, int events)
     }
 }
 
-struct post *post_open(uv_loop_t *loop)
-{
-    struct post *post = mem_zalloc(1, sizeof *post);
-    post->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (post->fd < 0 || uv_poll_init(loop, &post->poll, post->fd) || uv_poll_start(&post->poll, UV_READABLE, on_wake)) {
-        log_error("cannot open an event descriptor: %s", strerror(errno));
-        exit(1); /* before anything runs */
-    }
-    post->poll.data = post;
-    pthread_mutex_init(&post->lock, NULL);
-    post->last = &post->first;
-    return post;
-}
-
 static void on_close(uv_handle_t *handle)
 {
     struct post *post = handle->data;
     close(post->fd);
     pthread_mutex_destroy(&post->lock);
     free(post);
+}
+
+static struct post *refuse(const char *why)
+{
+    log_error("cannot open an event descriptor: %s", why);
+    return NULL;
+}
+
+struct post *post_open(uv_loop_t *loop)
+{
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (fd < 0)
+        return refuse(strerror(errno));
+    struct post *post = mem_zalloc(1, sizeof *post);
+    int err = uv_poll_init(loop, &post->poll, fd);
+    if (err) {
+        free(post);
+        close(fd);
+        return refuse(uv_strerror(err));
+    }
+    post->fd = fd;
+    post->poll.data = post;
+    pthread_mutex_init(&post->lock, NULL);
+    post->last = &post->first;
+    err = uv_poll_start(&post->poll, UV_READABLE, on_wake);
+    if (err) {
+        post_close(post);
+        return refuse(uv_strerror(err));
+    }
+    return post;
 }
 
 void post_close(struct post *post)

@@ -18,7 +18,7 @@ struct post;
 
 /* Nothing may wait or come any more, no thread be within post_send. The handle goes with the loop's next round. [loop] */
 void post_close(struct post *post) ATTR_NONNULL_ALL;
-/* [loop] */
+/* NULL when the system gives no descriptor or does not watch it, which is logged. [loop] */
 struct post *post_open(uv_loop_t *loop) ATTR_MUST_USE ATTR_NONNULL_ALL;
 /* [any thread] */
 void post_send(struct post *post, struct post_item *item, void (*fn)(struct post_item *self)) ATTR_NONNULL_ALL;

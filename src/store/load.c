@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "balance/balance.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -21,6 +22,7 @@ struct load_item {
 struct load_result {
     struct post_item item;
     struct zone_load load;
+    struct zone_marks marks;
     struct store_load *owner;
     size_t index; /* of its load_item */
 };
@@ -35,13 +37,17 @@ enum { RUNNERS_MOST = 8 };
 struct store_load {
     struct store *store;
     struct store_plan *plan;
+    const struct balance_plan *annotations; /* NULL: none */
     store_report_fn *fn;
     void *arg;
     struct job prepare;
     struct load_item *items; /* plan->cnt, in the plan's order */
+    struct store_zone **all; /* the plan's zones and those that go, until it has ended: canonical order */
+    size_t all_cnt;
     struct store_zone **removed;
     size_t removed_cnt;
-    struct catalogue *catalogue; /* NULL: the set of zones stays */
+    /* The set of zones from when reading begins, all of them, and from when it has ended; NULL: it stays as it is then. */
+    struct catalogue *first, *last;
     struct runner runners[RUNNERS_MOST];
     unsigned running;
     bool prepared, started;
@@ -59,6 +65,12 @@ struct store_load {
 
 /* ---- the plan against what there is [job]; the store's array and its zones' names do not change meanwhile */
 
+static void remove_zone(struct store_load *load, struct store_zone *zone)
+{
+    load->removed[load->removed_cnt++] = zone;
+    load->all[load->all_cnt++] = zone;
+}
+
 static void match_zones(struct store_load *load)
 {
     const struct store *store = load->store;
@@ -68,7 +80,7 @@ static void match_zones(struct store_load *load)
         const struct store_zone_conf *conf = &plan->zones[i];
         int cmp = -1;
         while (old < store->cnt && (cmp = name_cmp(store->zones[old]->zone->name, conf->apex)) < 0)
-            load->removed[load->removed_cnt++] = store->zones[old++];
+            remove_zone(load, store->zones[old++]);
         struct store_zone *zone;
         if (old < store->cnt && !cmp) {
             zone = store->zones[old++];
@@ -77,18 +89,24 @@ static void match_zones(struct store_load *load)
             load->report.added++;
         }
         load->items[i] = (struct load_item){zone, conf->path};
+        load->all[load->all_cnt++] = zone;
     }
     while (old < store->cnt)
-        load->removed[load->removed_cnt++] = store->zones[old++];
+        remove_zone(load, store->zones[old++]);
     load->report.removed = load->removed_cnt;
 }
 
-static void make_catalogue(struct store_load *load)
+static void make_catalogues(struct store_load *load)
 {
-    struct zone **zones = mem_zalloc(load->plan->cnt, sizeof *zones);
+    struct zone **zones = mem_zalloc(load->all_cnt, sizeof *zones);
+    for (size_t i = 0; i < load->all_cnt; i++)
+        zones[i] = load->all[i]->zone;
+    if (load->report.added || !load->store->shared->catalogue)
+        load->first = catalogue_new(zones, load->all_cnt);
     for (size_t i = 0; i < load->plan->cnt; i++)
         zones[i] = load->items[i].zone->zone;
-    load->catalogue = catalogue_new(zones, load->plan->cnt);
+    if (load->removed_cnt)
+        load->last = catalogue_new(zones, load->plan->cnt);
     free(zones);
 }
 
@@ -97,12 +115,33 @@ static void prepare_work(struct job *job)
     struct store_load *load = container_of(job, struct store_load, prepare);
     load->items = mem_zalloc(load->plan->cnt, sizeof *load->items);
     load->removed = mem_zalloc(load->store->cnt, sizeof(struct store_zone *));
+    load->all = mem_zalloc(load->store->cnt + load->plan->cnt, sizeof(struct store_zone *));
     match_zones(load);
-    if (load->report.added || load->removed_cnt || !load->store->shared->catalogue)
-        make_catalogue(load);
+    make_catalogues(load);
 }
 
 /* ---- reading [job] */
+
+static enum zone_mark match_name(const void *arg, const struct zone *zone, const uint8_t *lower)
+{
+    switch (balance_plan_match(arg, zone->name, lower)) {
+    case BALANCE_BY_NAME:
+        return ZONE_MARK_BY_NAME;
+    case BALANCE_BY_BELOW:
+        return ZONE_MARK_BY_BELOW;
+    case BALANCE_NONE:
+        break;
+    }
+    return ZONE_MARK_NONE;
+}
+
+static void claim_marks(struct load_result *result, const struct store_load *load, const struct store_zone *zone)
+{
+    bool annotated = load->annotations && balance_plan_has_zone(load->annotations, zone->zone->name);
+    result->marks = (struct zone_marks){.match = match_name, .arg = load->annotations};
+    result->load.marks = annotated ? &result->marks : NULL;
+    result->load.remark = annotated || zone->annotated;
+}
 
 static struct load_result *claim(struct store_load *load)
 {
@@ -121,6 +160,7 @@ static struct load_result *claim(struct store_load *load)
     result->load.source_serial = zone->source_serial;
     if (!strcmp(zone->path, item->path))
         result->load.sources = zone->sources;
+    claim_marks(result, load, zone);
     return result;
 }
 
@@ -137,6 +177,53 @@ static void runner_work(struct job *job)
     }
 }
 
+/* ---- the set of zones [control] */
+
+/* *catalogue is taken; NULL: the one there is stays. */
+static void publish_catalogue(struct store *store, struct catalogue **catalogue)
+{
+    struct catalogue *was = store->shared->catalogue;
+    if (!*catalogue)
+        return;
+    rcu_publish(store->shared->catalogue, *catalogue);
+    *catalogue = NULL;
+    if (was)
+        release_catalogue(was);
+}
+
+/* From here on new zones are listed, and answered with SERVFAIL until each has been read, whatever others take. */
+static void add_zones(struct store_load *load)
+{
+    struct store *store = load->store;
+    free(store->zones);
+    store->zones = load->all;
+    store->cnt = load->all_cnt;
+    load->all = NULL;
+    for (size_t i = 0; i < load->plan->cnt; i++)
+        load->items[i].zone->building = true;
+    store->state_cnt[STORE_ZONE_LOADING] += load->report.added;
+    publish_catalogue(store, &load->first);
+}
+
+/* From here on the plan's zones are all. Not before they have been read: names of a zone that goes may come back in the next version of the zone
+ * above it, and until that is there nobody shall be told that they do not exist. */
+static void drop_zones(struct store_load *load)
+{
+    struct store *store = load->store;
+    if (!load->removed_cnt)
+        return;
+    store->cnt = load->plan->cnt;
+    for (size_t i = 0; i < store->cnt; i++)
+        store->zones[i] = load->items[i].zone;
+    publish_catalogue(store, &load->last);
+    for (size_t i = 0; i < load->removed_cnt; i++) {
+        store->state_cnt[load->removed[i]->state]--;
+        if (store->balance)
+            balance_zone_gone(store->balance, load->removed[i]->zone);
+    }
+    release_zones(store, &load->removed, load->removed_cnt);
+}
+
 /* ---- the end [control] */
 
 static void log_summary(const struct store_load *load)
@@ -149,25 +236,23 @@ static void log_summary(const struct store_load *load)
                (double)(clock_mono_us() - load->start_us) / 1000);
 }
 
-static void publish_catalogue(struct store_load *load)
+/* Thousands of names and messages are too much to free on the loop. */
+static void free_work(struct job *job)
 {
-    struct catalogue *was = load->store->shared->catalogue;
-    if (!load->catalogue)
-        return;
-    rcu_publish(load->store->shared->catalogue, load->catalogue);
-    if (was)
-        release_catalogue(was);
-}
-
-static void load_free(struct store_load *load)
-{
-    for (size_t i = 0; i < load->report.failed; i++)
+    struct store_load *load = container_of(job, struct store_load, prepare);
+    for (size_t i = 0; load->report.failed_names && i < load->report.failed; i++)
         free(load->report.failed_names[i]);
     free(load->report.failed_names);
-    diag_free(load->diag);
+    diag_free(load->report.diag);
     store_plan_free(load->plan);
     free(load->items);
     free(load->removed);
+}
+
+static void free_done(struct job *job)
+{
+    struct store_load *load = container_of(job, struct store_load, prepare);
+    load->store->job_cnt--;
     free(load);
 }
 
@@ -188,16 +273,15 @@ static void finish(struct store_load *load)
     struct store *store = load->store;
     if (load->cancelled)
         leave_zones(load);
-    publish_catalogue(load);
-    if (load->removed_cnt)
-        release_zones(store, &load->removed, load->removed_cnt);
+    drop_zones(load);
     if (!store->quiet && !load->cancelled)
         log_summary(load);
     load->report.diag = load->diag;
     load->report.cancelled = load->cancelled;
     store->load = NULL;
     load->fn(load->arg, &load->report);
-    load_free(load);
+    store->job_cnt++;
+    job_run(store->loop, &load->prepare, free_work, free_done);
 }
 
 /* The last of: every runner's end, every claimed zone's result. */
@@ -254,14 +338,14 @@ static void take_sources(struct store_zone *zone, struct zone_load *done)
     zone->source_serial = done->serial;
 }
 
-static void take_version(struct store *store, struct store_zone *zone, struct zone_load *done)
+static void take_version(struct store *store, struct store_zone *zone, struct zone_version *version)
 {
-    zone->serial = done->version->serial;
-    zone->name_cnt = done->version->node_cnt;
-    zone->rr_cnt = done->version->rr_cnt;
-    zone->memory_bytes = chunk_total_bytes(zone->zone->pool);
-    zone->loaded_wall_ms = clock_wall_ms();
-    struct zone_version *replaced = zone_publish(zone->zone, done->version);
+    zone->serial = version->serial;
+    zone->name_cnt = version->node_cnt;
+    zone->rr_cnt = version->rr_cnt;
+    zone->memory_bytes = zone_memory_bytes(zone->zone);
+    struct zone_version *replaced = zone_publish(zone->zone, version);
+    zone_version_forget_pools(version);
     if (replaced)
         release_version(store, zone, replaced);
 }
@@ -306,6 +390,9 @@ static void take_result(struct store_load *load, struct store_zone *zone, struct
     name_to_text_bare(name, zone->zone->name);
     free(zone->last_error);
     zone->last_error = NULL;
+    zone->annotated = done->marks != NULL;
+    if (done->version)
+        take_version(load->store, zone, done->version);
     if (done->outcome == ZONE_LOAD_FAILED) {
         take_failure(load, zone, done, name);
         return;
@@ -314,12 +401,27 @@ static void take_result(struct store_load *load, struct store_zone *zone, struct
         take_sources(zone, done);
     store_zone_set_state(load->store, zone, STORE_ZONE_SERVED);
     if (done->outcome == ZONE_LOAD_BUILT) {
-        take_version(load->store, zone, done);
+        zone->loaded_wall_ms = clock_wall_ms();
         load->report.loaded++;
         log_loaded(load, zone, done, name);
     } else {
         load->report.unchanged++;
     }
+}
+
+/* Pools of the version that comes get their handles. */
+static void take_pools(struct store_load *load, const struct zone_load *done)
+{
+    struct store *store = load->store;
+    if (!store->balance || !done->version)
+        return;
+    struct diag *diag = diag_new(ZONE_LOAD_DIAG_MOST);
+    diag_set_file(diag, done->path);
+    balance_version_ready(store->balance, done->version, diag);
+    if (!store->quiet)
+        diag_log(diag);
+    diag_merge(load->diag, diag);
+    diag_free(diag);
 }
 
 static void result_arrived(struct post_item *item)
@@ -328,9 +430,10 @@ static void result_arrived(struct post_item *item)
     struct store_load *load = result->owner;
     struct load_item *of = &load->items[result->index];
     take_path(of->zone, of->path);
-    take_result(load, of->zone, &result->load);
     if (result->load.diag)
         diag_merge(load->diag, result->load.diag);
+    take_pools(load, &result->load);
+    take_result(load, of->zone, &result->load);
     diag_free(result->load.diag);
     free(result);
     of->zone->building = false;
@@ -340,23 +443,6 @@ static void result_arrived(struct post_item *item)
 }
 
 /* ---- the start [control] */
-
-/* From here on the plan's zones are the store's; the catalogue still has the old set. */
-static void swap_zones(struct store_load *load)
-{
-    struct store *store = load->store;
-    for (size_t i = 0; i < load->removed_cnt; i++)
-        store->state_cnt[load->removed[i]->state]--;
-    free(store->zones);
-    store->cnt = load->plan->cnt;
-    store->zones = mem_zalloc(store->cnt, sizeof(struct store_zone *));
-    for (size_t i = 0; i < store->cnt; i++) {
-        struct store_zone *zone = load->items[i].zone;
-        store->zones[i] = zone;
-        zone->building = true;
-    }
-    store->state_cnt[STORE_ZONE_LOADING] += load->report.added;
-}
 
 static void start_runners(struct store_load *load)
 {
@@ -378,7 +464,7 @@ void load_try_runners(struct store_load *load)
 {
     if (!load->prepared || load->started || load->store->release_job_cnt)
         return;
-    swap_zones(load);
+    add_zones(load);
     start_runners(load);
 }
 
@@ -395,6 +481,7 @@ void load_start(struct store *store, struct store_plan **plan, store_report_fn *
     load->store = store;
     load->plan = *plan;
     *plan = NULL;
+    load->annotations = store->balance ? balance_get_plan(store->balance) : NULL;
     load->fn = fn;
     load->arg = arg;
     load->diag = diag_new(STORE_REPORT_MOST);

@@ -1,6 +1,6 @@
 /* One run of store_load: a plan made true. First a job prepares (matches the plan with the zones there are, makes new zones and the new
- * catalogue), then a few jobs share the zones among them, one after the other, and post each result to the loop, where it is
- * published at once; when the last has come the catalogue follows. So 10,000 zones are a handful of jobs, only as many zone texts
+ * catalogues). Then new zones enter the catalogue, a few jobs share all zones among them, one after the other, and post each result to the
+ * loop, where it is published at once; when the last has come, zones that are no longer wanted leave. So 10,000 zones are a handful of jobs, only as many zone texts
  * are in memory as jobs run, and the control thread publishes in slices (loop/post.h). */
 #pragma once
 

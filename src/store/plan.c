@@ -118,19 +118,27 @@ static const char *plan_path(struct planning *p, const struct store_zone_options
     return path;
 }
 
-static const uint8_t *plan_apex(struct planning *p, const struct store_zone_options *row)
+enum err store_zone_apex(uint8_t *apex, const struct store_zone_options *row)
 {
-    uint8_t wire[NAME_MAX_LEN], lower[NAME_MAX_LEN];
+    uint8_t wire[NAME_MAX_LEN];
     unsigned len;
     static const uint8_t root[] = {0};
     enum err e = name_from_text(wire, &len, row->name, strlen(row->name), root);
-    if (e || !strcmp(row->name, "@")) {
+    if (!e)
+        name_to_lower(apex, wire);
+    return strcmp(row->name, "@") ? e : ERR_SYNTAX;
+}
+
+static const uint8_t *plan_apex(struct planning *p, const struct store_zone_options *row)
+{
+    uint8_t apex[NAME_MAX_LEN];
+    enum err e = store_zone_apex(apex, row);
+    if (e) {
         diag_error(p->diag, row->where.file, row->where.line, "\"%s\" is no zone name: %s", row->name,
                    e == ERR_RANGE ? "a label may have 63 octets, a name 255" : "expected labels with dots between them");
         return NULL;
     }
-    name_to_lower(lower, wire);
-    return arena_dup(&p->plan->arena, lower, len, 1);
+    return arena_dup(&p->plan->arena, apex, name_len(apex), 1);
 }
 
 static void plan_row(struct planning *p, const struct store_zone_options *row)

@@ -20,6 +20,7 @@ struct store_zone {
     uint32_t source_serial; /* of the text that is served; not what is published, once those differ */
     uint32_t serial;
     enum store_zone_state state;
+    bool annotated;         /* the plan by which the served version was marked has groups for the zone */
     bool building;          /* a load has it and has not delivered yet: nothing of its memory may be freed */
     bool releasing;         /* a job releases a version */
     unsigned release_cnt;   /* versions under way to their release */
@@ -30,12 +31,13 @@ struct store {
     uv_loop_t *loop;
     struct post *post;
     struct answer_shared *shared;
+    struct balance *balance; /* NULL: no pools */
     struct store_zone **zones; /* canonical order */
     size_t cnt;
     size_t state_cnt[STORE_ZONE_SERVED_STALE + 1];
     struct store_load *load;   /* NULL: none runs */
     struct removal *removals;  /* zones that left the catalogue, not freed yet */
-    size_t job_cnt;            /* releasing and freeing jobs in the pool */
+    size_t job_cnt;            /* releasing and freeing jobs in the pool, of loads that ended too */
     size_t release_job_cnt;    /* those of them that release versions */
     bool quiet;
 };

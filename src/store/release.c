@@ -92,15 +92,15 @@ void release_zones(struct store *store, struct store_zone ***zones, size_t cnt)
 
 /* ---- versions */
 
-/* What releasing the oldest version frees is what its successor replaced. */
+/* What releasing the version frees, when it is the oldest. */
 static size_t cost(const struct zone_version *version)
 {
-    return version->newer ? version->newer->replaced.cnt : 0;
+    return zone_version_put_cost(version);
 }
 
 static void note_memory(struct store_zone *zone)
 {
-    zone->memory_bytes = chunk_total_bytes(zone->zone->pool);
+    zone->memory_bytes = zone_memory_bytes(zone->zone);
 }
 
 /* True when the zone has more to release; otherwise it may be gone by then. */

@@ -31,12 +31,16 @@ void store_zone_set_state(struct store *store, struct store_zone *zone, enum sto
     zone->state = state;
 }
 
-struct store *store_new(uv_loop_t *loop, struct answer_shared *shared)
+struct store *store_new(uv_loop_t *loop, struct answer_shared *shared, struct balance *balance)
 {
+    struct post *post = post_open(loop);
+    if (!post)
+        return NULL;
     struct store *store = mem_zalloc(1, sizeof *store);
     store->loop = loop;
-    store->post = post_open(loop);
+    store->post = post;
     store->shared = shared;
+    store->balance = balance;
     return store;
 }
 

@@ -41,8 +41,19 @@ static void say(struct zone_load *load, enum diag_level level, const char *text)
     diag_add(load->diag, level, NULL, 0, "zone \"%s\": %s", name_to_text_bare(name, load->zone->name), text);
 }
 
+static const struct zone_marks *fill_marks(struct zone_marks *marks, const struct zone_load *load)
+{
+    if (!load->marks)
+        return NULL;
+    *marks = *load->marks;
+    marks->diag = load->diag;
+    marks->anew = load->remark;
+    return marks;
+}
+
 static enum zone_load_outcome change(struct zone_load *load, const struct changeset *changes)
 {
+    struct zone_marks marks;
     struct zone_version *current = load->zone->current;
     if (!changes->removed->cnt && !changes->added->cnt)
         return ZONE_LOAD_SAME;
@@ -53,7 +64,7 @@ static enum zone_load_outcome change(struct zone_load *load, const struct change
         say(load, DIAG_WARNING, text);
         return ZONE_LOAD_FAILED;
     }
-    enum err e = zone_apply(&load->version, current, changes);
+    enum err e = zone_apply(&load->version, current, changes, fill_marks(&marks, load));
     if (e) {
         say(load, DIAG_ERROR, "the changes do not fit the served version");
         return ZONE_LOAD_FAILED;
@@ -63,9 +74,10 @@ static enum zone_load_outcome change(struct zone_load *load, const struct change
 
 static enum zone_load_outcome take(struct zone_load *load, const struct zone_records *records)
 {
+    struct zone_marks marks;
     load->serial = records_serial(records);
     if (!load->zone->current) {
-        load->version = zone_build(load->zone, records);
+        load->version = zone_build(load->zone, records, fill_marks(&marks, load));
         return ZONE_LOAD_BUILT;
     }
     struct changeset *changes = changeset_diff(load->zone->current, records);
@@ -87,6 +99,14 @@ static enum zone_load_outcome read_zone(struct zone_load *load)
     return outcome;
 }
 
+/* Whatever became of the text, what is served follows the annotations. */
+static void remark(struct zone_load *load)
+{
+    struct zone_marks marks;
+    if (load->remark && !load->version && load->zone->current)
+        load->version = zone_remark(load->zone->current, fill_marks(&marks, load));
+}
+
 static void drop_empty_diag(struct zone_load *load)
 {
     if (diag_cnt(load->diag, DIAG_ERROR) || diag_cnt(load->diag, DIAG_WARNING))
@@ -100,18 +120,20 @@ void zone_load_run(struct zone_load *load)
     uint64_t start_us = clock_mono_us();
     load->version = NULL;
     load->sources_new = NULL;
-    load->diag = NULL;
+    load->diag = diag_new(ZONE_LOAD_DIAG_MOST);
+    diag_set_file(load->diag, load->path); /* of what a zone lacks, and in no line */
     if (load->sources && zonefile_unchanged(load->sources)) {
         load->outcome = ZONE_LOAD_UNCHANGED;
     } else {
-        load->diag = diag_new(ZONE_LOAD_DIAG_MOST);
-        diag_set_file(load->diag, load->path); /* of what a zone lacks, and in no line */
         load->outcome = read_zone(load);
         if (load->outcome == ZONE_LOAD_FAILED) {
             zonefile_sources_free(load->sources_new);
             load->sources_new = NULL;
         }
-        drop_empty_diag(load);
     }
+    remark(load);
+    if (load->version && zone_wastes_memory(load->version))
+        zone_pack(load->version);
+    drop_empty_diag(load);
     load->took_us = clock_mono_us() - start_us;
 }

@@ -70,7 +70,8 @@ static void counter_rows(struct table *table, const json_t *status)
     static const struct part rcodes[] = {{"noerror", "NOERROR"},   {"nxdomain", "NXDOMAIN"}, {"refused", "REFUSED"},
                                          {"servfail", "SERVFAIL"}, {"formerr", "FORMERR"},   {"notimp", "NOTIMP"},
                                          {"other_rcode", "other"}};
-    static const struct part kinds[] = {{"nodata", "NODATA"}, {"referral", "referrals"}, {"truncated", "truncated"}};
+    static const struct part kinds[] = {{"nodata", "NODATA"}, {"referral", "referrals"}, {"truncated", "truncated"},
+                                        {"pool", "balanced"},  {"pool_down", "without a server"}};
     static const struct part tcp[] = {{"tcp_accepted", "accepted"},
                                       {"tcp_idle_closed", "closed as idle"},
                                       {"tcp_evicted", "evicted"},
@@ -104,6 +105,21 @@ static void load_row(struct table *table, const json_t *load)
                count_of(load, "unchanged"), count_of(load, "failed"));
 }
 
+static void pool_rows_of_status(struct table *table, const json_t *status)
+{
+    static const struct part states[] = {
+        {"live", "live"}, {"all_down", "all down"}, {"all_drained", "all drained"}, {"empty", "empty"}};
+    static const struct part verdicts[] = {{"up", "up"}, {"down", "down"}, {"unknown", "unknown"}};
+    const json_t *pools = json_object_get(status, "pools"), *members = json_object_get(status, "members");
+    char text[LIST_MAX];
+    table_add(table, "pools");
+    parts_text(text, pools, states, sizeof states / sizeof *states);
+    table_addf(table, "%llu: %s", count_of(pools, "total"), text);
+    table_add(table, "members");
+    parts_text(text, members, verdicts, sizeof verdicts / sizeof *verdicts);
+    table_addf(table, "%llu: %s", count_of(members, "total"), text);
+}
+
 static void show_status(const json_t *status)
 {
     static const struct table_column columns[] = {{NULL, TABLE_LEFT}, {NULL, TABLE_LEFT}};
@@ -126,10 +142,13 @@ static void show_status(const json_t *status)
     table_addf(table, "%llu", count_of(status, "workers"));
     table_add(table, "memory");
     table_add(table, human_bytes(text, number_of(status, "memory_bytes")));
+    table_add(table, "control thread");
+    table_addf(table, "longest turn %.1f ms", json_number_value(json_object_get(status, "control_lag_ms_max")));
     const json_t *by_state = json_object_get(status, "zones");
     parts_text(zones, by_state, states, sizeof states / sizeof *states);
     table_add(table, "zones");
     table_addf(table, "%llu: %s", count_of(by_state, "total"), zones);
+    pool_rows_of_status(table, status);
     counter_rows(table, status);
     table_print(table, stdout);
     table_free(table);
@@ -172,6 +191,72 @@ static void show_zones(const json_t *data)
     json_t *zone;
     json_array_foreach (json_object_get(data, "zones"), i, zone)
         zone_rows(table, zone);
+    table_print(table, stdout);
+    table_free(table);
+}
+
+/* ==== pools ==== */
+
+static bool is_true(const json_t *object, const char *key)
+{
+    return json_is_true(json_object_get(object, key));
+}
+
+/* In words: what the checks say, and what else decides whether it is used. */
+static void member_state_text(char out[LIST_MAX], const json_t *member)
+{
+    const char *verdict = text_of(member, "verdict");
+    if (is_true(member, "sleeping")) {
+        snprintf(out, LIST_MAX, "not in the zone");
+        return;
+    }
+    snprintf(out, LIST_MAX, "%s%s%s", !is_true(member, "probed") ? "not checked" : verdict ? verdict : "-",
+             is_true(member, "unsettled") ? ", unsettled" : "", is_true(member, "drained") ? ", drained" : "");
+}
+
+static void member_row(struct table *table, const json_t *member)
+{
+    char text[LIST_MAX], age[HUMAN_MAX];
+    const char *address = text_of(member, "address"), *reason = text_of(member, "reason");
+    table_addf(table, "  %s", address ? address : "-");
+    member_state_text(text, member);
+    table_add(table, text);
+    if (json_is_integer(json_object_get(member, "since_age_seconds")))
+        table_add(table, human_duration(age, number_of(member, "since_age_seconds")));
+    else
+        table_add(table, "");
+    table_addf(table, "%llu", count_of(member, "weight"));
+    table_addf(table, "%llu", count_of(member, "tier"));
+    table_addf(table, "%.1f %%", json_number_value(json_object_get(member, "share")) * 100);
+    table_add(table, reason ? reason : "");
+}
+
+static void pool_row(struct table *table, const json_t *pool)
+{
+    const char *name = text_of(pool, "name"), *type = text_of(pool, "type"), *policy = text_of(pool, "policy");
+    const char *state = text_of(pool, "state");
+    table_addf(table, "%s %s", name ? name : "-", type ? type : "-");
+    table_add(table, !state ? "-" : !strcmp(state, "all_down") ? "all down" : !strcmp(state, "all_drained") ? "all drained" : state);
+    table_add(table, "");
+    table_add(table, "");
+    table_addf(table, "%llu", count_of(pool, "tier"));
+    table_add(table, "");
+    table_addf(table, "%s, ttl %llu, answers %llu", policy ? policy : "-", count_of(pool, "ttl"), count_of(pool, "answers"));
+}
+
+static void show_pools(const json_t *data)
+{
+    static const struct table_column columns[] = {{"POOL", TABLE_LEFT},    {"STATE", TABLE_LEFT},  {"FOR", TABLE_RIGHT},
+                                                  {"WEIGHT", TABLE_RIGHT}, {"TIER", TABLE_RIGHT},  {"SHARE", TABLE_RIGHT},
+                                                  {"REASON", TABLE_LEFT}};
+    struct table *table = table_new(columns, sizeof columns / sizeof *columns);
+    size_t i, k;
+    json_t *pool, *member;
+    json_array_foreach (json_object_get(data, "pools"), i, pool) {
+        pool_row(table, pool);
+        json_array_foreach (json_object_get(pool, "members"), k, member)
+            member_row(table, member);
+    }
     table_print(table, stdout);
     table_free(table);
 }

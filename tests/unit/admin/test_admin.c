@@ -1,13 +1,16 @@
-/* The commands of the control socket over a store and workers that the test makes up. */
+/* The commands of the control socket over a store, pools and workers that the test makes up. */
 #include "admin/admin.h"
+
+#include <time.h>
 
 #include "../ctl/talk.h"
 
+#include "balance/count.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "dns/name.h"
 
-/* ==== what stands in for store and io ==== */
+/* ==== what stands in for store, balance and io ==== */
 
 struct store {
     struct store_zone_view zones[4];
@@ -26,6 +29,26 @@ size_t store_zone_cnt(const struct store *store, enum store_zone_state state)
     for (size_t i = 0; i < store->cnt; i++)
         cnt += store->zones[i].state == state;
     return cnt;
+}
+
+struct balance {
+    struct balance_pool_view pools[2];
+    size_t cnt;
+};
+
+void balance_each_pool(const struct balance *balance, const uint8_t *owner, void (*fn)(void *arg, const struct balance_pool_view *pool),
+                       void *arg)
+{
+    for (size_t i = 0; i < balance->cnt; i++)
+        if (!owner || name_equal(owner, balance->pools[i].owner))
+            fn(arg, &balance->pools[i]);
+}
+
+void balance_count(struct balance_counts *counts, const struct balance *balance)
+{
+    (void)balance;
+    *counts = (struct balance_counts){.pools = {[POOL_LIVE] = 1, [POOL_ALL_DOWN] = 1},
+                                      .members = {[HEALTH_UP] = 1, [HEALTH_DOWN] = 1}};
 }
 
 struct io {
@@ -55,6 +78,53 @@ size_t io_worker_cnt(const struct io *io)
     (void)io;
     return 2;
 }
+
+static const struct balance_member_view members[] = {
+    {.address = {.bytes = {192, 0, 2, 1}, .family = ADDR_V4},
+     .weight = 4,
+     .tier = 1,
+     .probed = true,
+     .used = true,
+     .verdict = HEALTH_UP,
+     .since_wall_ms = 1764504000000ull,
+     .reason = "status 200",
+     .share = 1},
+    {.address = {.bytes = {192, 0, 2, 2}, .family = ADDR_V4},
+     .tier = 2,
+     .drained = true,
+     .probed = true,
+     .unsettled = true,
+     .verdict = HEALTH_DOWN,
+     .since_wall_ms = 1764504000000ull,
+     .reason = "connection \xfe refused"},
+    {.address = {.bytes = {192, 0, 2, 3}, .family = ADDR_V4}, .weight = 1, .tier = 1, .sleeping = true, .reason = ""},
+};
+
+static const struct balance made_up_pools = {
+    .cnt = 2,
+    .pools =
+        {
+            {.owner = (const uint8_t *)"\3www\7example\3com",
+             .apex = (const uint8_t *)"\7example\3com",
+             .family = ADDR_V4,
+             .policy = POOL_WEIGHTED,
+             .state = POOL_LIVE,
+             .tier = 1,
+             .ttl_sec = 5,
+             .answers = 1,
+             .probed = true,
+             .exact = true,
+             .detection_ms = 8550,
+             .staleness_ms = 26550,
+             .members = members,
+             .member_cnt = 3},
+            {.owner = (const uint8_t *)"\1x\7example\3com",
+             .apex = (const uint8_t *)"\7example\3com",
+             .family = ADDR_V6,
+             .policy = POOL_HASH,
+             .state = POOL_ALL_DOWN},
+        },
+};
 
 static const struct store made_up = {
     .cnt = 4,
@@ -91,24 +161,42 @@ struct fixture {
     uv_loop_t loop;
     struct admin *admin;
     struct store store;
+    struct balance balance;
     struct io io;
     char path[64];
     enum err reload_err; /* what the hook gives */
     bool ends_at_once;   /* the load ends within the hook */
     unsigned reload_cnt; /* calls of the hook */
+    bool loading;        /* a load that the hook started has not ended */
     bool asked, stopped;
 };
 
-static const struct admin_load done_load = {.err = ERR_OK};
+static void load_ends(struct fixture *f, struct admin_load *load)
+{
+    f->loading = false;
+    admin_load_done(f->admin, load);
+}
+
+static void end_load(struct fixture *f)
+{
+    struct admin_load load = {.err = ERR_OK};
+    load_ends(f, &load);
+}
 
 static enum err on_reload(void *arg)
 {
     struct fixture *f = arg;
+    if (f->loading)
+        return ERR_BUSY;
     f->reload_cnt++;
     f->asked = true;
-    if (f->ends_at_once && !f->reload_err)
-        admin_load_done(f->admin, &done_load);
-    return f->reload_err;
+    if (f->reload_err)
+        return f->reload_err;
+    f->loading = true;
+    admin_load_begins(f->admin);
+    if (f->ends_at_once)
+        end_load(f);
+    return ERR_OK;
 }
 
 static void on_stop(void *arg)
@@ -125,7 +213,9 @@ static int start(void **state)
     snprintf(f->path, sizeof f->path, "/tmp/rondo-admin-%ld", (long)getpid());
     uv_loop_init(&f->loop);
     f->store = made_up;
-    struct admin_setup setup = {&f->loop, f->path, "/etc/rondo/rondo.conf", &f->store, &f->io, {f, on_reload, on_stop}};
+    f->balance = made_up_pools;
+    struct admin_setup setup = {&f->loop, f->path, "/etc/rondo/rondo.conf", &f->store, &f->balance, &f->io,
+                                {f, on_reload, on_stop}};
     assert_int_equal(admin_open(&f->admin, &setup, diag), ERR_OK);
     diag_free(diag);
     *state = f;
@@ -180,6 +270,13 @@ static void status_shows_the_server(void **state)
     assert_int_equal(number(zones, "stale"), 1);
     assert_int_equal(number(zones, "failed"), 1);
     assert_int_equal(number(zones, "loading"), 1);
+    const json_t *pools = json_object_get(answer.data, "pools"), *of_pools = json_object_get(answer.data, "members");
+    assert_int_equal(number(pools, "total"), 2);
+    assert_int_equal(number(pools, "live"), 1);
+    assert_int_equal(number(pools, "all_down"), 1);
+    assert_int_equal(number(of_pools, "total"), 2);
+    assert_int_equal(number(of_pools, "up"), 1);
+    assert_int_equal(number(of_pools, "down"), 1);
     assert_int_equal(number(json_object_get(answer.data, "answers"), "queries_udp"), 11);
     assert_int_equal(number(json_object_get(answer.data, "answers"), "refused"), 2);
     assert_int_equal(number(json_object_get(answer.data, "sockets"), "tcp_accepted"), 3);
@@ -232,6 +329,63 @@ static void zones_takes_names(void **state)
         assert_int_equal(talk(&f->loop, f->path, "zones", none[i], &answer), CTL_STATUS_FAILED);
         assert_non_null(strstr(answer.error, "no zone"));
         assert_int_equal(json_array_size(json_object_get(answer.data, "zones")), 0);
+        ctl_answer_fini(&answer);
+    }
+}
+
+static void pools_shows_each(void **state)
+{
+    struct fixture *f = *state;
+    struct ctl_answer answer;
+    assert_int_equal(talk(&f->loop, f->path, "pools", NULL, &answer), CTL_STATUS_DONE);
+    const json_t *pools = json_object_get(answer.data, "pools");
+    assert_int_equal(json_array_size(pools), 2);
+    const json_t *pool = json_array_get(pools, 0);
+    assert_string_equal(text(pool, "name"), "www.example.com");
+    assert_string_equal(text(pool, "zone"), "example.com");
+    assert_string_equal(text(pool, "type"), "A");
+    assert_string_equal(text(pool, "policy"), "weighted");
+    assert_string_equal(text(pool, "state"), "live");
+    assert_int_equal(number(pool, "ttl"), 5);
+    assert_int_equal(number(pool, "detection_ms"), 8550);
+    assert_int_equal(number(pool, "staleness_ms"), 26550);
+    const json_t *all = json_object_get(pool, "members"), *member = json_array_get(all, 0);
+    assert_int_equal(json_array_size(all), 3);
+    assert_string_equal(text(member, "address"), "192.0.2.1");
+    assert_string_equal(text(member, "verdict"), "up");
+    assert_string_equal(text(member, "reason"), "status 200");
+    assert_string_equal(text(member, "since"), "2025-11-30T12:00:00Z");
+    assert_int_equal(number(member, "weight"), 4);
+    assert_true(json_real_value(json_object_get(member, "share")) == 1);
+    assert_true(json_is_true(json_object_get(member, "used")));
+    member = json_array_get(all, 1);
+    assert_string_equal(text(member, "reason"), "connection \\xfe refused");
+    assert_true(json_is_true(json_object_get(member, "drained")));
+    assert_true(json_is_true(json_object_get(member, "unsettled")));
+    member = json_array_get(all, 2);
+    assert_true(json_is_true(json_object_get(member, "sleeping")));
+    assert_true(json_is_null(json_object_get(member, "since")));
+    assert_true(json_is_null(json_object_get(member, "reason")));
+    pool = json_array_get(pools, 1);
+    assert_string_equal(text(pool, "type"), "AAAA");
+    assert_string_equal(text(pool, "state"), "all_down");
+    assert_true(json_is_null(json_object_get(pool, "detection_ms")));
+    ctl_answer_fini(&answer);
+}
+
+static void pools_takes_a_name(void **state)
+{
+    struct fixture *f = *state;
+    struct ctl_answer answer;
+    assert_int_equal(talk(&f->loop, f->path, "pools", "X.Example.com", &answer), CTL_STATUS_DONE);
+    const json_t *pools = json_object_get(answer.data, "pools");
+    assert_int_equal(json_array_size(pools), 1);
+    assert_string_equal(text(json_array_get(pools, 0), "name"), "x.example.com");
+    ctl_answer_fini(&answer);
+    static const char *const none[] = {"example.com", "..", "a\xff", ""};
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(talk(&f->loop, f->path, "pools", none[i], &answer), CTL_STATUS_FAILED);
+        assert_non_null(strstr(answer.error, "is no pool"));
         ctl_answer_fini(&answer);
     }
 }
@@ -295,18 +449,19 @@ static void reload_waits_and_tells_what_happened(void **state)
     struct fixture *f = *state;
     struct ctl_answer answer;
     struct diag *conf = diag_new(10), *zones = diag_new(10);
-    char broken[] = "broken1.test", worse[] = "worse.test";
-    char *names[] = {broken, worse};
+    char **names = mem_zalloc(2, sizeof *names);
+    names[0] = mem_strdup("broken1.test");
+    names[1] = mem_strdup("worse.test");
     diag_warning(conf, "/etc/rondo.conf", 4, "odd");
     diag_error(zones, "/z/bro\xffken", 3, "bad \xfe");
     diag_error(zones, NULL, 0, "no file");
-    const struct store_report report = {
+    struct store_report report = {
         .loaded = 1, .unchanged = 2, .failed = 2, .added = 3, .removed = 4, .diag = zones, .failed_names = names};
-    const struct admin_load load = {ERR_OK, conf, &report};
+    struct admin_load load = {ERR_OK, conf, &report};
     int fd = ask_reload(f);
     talk_until(&f->loop, &f->asked);
     turn(f);
-    admin_load_done(f->admin, &load);
+    load_ends(f, &load);
     assert_int_equal(talk_answer(&f->loop, fd, &answer), ERR_OK);
     assert_int_equal(answer.status, CTL_STATUS_FAILED);
     assert_string_equal(answer.error, "2 zones failed: broken1.test, worse.test");
@@ -333,8 +488,41 @@ static void reload_waits_and_tells_what_happened(void **state)
     assert_int_equal(number(last, "warnings"), 1);
     assert_in_range(number(last, "age_seconds"), 0, 60);
     ctl_answer_fini(&answer);
-    diag_free(conf);
-    diag_free(zones);
+    assert_null(load.diag); /* taken */
+    assert_null(report.diag);
+    assert_null(report.failed_names);
+}
+
+/* The end of a load with very many failed zones, told to several at once: text is made of it in a job. */
+static void a_load_that_went_very_wrong_holds_nothing_up(void **state)
+{
+    enum { FAILED_CNT = 50000, ASKED_CNT = 8, MOST_MS = 5 };
+    struct fixture *f = *state;
+    struct ctl_answer answer;
+    int fds[ASKED_CNT];
+    struct store_report report = {.failed = FAILED_CNT, .diag = diag_new(STORE_REPORT_MOST)};
+    report.failed_names = mem_zalloc(FAILED_CNT, sizeof *report.failed_names);
+    for (unsigned i = 0; i < FAILED_CNT; i++) {
+        report.failed_names[i] = mem_printf("zone%u.example", i);
+        diag_error(report.diag, "/etc/rondo/zones/all", i, "expected an address, not \"nonsense\"");
+    }
+    struct admin_load load = {.zones = &report};
+    f->reload_err = ERR_BUSY;
+    for (int i = 0; i < ASKED_CNT; i++)
+        fds[i] = ask_reload(f);
+    while (f->reload_cnt < ASKED_CNT)
+        turn(f);
+    admin_load_begins(f->admin);
+    clock_t before = clock();
+    admin_load_done(f->admin, &load);
+    assert_true(clock() - before < MOST_MS * CLOCKS_PER_SEC / 1000);
+    for (int i = 0; i < ASKED_CNT; i++) {
+        assert_int_equal(talk_answer(&f->loop, fds[i], &answer), ERR_OK);
+        assert_int_equal(answer.status, CTL_STATUS_FAILED);
+        assert_int_equal(json_array_size(json_object_get(answer.data, "failed_zones")), FAILED_CNT);
+        assert_int_equal(number(answer.data, "messages_omitted"), FAILED_CNT - 1000);
+        ctl_answer_fini(&answer);
+    }
 }
 
 static void a_refused_configuration_is_told(void **state)
@@ -344,10 +532,10 @@ static void a_refused_configuration_is_told(void **state)
     struct diag *conf = diag_new(1200);
     for (unsigned i = 0; i < 1500; i++)
         diag_error(conf, "/etc/rondo.conf", i + 1, "unknown key");
-    const struct admin_load load = {ERR_INVALID, conf, NULL};
+    struct admin_load load = {ERR_INVALID, conf, NULL};
     int fd = ask_reload(f);
     talk_until(&f->loop, &f->asked);
-    admin_load_done(f->admin, &load);
+    load_ends(f, &load);
     assert_int_equal(talk_answer(&f->loop, fd, &answer), ERR_OK);
     assert_int_equal(answer.status, CTL_STATUS_FAILED);
     assert_string_equal(answer.error, "configuration refused: 1500 errors; nothing was changed");
@@ -355,7 +543,6 @@ static void a_refused_configuration_is_told(void **state)
     assert_int_equal(json_array_size(json_object_get(answer.data, "messages")), 1000);
     assert_int_equal(number(answer.data, "messages_omitted"), 500);
     ctl_answer_fini(&answer);
-    diag_free(conf);
 }
 
 static void a_load_may_end_within_the_hook(void **state)
@@ -392,13 +579,13 @@ static void who_asks_during_a_load_waits_for_the_next(void **state)
     int second = ask_reload(f), third = ask_reload(f);
     turn(f);
     assert_int_equal(f->reload_cnt, 1);
-    admin_load_done(f->admin, &done_load);
+    end_load(f);
     assert_int_equal(talk_answer(&f->loop, first, &answer), ERR_OK);
     ctl_answer_fini(&answer);
     talk_until(&f->loop, &f->asked);
     turn(f);
     assert_int_equal(f->reload_cnt, 2); /* one load for both */
-    admin_load_done(f->admin, &done_load);
+    end_load(f);
     assert_int_equal(talk_answer(&f->loop, second, &answer), ERR_OK);
     assert_int_equal(answer.status, CTL_STATUS_DONE);
     ctl_answer_fini(&answer);
@@ -420,14 +607,39 @@ static void who_asks_during_another_load_waits_for_an_own(void **state)
     f->asked = false;
     turn(f);
     assert_false(f->asked);
-    const struct admin_load other = {.err = ERR_INVALID};
+    struct admin_load other = {.err = ERR_INVALID};
     admin_load_done(f->admin, &other);
     talk_until(&f->loop, &f->asked);
-    admin_load_done(f->admin, &done_load);
+    end_load(f);
     assert_int_equal(talk_answer(&f->loop, fd, &answer), ERR_OK);
     assert_int_equal(answer.status, CTL_STATUS_DONE);
     ctl_answer_fini(&answer);
     assert_int_equal(f->reload_cnt, 2);
+}
+
+/* Signals never cease: each load's end begins the next at once. The one that began after the command is as good as its own. */
+static void any_load_that_begins_later_will_do(void **state)
+{
+    struct fixture *f = *state;
+    struct ctl_answer answer;
+    admin_load_begins(f->admin);
+    f->reload_err = ERR_BUSY;
+    int fd = ask_reload(f);
+    talk_until(&f->loop, &f->asked);
+    end_load(f);
+    admin_load_begins(f->admin);
+    turn(f);
+    int late = ask_reload(f);
+    turn(f);
+    end_load(f);
+    admin_load_begins(f->admin);
+    assert_int_equal(talk_answer(&f->loop, fd, &answer), ERR_OK);
+    assert_int_equal(answer.status, CTL_STATUS_DONE);
+    ctl_answer_fini(&answer);
+    assert_int_equal(f->reload_cnt, 2); /* each asked once, in vain */
+    end_load(f);
+    assert_int_equal(talk_answer(&f->loop, late, &answer), ERR_OK);
+    ctl_answer_fini(&answer);
 }
 
 static void clients_that_leave_harm_no_reload(void **state)
@@ -445,9 +657,9 @@ static void clients_that_leave_harm_no_reload(void **state)
     turn(f);
     int last = ask_reload(f);
     turn(f);
-    admin_load_done(f->admin, &done_load);
+    end_load(f);
     talk_until(&f->loop, &f->asked);
-    admin_load_done(f->admin, &done_load);
+    end_load(f);
     assert_int_equal(talk_answer(&f->loop, last, &answer), ERR_OK);
     ctl_answer_fini(&answer);
 }
@@ -476,7 +688,7 @@ static void a_second_server_is_refused(void **state)
     struct fixture *f = *state;
     struct diag *diag = diag_new(4);
     struct admin *second;
-    struct admin_setup setup = {&f->loop, f->path, "c", &f->store, NULL, {f, on_reload, on_stop}};
+    struct admin_setup setup = {&f->loop, f->path, "c", &f->store, NULL, NULL, {f, on_reload, on_stop}};
     assert_int_equal(admin_open(&second, &setup, diag), ERR_EXISTS);
     assert_null(second);
     assert_int_equal(diag_cnt(diag, DIAG_ERROR), 1);
@@ -490,15 +702,19 @@ int main(void)
         CASE(status_shows_the_server),
         CASE(zones_shows_each),
         CASE(zones_takes_names),
+        CASE(pools_shows_each),
+        CASE(pools_takes_a_name),
         CASE(no_zones_and_no_workers_is_an_answer_too),
         CASE(log_sets_the_level),
         CASE(stop_answers_first),
         CASE(reload_waits_and_tells_what_happened),
+        CASE(a_load_that_went_very_wrong_holds_nothing_up),
         CASE(a_refused_configuration_is_told),
         CASE(a_load_may_end_within_the_hook),
         CASE(a_hook_that_fails_is_told),
         CASE(who_asks_during_a_load_waits_for_the_next),
         CASE(who_asks_during_another_load_waits_for_an_own),
+        CASE(any_load_that_begins_later_will_do),
         CASE(clients_that_leave_harm_no_reload),
         CASE(who_waits_at_the_end_is_told),
         CASE(a_second_server_is_refused),

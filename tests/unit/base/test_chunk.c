@@ -1,5 +1,6 @@
 #include "base/chunk.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -128,6 +129,41 @@ static void churn_does_not_grow(void **state)
     chunk_pool_free(pool);
 }
 
+/* A small zone's pool is small itself: a server may have many thousands. */
+static void a_pool_of_little_takes_little(void **state)
+{
+    (void)state;
+    struct chunk_pool *pool = chunk_pool_new();
+    size_t before = mallinfo2().uordblks;
+    chunk_pool_free(pool);
+    pool = chunk_pool_new();
+    void *objects[8];
+    for (size_t i = 0; i < 8; i++)
+        objects[i] = chunk_alloc(pool, 100 + i * 10);
+    for (size_t i = 0; i < 8; i++)
+        chunk_free(pool, objects[i], 100 + i * 10);
+    assert_true(malloc_usable_size(pool) <= 128);
+    /* The address sanitizer's mallinfo2 knows nothing. */
+    assert_true(mallinfo2().uordblks <= before + chunk_total_bytes(pool) + 512);
+    chunk_pool_free(pool);
+}
+
+/* What chunk.h promises to whoever copies what lives into a new pool. */
+static void a_pool_that_was_only_filled_is_tight(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {8, 100, 1000, 2056, 4096, 5000, 70000};
+    for (size_t s = 0; s <= sizeof(sizes) / sizeof(sizes[0]); s++) {
+        struct chunk_pool *pool = chunk_pool_new();
+        while (chunk_used_bytes(pool) < 5000000) {
+            size_t size = s < 7 ? sizes[s] : 1 + random_next() % (random_next() % 4 ? 200 : 4096);
+            *(char *)chunk_alloc(pool, size) = 1;
+            assert_true(chunk_total_bytes(pool) <= 2 * chunk_used_bytes(pool) + CHUNK_FRESH_BYTES);
+        }
+        chunk_pool_free(pool);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -136,6 +172,8 @@ int main(void)
         cmocka_unit_test(small_objects_have_no_overhead),
         cmocka_unit_test(large_objects_go_back_at_once),
         cmocka_unit_test(churn_does_not_grow),
+        cmocka_unit_test(a_pool_of_little_takes_little),
+        cmocka_unit_test(a_pool_that_was_only_filled_is_tight),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -137,8 +138,76 @@ static void text_can_not_forge_a_line(void **state)
     for (const char *p = out; *p; p++)
         newlines += *p == '\n';
     assert_int_equal(newlines, 2);
-    assert_true(strlen(out) < 2 * 8192);
+    assert_true(strlen(out) <= 2 * 4096); /* PIPE_BUF: what a pipe takes at once */
     assert_non_null(strstr(out, "xxx...\n"));
+    assert_non_null(strstr(out, "\\010...\n"));
+}
+
+/* The other end of standard error, which nobody reads but this. */
+static int other_end;
+
+static size_t read_lines(char *last, size_t cap)
+{
+    size_t lines = 0, len = 0;
+    char c;
+    while (read(other_end, &c, 1) == 1) {
+        if (c != '\n') {
+            if (len + 1 < cap)
+                last[len++] = c;
+            continue;
+        }
+        last[len] = '\0';
+        len = 0;
+        if (lines++ == 0)
+            snprintf(text, sizeof text, "%s", last);
+    }
+    return lines;
+}
+
+/* More than fits: it must not wait, and the first line after says how many are missing. The alarm ends a test that hangs. */
+static void to_an_end_that_is_not_read(void)
+{
+    enum { LINE_CNT = 2000 };
+    char s[500], last[600], want[100];
+    memset(s, 'y', sizeof s - 1);
+    s[sizeof s - 1] = '\0';
+    alarm(10);
+    for (int i = 0; i < LINE_CNT; i++)
+        log_info("%s", s);
+    size_t kept = read_lines(last, sizeof last);
+    if (kept < 2 || kept >= LINE_CNT || strlen(last) != strlen("info: ") + sizeof s - 1)
+        _exit(1);
+    log_info("again");
+    snprintf(want, sizeof want, "warning: %zu log lines lost, standard error took none", LINE_CNT - kept);
+    if (read_lines(last, sizeof last) != 2 || strcmp(last, "info: again") != 0 || strcmp(text, want) != 0)
+        _exit(2);
+    log_info("once");
+    if (read_lines(last, sizeof last) != 1)
+        _exit(3);
+}
+
+static void a_pipe_that_nobody_reads_stops_nobody(void **state)
+{
+    (void)state;
+    int fds[2];
+    assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+    assert_int_equal(fcntl(fds[0], F_SETFL, O_NONBLOCK), 0);
+    other_end = fds[0];
+    run_with_stderr(fds[1], to_an_end_that_is_not_read);
+    close(fds[0]);
+    close(fds[1]);
+}
+
+static void a_socket_that_nobody_reads_stops_nobody(void **state)
+{
+    (void)state;
+    int fds[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    assert_int_equal(fcntl(fds[0], F_SETFL, O_NONBLOCK), 0);
+    other_end = fds[0];
+    run_with_stderr(fds[1], to_an_end_that_is_not_read);
+    close(fds[0]);
+    close(fds[1]);
 }
 
 static void keeps_errno(void)
@@ -255,6 +324,8 @@ int main(void)
         cmocka_unit_test(a_file_gets_a_time_stamp),
         cmocka_unit_test(the_journal_gets_priorities),
         cmocka_unit_test(text_can_not_forge_a_line),
+        cmocka_unit_test(a_pipe_that_nobody_reads_stops_nobody),
+        cmocka_unit_test(a_socket_that_nobody_reads_stops_nobody),
         cmocka_unit_test(errno_survives),
         cmocka_unit_test(levels_have_names),
         cmocka_unit_test(lines_of_threads_do_not_mix),

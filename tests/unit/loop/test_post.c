@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -42,6 +44,22 @@ static int teardown(void **state)
 }
 
 /* ---- post */
+
+/* Whoever wants one hears of it; nothing but the daemon ends the process. */
+static void test_no_descriptor_left(void **state)
+{
+    struct fixture *f = *state;
+    struct rlimit limit, none;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    int first_free = dup(0);
+    assert_true(first_free >= 0);
+    close(first_free);
+    none = (struct rlimit){(rlim_t)first_free, limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    struct post *post = post_open(&f->loop);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_null(post);
+}
 
 enum { SENDER_CNT = 4, ITEM_CNT = 1000 };
 
@@ -236,6 +254,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pool_size),
+        story(test_no_descriptor_left),
         story(test_all_arrive_in_order),
         story(test_slices),
         story(test_run_all),

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -91,7 +92,7 @@ static struct store_plan *make_plan(struct fixture *f)
     return plan;
 }
 
-static void on_report(void *arg, const struct store_report *report)
+static void on_report(void *arg, struct store_report *report)
 {
     struct fixture *f = arg;
     f->report = *report;
@@ -196,7 +197,7 @@ static int setup(void **state)
     if (!mkdtemp(f->dir) || uv_loop_init(&f->loop))
         return -1;
     hash_key_random(&f->shared.key);
-    f->store = store_new(&f->loop, &f->shared);
+    f->store = store_new(&f->loop, &f->shared, NULL);
     store_set_quiet(f->store);
     *state = f;
     return 0;
@@ -461,6 +462,91 @@ static void test_all_names_replaced(void **state)
     load(f);
 }
 
+/* ---- what is told while a load runs */
+
+struct comparison {
+    const struct fixture *fixture;
+    size_t cnt;
+};
+
+static void compare_zone(void *arg, const struct store_zone_view *view)
+{
+    struct comparison *c = arg;
+    const struct catalogue *catalogue = c->fixture->shared.catalogue;
+    const struct zone *zone = catalogue ? catalogue_get(catalogue, view->apex, &c->fixture->shared.key) : NULL;
+    assert_non_null(zone);
+    bool has_version = view->state == STORE_ZONE_SERVED || view->state == STORE_ZONE_SERVED_STALE;
+    assert_true(has_version == (zone->current != NULL));
+    if (zone->current)
+        assert_int_equal(zone->current->serial, view->serial);
+    c->cnt++;
+}
+
+/* Each zone of the list is one that queries are answered from, as the list says, and the other way round. */
+static void compare(const struct fixture *f)
+{
+    struct comparison c = {f, 0};
+    store_each_zone(f->store, compare_zone, &c);
+    size_t by_state = 0;
+    for (int i = STORE_ZONE_LOADING; i <= STORE_ZONE_SERVED_STALE; i++)
+        by_state += store_zone_cnt(f->store, (enum store_zone_state)i);
+    assert_int_equal(by_state, c.cnt);
+    assert_int_equal(f->shared.catalogue ? f->shared.catalogue->zone_cnt : 0, c.cnt);
+}
+
+/* Whatever a large zone takes, small ones are served before it, and one that goes stays until all others are there. */
+static void test_list_and_catalogue_agree(void **state)
+{
+    struct fixture *f = *state;
+    bool small_first = false, old_with_small = false;
+    write_many(f, 1, 30000, "n");
+    write_zone(f, "small", 2, "");
+    write_zone(f, "broken", 2, "www A 1.2.3\n");
+    want(f, "kept.example", "small");
+    want(f, "old.example", "small");
+    begin(f);
+    while (store_loading(f->store)) {
+        compare(f);
+        uv_run(&f->loop, UV_RUN_ONCE);
+    }
+    compare(f);
+    want_none(f);
+    want(f, "aaa.example", "small");
+    want(f, "big.example", "many");
+    want(f, "broken.example", "broken");
+    want(f, "kept.example", "small");
+    begin(f);
+    while (store_loading(f->store)) {
+        compare(f);
+        bool big = look(f, "big.example").view.state == STORE_ZONE_SERVED;
+        bool small = look(f, "aaa.example").found && look(f, "aaa.example").view.state == STORE_ZONE_SERVED;
+        small_first |= small && !big;
+        old_with_small |= small && !big && look(f, "old.example").found;
+        uv_run(&f->loop, UV_RUN_ONCE);
+    }
+    compare(f);
+    assert_true(small_first);
+    assert_true(old_with_small);
+    assert_false(look(f, "old.example").found);
+    expect_report(f, 2, 1, 1);
+    expect_state(f, "broken.example", STORE_ZONE_FAILED, 0);
+}
+
+static void test_no_descriptor_left(void **state)
+{
+    struct fixture *f = *state;
+    struct rlimit limit, none;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    int first_free = dup(0);
+    assert_true(first_free >= 0);
+    close(first_free);
+    none = (struct rlimit){(rlim_t)first_free, limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    struct store *store = store_new(&f->loop, &f->shared, NULL);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_null(store);
+}
+
 static void test_many_zones(void **state)
 {
     struct fixture *f = *state;
@@ -572,6 +658,8 @@ int main(void)
         story(test_another_file),
         story(test_busy),
         story(test_all_names_replaced),
+        story(test_list_and_catalogue_agree),
+        story(test_no_descriptor_left),
         story(test_many_zones),
         story(test_cancel),
         story(test_reader_sees_whole_versions),
