@@ -24,38 +24,7 @@ broken() {
 
 # ---- what is needed
 
-BUILD_PACKAGES="gcc make autoconf automake autoconf-archive pkg-config libc6-dev
-    libldns-dev libssl-dev libconfig-dev liburcu-dev libuv1-dev libjansson-dev"
-TEST_PACKAGES="libcmocka-dev python3 python3-pytest python3-dnspython bind9-dnsutils bind9-utils valgrind procps util-linux"
-PEER_PACKAGES="bind9 nsd knot" # questions on which these three agree are asked of rondo too
-
-install_missing() {
-    missing=
-    for package in $BUILD_PACKAGES $TEST_PACKAGES $PEER_PACKAGES; do
-        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
-    done
-    [ -n "$missing" ] || return 0
-    echo "installing by apt-get:$missing"
-    root=
-    if [ "$(id -u)" -ne 0 ]; then
-        command -v sudo >/dev/null 2>&1 || { echo "neither root nor sudo: install these yourself:$missing"; return 1; }
-        root=sudo
-    fi
-    # The peers are wanted as programs, not as services: none is started.
-    guard=/usr/sbin/policy-rc.d
-    if [ -e "$guard" ]; then
-        guard=
-    else
-        printf '#!/bin/sh\nexit 101\n' | $root tee "$guard" >/dev/null && $root chmod 755 "$guard"
-    fi
-    $root apt-get -q update >/dev/null
-    # shellcheck disable=SC2086 # lists of words
-    $root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install $missing </dev/null >build/apt.log 2>&1
-    status=$?
-    [ -z "$guard" ] || $root rm -f "$guard"
-    [ "$status" -eq 0 ] || tail -n 20 build/apt.log
-    return "$status"
-}
+. contrib/packages.sh
 
 # ---- build and run
 
@@ -131,7 +100,8 @@ PYTHON
 }
 
 mkdir -p build
-install_missing || { broken "packages could not be installed"; finish; }
+# shellcheck disable=SC2086 # lists of words
+packages_install build/apt.log $BUILD_PACKAGES $TEST_PACKAGES $PEER_PACKAGES || { broken "packages could not be installed"; finish; }
 if [ ! -x configure ] || [ configure.ac -nt configure ] || [ Makefile.am -nt Makefile.in ]; then
     autoreconf -fi >build/autoreconf.out 2>&1 || { tail -n 30 build/autoreconf.out; broken "autoreconf"; finish; }
 fi

@@ -13,6 +13,7 @@ import tempfile
 
 import pytest
 
+import backends as backends_module
 import rondo as harness
 
 
@@ -69,3 +70,17 @@ def rondo():
 def rondo_module():
     """The same, its servers shared by a file's tests that change nothing."""
     yield from factory()
+
+
+@pytest.fixture
+def backends():
+    """`backends(3)`: three servers to be checked, see backends.py; ended after the test."""
+    fleets = []
+
+    def make(count=1, **kwargs):
+        fleets.append(backends_module.Fleet(count, **kwargs))
+        return fleets[-1]
+
+    yield make
+    for fleet in fleets:
+        fleet.close()

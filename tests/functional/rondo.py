@@ -63,6 +63,11 @@ def binary(name):
     return None
 
 
+def sanitized():
+    """True when rondod was built with a sanitizer, which makes it slower by any factor."""
+    return re.search(rb"__[at]san_init", binary("rondod").read_bytes()) is not None
+
+
 def until(condition, what, timeout=None, pause=0.01):
     """Polls `condition` until it is true and returns its value; an AssertionError that names `what` otherwise."""
     deadline = time.monotonic() + (PATIENCE_SEC if timeout is None else timeout)
@@ -123,15 +128,18 @@ class Rondod:
     """One rondod and its folder: rondo.conf, zones/, state/, control.sock and log.
 
     zones:   name → zone text (written to zones/NAME.zone), or None for a zone whose file the test makes itself
+    keys:    zone name → further keys of its row ("balance = …"), as a string
     server:  further lines of the group "server", as a string
     extra:   further groups of the configuration, as a string ("templates = …")
     config:  the whole configuration instead; "{port}" and "{dir}" are filled in
     listen:  addresses to listen on; all on one port
     """
 
-    def __init__(self, folder, zones=None, server="", extra="", config=None, listen=("127.0.0.1",), args=(), wrapper=(), env=None):
+    def __init__(self, folder, zones=None, keys=None, server="", extra="", config=None, listen=("127.0.0.1",), args=(), wrapper=(),
+                 env=None):
         self.dir = pathlib.Path(folder)
         self.zones = {"example.com": DEFAULT_ZONE} if zones is None else dict(zones)
+        self.keys = dict(keys or {})
         self.server = server
         self.extra = extra
         self.template = config
@@ -174,7 +182,8 @@ class Rondod:
         if self.template is not None:
             return self.template.replace("{port}", str(self.port)).replace("{dir}", str(self.dir))
         listen = ", ".join(quote(f"{address}@{self.port}") for address in self.listen)
-        rows = ",\n".join(f"    {{ name = {quote(name)}; file = {quote(name + '.zone')}; }}" for name in self.zones)
+        rows = ",\n".join(f"    {{ name = {quote(name)}; file = {quote(name + '.zone')}; {self.keys.get(name, '')} }}"
+                          for name in self.zones)
         workers = "" if re.search(r"\bworkers\b", self.server) else "    workers = 2;\n"
         return (
             "server: {\n"

@@ -7,6 +7,7 @@ import dns.flags
 import dns.message
 import dns.opcode
 import dns.rdatatype
+import dns.rrset
 import pytest
 
 from rondo import aa, addresses, frame, has_ipv6, make_query, rcode, read_frame, rrs, tc
@@ -451,6 +452,8 @@ def test_update_and_notify_change_nothing(server, opcode):
 @pytest.mark.parametrize("rdtype", ["AXFR", "IXFR"])
 def test_transfers_are_refused(server, rdtype):
     request = make_query("example.com.", rdtype)
+    if rdtype == "IXFR":  # RFC 1995 3: from which serial; without it the request is malformed
+        request.authority.append(dns.rrset.from_text("example.com.", 0, "IN", "SOA", ". . 1 0 0 0 0"))
     with server.tcp_socket() as sock:
         sock.sendall(frame(request.to_wire()))
         reply = dns.message.from_wire(read_frame(sock), xfr=True)

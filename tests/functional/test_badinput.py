@@ -1,10 +1,12 @@
 """What must not hurt: each bad input gets one clear line, and the rest keeps running."""
 
 import contextlib
+import fcntl
 import json
 import os
 import pwd
 import random
+import re
 import shutil
 import signal
 import socket
@@ -375,6 +377,30 @@ def test_log_to_a_closed_pipe(rondo):
     server.write_zone("example.com", "broken")
     assert server.reload().returncode == 1
     server.assert_serving()
+
+
+def test_log_to_a_pipe_that_nobody_reads(rondo):
+    """The pipe is full after a few lines: reloads, answers and SIGTERM go on, and what is missing is counted."""
+    server = rondo.prepare(zones=BOTH)
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 8192)
+    with os.fdopen(writer, "wb") as pipe:
+        server.process = subprocess.Popen(server.command(), cwd=server.dir, env=server.env, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe)
+    with os.fdopen(reader, "rb", buffering=0) as log:
+        server.wait_ready(BOTH)
+        for i in range(60):
+            server.write_zone("other.test", "broken\n" * 20 if i % 2 else DEFAULT_ZONE.replace(" 1 3600", f" {i + 2} 3600"))
+            assert server.ctl("-t", "10s", "reload").returncode == i % 2
+        server.assert_serving()
+        log.read(65536)
+        server.ctl("-t", "10s", "reload")
+        more = log.read(65536).decode()
+        lost = re.match(r"warning: (\d+) log lines lost, standard error took none\n", more)
+        assert lost and int(lost.group(1)) > 100, more
+        assert "reloading" in more
+        for _ in range(30):
+            server.ctl("-t", "10s", "reload")
+        server.stop()
 
 
 @pytest.mark.skipif(not ROOT, reason="only root can mount a small file system")

@@ -217,6 +217,22 @@ def test_validate_reads_as_the_user(rondo):
     assert "ermission denied" in done.stderr
 
 
+@pytest.mark.skipif(not ROOT, reason="root alone can read what others cannot")
+@pytest.mark.parametrize("hidden", ["rondo.conf", "more.conf"])
+def test_validate_reads_the_configuration_as_the_user(rondo, hidden):
+    """As root a start can read it, but no reload could."""
+    server = rondo.prepare(server='user = "nobody";', extra='@include "more.conf"')
+    (server.dir / "more.conf").write_text("")
+    os.chmod(os.path.dirname(server.dir), 0o755)
+    assert server.validate().returncode == 0
+    os.chmod(server.dir / hidden, 0o600)
+    done = server.validate()
+    assert done.returncode == 1
+    assert re.search(rf"{re.escape(hidden)}.*ermission denied", done.stderr), done.stderr
+    assert 'user "nobody"' in done.stderr
+    assert "is not valid" in done.stderr and done.stdout == ""
+
+
 @pytest.mark.skipif(ROOT, reason="root may become anybody")
 def test_user_needs_root(rondo):
     done = rondo.prepare(server='user = "root";').run()
@@ -249,6 +265,19 @@ def test_signals_at_any_moment_of_the_start(rondo):
         server.send_signal(signal.SIGHUP)
         server.stop()
         assert "notice: stopped" in server.log_since(mark)
+
+
+def test_reload_is_asked_for_before_the_start_is_over(rondo):
+    """SIGHUP while the configuration is read, which takes a moment with so many zones: the reload comes after the first load."""
+    server = rondo.prepare(zones={})
+    (server.dir / "zones" / "one").write_text(DEFAULT_ZONE)
+    rows = ",\n".join(f'{{ name = "z{i}.test"; file = "one"; }}' for i in range(5000))
+    server.write_config(server.config_text().split("zones = (")[0] + "zones = (\n" + rows + "\n);\n")
+    server.spawn()
+    server.wait_log("starting")
+    server.send_signal(signal.SIGHUP)
+    server.wait_log(r"zones: 5000 loaded, 0 unchanged[^$]*reloading[^$]*zones: 0 loaded, 5000 unchanged")
+    assert rcode(server.query("www.z4999.test")) == "NOERROR"
 
 
 def test_stop_command(rondo):
