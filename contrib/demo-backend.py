@@ -31,6 +31,10 @@ class Server(http.server.ThreadingHTTPServer):
     def server_bind(self):
         socketserver.TCPServer.server_bind(self)  # HTTPServer's also looks up the host's name, which can take long
 
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exc_info()[1], ConnectionError):  # checks by TCP connect and reset: nothing to tell
+            super().handle_error(request, client_address)
+
 
 def main():
     if len(sys.argv) != 3 or not sys.argv[2].isdecimal() or not 0 < int(sys.argv[2]) < 65536:

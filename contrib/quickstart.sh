@@ -39,7 +39,7 @@ backends="127.0.0.2 127.0.0.3 127.0.0.4 127.0.0.5"
 
 # ---- the end, however it comes
 
-children='' conf=zones/rondo.conf made_conf='' pause='' ready=''
+conf=zones/rondo.conf made_conf='' ready=''
 # ours PID: still a child of this script, and not another process that has got its number
 ours() {
     [ "$(sed 's/.*) . \([0-9]*\) .*/\1/' "/proc/$1/stat" 2>/dev/null)" = "$$" ]
@@ -49,7 +49,9 @@ end() {
     trap '' INT TERM HUP
     trap - EXIT
     packages_unguard
-    for pid in $pause $children; do
+    # By asking who they are: a signal may come between the start of a process and any note of its number.
+    children=$(ps -o pid= --ppid $$ 2>/dev/null)
+    for pid in $children; do
         if ours "$pid"; then
             kill -TERM "$pid"
             kill -CONT "$pid" # one that was stopped would never hear of it
@@ -83,7 +85,6 @@ run() {
     log=$1
     shift
     "$@" </dev/null >"$log" 2>&1 &
-    children="$children $!"
     wait $! || { tail -n 40 "$log" >&2; return 1; }
 }
 
@@ -103,7 +104,6 @@ if [ -z "${RONDOD:-}" ]; then
         run "$work/configure.log" sh -c 'cd "$1" && exec "$2/configure" -q' sh "$work" "$PWD" || failed "configure failed"
     fi
     run "$work/make.log" make -C "$work" -j "$(nproc 2>/dev/null || echo 2)" all || failed "make failed"
-    children=
     rondod=$build/rondod rondoctl=$build/rondoctl
 else
     rondod=$RONDOD rondoctl=${RONDOCTL:-$(dirname "$RONDOD")/rondoctl}
@@ -111,7 +111,7 @@ fi
 for program in "$rondod" "$rondoctl"; do
     [ -x "$program" ] || failed "there is no program $program"
 done
-for program in python3 dig; do
+for program in /usr/bin/python3 dig ps; do
     command -v "$program" >/dev/null || failed "$program is missing"
 done
 
@@ -139,8 +139,7 @@ listing=
 for address in $backends; do
     log=$work/backend-$address.log
     : >"$log"
-    python3 contrib/demo-backend.py "$address" "$backend_port" </dev/null >"$log" 2>&1 &
-    children="$children $!"
+    /usr/bin/python3 contrib/demo-backend.py "$address" "$backend_port" </dev/null >"$log" 2>&1 &
     listing="$listing  $address $!"
     started $! "$log" '^listening' || { cat "$log" >&2; failed "the web server on $address did not start (--backend-port N takes another port)"; }
 done
@@ -149,7 +148,6 @@ log=$work/rondod.log
 : >"$log"
 "$rondod" -c "$conf" </dev/null >"$log" 2>&1 &
 rondod_pid=$!
-children="$rondod_pid$children"
 started "$rondod_pid" "$log" 'ready, workers' || { cat "$log" >&2; failed "rondod did not start (--port N takes another port)"; }
 
 # It answers as soon as one server is up; what is promised below needs all four, which takes a second more.
@@ -184,7 +182,7 @@ Try, in another terminal:
     kill -STOP $4   # 127.0.0.3 hangs: within some two seconds www and api are without it, and its clients of app go to others
     kill -CONT $4   # it is well again, and soon back
     kill $6         # 127.0.0.4 dies: db answers 127.0.0.5
-    python3 contrib/demo-backend.py 127.0.0.4 $backend_port   # it lives again, until Ctrl-C
+    contrib/demo-backend.py 127.0.0.4 $backend_port   # it lives again, until Ctrl-C
 
     $rondoctl -s $control pools    # who is alive, since when, and why
     $rondoctl -s $control status
@@ -198,7 +196,7 @@ EOF
 
 # What of the members is worth a new table, and no more: the time since a change goes on all the while.
 health() {
-    "$rondoctl" -s "$control" --json pools 2>/dev/null | python3 -c '
+    "$rondoctl" -s "$control" --json pools 2>/dev/null | /usr/bin/python3 -c '
 import json, sys
 for pool in json.load(sys.stdin)["pools"]:
     print(pool["name"], pool["type"], [(member["address"], member["verdict"]) for member in pool["members"]])' 2>/dev/null
@@ -220,7 +218,5 @@ while :; do
     fi
     # A sleep in the foreground would put off every signal until its end.
     sleep 1 &
-    pause=$!
-    wait "$pause"
-    pause=
+    wait $!
 done

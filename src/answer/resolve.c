@@ -56,11 +56,23 @@ static ATTR_NOINLINE bool answer_pool(struct query *q, const struct zone_node *n
     return false;
 }
 
-/* What the node has for QTYPE; NULL: nothing. ANY gets one rrset, that of the lowest type (RFC 8482 4.1). */
+static bool is_address(const struct zone_rrset *rrset) { return rrset->type == RR_A || rrset->type == RR_AAAA; }
+
+/* ANY gets one rrset, that of the lowest type (RFC 8482 4.1). A pool's addresses come last: they may not be there now. */
+static const struct zone_rrset *choose_any(const struct zone_node *node)
+{
+    if (unlikely(node->pool))
+        for (unsigned i = 0; i < node->rrset_cnt; i++)
+            if (!is_address(&node->rrsets[i]))
+                return &node->rrsets[i];
+    return node->rrset_cnt ? node->rrsets : NULL;
+}
+
+/* What the node has for QTYPE; NULL: nothing. */
 static const struct zone_rrset *choose_rrset(const struct query *q, const struct zone_node *node)
 {
     if (unlikely(q->qtype == RR_ANY))
-        return node->rrset_cnt ? node->rrsets : NULL;
+        return choose_any(node);
     return zone_node_rrset(node, q->qtype);
 }
 
@@ -76,7 +88,7 @@ static bool answer_node(struct query *q, const struct zone_node *node, bool wild
     const struct zone_rrset *rrset = choose_rrset(q, node);
     if (likely(rrset != NULL)) {
         q->flags |= MSG_AA;
-        if (unlikely(node->pool) && (rrset->type == RR_A || rrset->type == RR_AAAA))
+        if (unlikely(node->pool) && is_address(rrset))
             return answer_pool(q, node, rrset, wildcard);
         if (unlikely(wildcard))
             section_put_wildcard(q, node, rrset);

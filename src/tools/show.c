@@ -241,7 +241,7 @@ static void pool_row(struct table *table, const json_t *pool)
     table_add(table, "");
     table_addf(table, "%llu", count_of(pool, "tier"));
     table_add(table, "");
-    table_addf(table, "%s, ttl %llu, answers %llu", policy ? policy : "-", count_of(pool, "ttl"), count_of(pool, "answers"));
+    table_addf(table, "%s, ttl %llu, up to %llu answers", policy ? policy : "-", count_of(pool, "ttl"), count_of(pool, "answers"));
 }
 
 static void show_pools(const json_t *data)

@@ -312,7 +312,7 @@ def test_rss_does_not_grow_by_verdicts(rondo, backends):
     """Hundreds of transitions leave nothing behind."""
     web = backends(20, first=50)
     server = balanced(rondo, a_records("www", web.addresses), [{"name": "www", "probe": "web", "policy": "hash"}],
-                      [http(web.port, interval="100ms", fast_interval="100ms", fall=1, rise=1)])
+                      [http(web.port, interval="100ms", fast_interval="100ms", timeout="100ms", fall=1, rise=1)])
 
     count = collections.Counter()
 

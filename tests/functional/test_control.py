@@ -56,6 +56,7 @@ def test_status_json(rondo):
     assert 0 <= status["uptime_seconds"] < 600
     assert status["configuration"] == str(server.conf_path)
     assert status["workers"] == 2
+    assert 0 < status["control_lag_ms_max"] < 1000
     assert status["log_level"] == "info"
     assert 1 << 20 < status["memory_bytes"]
     assert status["zones"] == {"total": 2, "served": 1, "failed": 1, "stale": 0, "loading": 0}
@@ -76,6 +77,7 @@ def test_status_for_people(rondo):
     assert rows["configuration"] == str(server.conf_path)
     assert rows["zones"] == "1: served 1"
     assert rows["workers"] == "2"
+    assert re.fullmatch(r"longest turn \d+\.\d ms", rows["control thread"])
     assert re.fullmatch(r"\d+\.\d MiB", rows["memory"])
     assert "done" in rows["last load"]
     assert len({len(line) - len(re.split(r"  +", line, maxsplit=1)[1]) for line in done.stdout.splitlines()}) == 1, "columns line up"

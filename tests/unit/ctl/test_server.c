@@ -217,6 +217,49 @@ static void the_server_closes_while_a_job_renders(void **state)
     close(fd);
 }
 
+static void render_large(void *arg, struct ctl_result *result)
+{
+    enum { LEN = 40 * 1024 * 1024 };
+    (void)arg;
+    char *text = mem_zalloc(LEN + 1, 1);
+    memset(text, 'x', LEN);
+    result->data = json_string(text);
+    free(text);
+}
+
+/* One answer for several, made once; copies that the sum does not allow are not made. */
+static void an_answer_for_several(void **state)
+{
+    struct fixture *f = *state;
+    ctl_render_fn *const renders[] = {render, render_large};
+    for (unsigned i = 0; i < 2; i++) {
+        struct ctl_answer answers[2];
+        struct ctl_reply *replies[2];
+        int fds[2];
+        for (unsigned k = 0; k < 2; k++) {
+            fds[k] = talk_connect(f->path);
+            f->is_waiting = false;
+            talk_request(&f->loop, fds[k], "reload", NULL);
+            talk_until(&f->loop, &f->is_waiting);
+            replies[k] = f->waiting;
+        }
+        ctl_replies_render(replies, 2, renders[i], rendered, f);
+        assert_null(replies[1]);
+        f->is_waiting = false;
+        assert_int_equal(talk_answer(&f->loop, fds[1], &answers[1]), ERR_OK);
+        assert_int_equal(talk_answer(&f->loop, fds[0], &answers[0]), ERR_OK);
+        assert_int_equal(f->freed_cnt, i + 1);
+        assert_int_equal(answers[0].status, i ? CTL_STATUS_DONE : CTL_STATUS_FAILED);
+        assert_int_equal(answers[1].status, CTL_STATUS_FAILED);
+        assert_non_null(strstr(answers[1].error, i ? "wait to be read" : "rendered"));
+        ctl_answer_fini(&answers[0]);
+        ctl_answer_fini(&answers[1]);
+    }
+    struct ctl_reply *none = NULL;
+    ctl_replies_render(&none, 0, render, rendered, f);
+    assert_int_equal(f->freed_cnt, 3);
+}
+
 /* Two answers of 40 MiB are more than the sum allows: the second is refused while the first waits. */
 static void unread_answers_are_bounded(void **state)
 {
@@ -264,6 +307,7 @@ int main(void)
         CASE(a_command_may_answer_later),
         CASE(a_reply_outlives_its_client_and_the_server),
         CASE(the_server_closes_while_a_job_renders),
+        CASE(an_answer_for_several),
         CASE(unread_answers_are_bounded),
         CASE(a_hundred_at_once_are_all_answered),
     };
