@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -23,7 +24,7 @@ enum {
     WAIT_MOST_MS = 60000,
     /* With checks under way: what it was stopped for shows in a wait that took longer than it should, so waits must be
      * short where the time counts. */
-    WAIT_RUNNING_MS = SCHEDULE_STALL_US / 1000,
+    WAIT_RUNNING_MS = SCHEDULE_LATE_US / 1000,
     BUFFER_LEN = 16 * 1024,
 };
 static const uint64_t WAKE_TAG = UINT64_MAX;
@@ -121,6 +122,19 @@ static int start_thread(struct engine *engine)
     return error;
 }
 
+/* Checks that take their time must not keep others waiting for a descriptor. Here and not on the thread: others on this
+ * one raise the limit too, and would undo what they don't see. Where it can't be raised, checks wait and watch.c says
+ * so. */
+static void raise_fd_limit(void)
+{
+    struct rlimit limit;
+    const rlim_t need = (rlim_t)WATCH_RUNNING_SHARE * WATCH_RUNNING_MOST;
+    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= need)
+        return;
+    limit.rlim_cur = limit.rlim_max < need ? limit.rlim_max : need;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int open_descriptors(struct engine *engine)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = WAKE_TAG};
@@ -147,6 +161,7 @@ enum err engine_start(struct engine **engine, struct exchange *exchange, uint64_
     struct engine *made = mem_zalloc(1, sizeof *made);
     made->watch =
         (struct watch){.exchange = exchange, .first_within_us = first_within_ms * 1000, .wake = wake, .wake_arg = arg};
+    raise_fd_limit();
     int error = open_descriptors(made);
     if (!error)
         error = start_thread(made);

@@ -240,7 +240,8 @@ static const struct opt opts[] = {
         .least = 1,
         .most = 255,
         .sample = "\"www.example.com\"",
-        .help = "http: what the Host field says, without a port; without it, the pool's owner name.",
+        .help = "http: what the Host field says, without a port; without it, the pool's owner name. A "
+                "wildcard's pool needs it.",
     },
     {
         .name = "expect_status",
@@ -260,7 +261,8 @@ static const struct opt opts[] = {
         .most = PATTERN_MAX,
         .sample = "\"^OK\"",
         .help = "http: a POSIX extended regular expression that must match in the body, of which the first 64 KiB are "
-                "looked at; \"^\" and \"$\" are the body's begin and end. Without it the body is of no interest.",
+                "looked at; \"^\" and \"$\" are the body's begin and end. At most 256 characters, "
+                "repetitions written out. Without it the body is of no interest.",
     },
 };
 

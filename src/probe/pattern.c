@@ -6,48 +6,108 @@
 
 #include "base/mem.h"
 
+/* A set of the expression's bytes, those of repetitions written out. */
+enum { SET_WORDS = PATTERN_BYTES_MAX / 64, NIBBLES = PATTERN_BYTES_MAX / 4 };
+struct set {
+    uint64_t words[SET_WORDS];
+};
+
+/* The machine is at a set of bytes: those that the last byte of the body may have been. Where it may be next comes from
+ * tables of four members of the set at a time, so that the worst expression takes NIBBLES look-ups a byte of body: the
+ * probe thread does nothing else meanwhile. 40 KiB an expression. */
 struct pattern {
     uint32_t refs; /* atomic */
     struct pattern *next;
     char *text;
-    uint64_t first[4]; /* what a match may begin with, but at the begin */
-    uint32_t cnt;
-    struct pattern_step steps[];
+    bool is_found_at_begin, is_found_at_end; /* nothing needs to be there */
+    bool is_found_in_nothing;                /* ... but it must be begin and end at once */
+    struct set at_begin, elsewhere;          /* what a match may begin with */
+    struct set found, found_at_end;          /* after these it is found */
+    struct set is_byte[256];
+    struct set after[NIBBLES][16];
 };
 
 /* ---- the search ---- */
 
-/* Steps that the machine is at, each once. */
+static void set_add(struct set *set, unsigned member)
+{
+    set->words[member / 64] |= UINT64_C(1) << member % 64;
+}
+
+static void set_join(struct set *set, const struct set *other)
+{
+    for (unsigned i = 0; i < SET_WORDS; i++)
+        set->words[i] |= other->words[i];
+}
+
+static void set_keep(struct set *set, const struct set *other)
+{
+    for (unsigned i = 0; i < SET_WORDS; i++)
+        set->words[i] &= other->words[i];
+}
+
+static bool set_meets(const struct set *a, const struct set *b)
+{
+    uint64_t both = 0;
+    for (unsigned i = 0; i < SET_WORDS; i++)
+        both |= a->words[i] & b->words[i];
+    return both;
+}
+
+/* Adds what may come after `now`. */
+static void join_after(struct set *set, const struct pattern *pattern, const struct set *now)
+{
+    for (unsigned i = 0; i < SET_WORDS; i++) {
+        const struct set(*after)[16] = &pattern->after[i * 16];
+        for (uint64_t word = now->words[i]; word; word >>= 4, after++)
+            set_join(set, &(*after)[word & 15]);
+    }
+}
+
+bool pattern_matches(const struct pattern *pattern, const uint8_t *bytes, size_t len)
+{
+    struct set now = {{0}};
+    if (pattern->is_found_at_begin || pattern->is_found_at_end || (!len && pattern->is_found_in_nothing))
+        return true;
+    for (size_t i = 0; i < len; i++) {
+        struct set next = i ? pattern->elsewhere : pattern->at_begin; /* a match may begin at every byte */
+        join_after(&next, pattern, &now);
+        set_keep(&next, &pattern->is_byte[bytes[i]]);
+        if (set_meets(&next, &pattern->found))
+            return true;
+        now = next;
+    }
+    return set_meets(&now, &pattern->found_at_end);
+}
+
+/* ---- the tables ---- */
+
+/* Steps that are reached without a byte, each once. */
 struct places {
     uint16_t steps[PATTERN_STEPS_MAX];
     unsigned cnt;
-    uint64_t is_in[(PATTERN_STEPS_MAX + 63) / 64];
+    bool is_in[PATTERN_STEPS_MAX];
 };
-
-static void clear(struct places *places)
-{
-    memset(places->is_in, 0, sizeof places->is_in);
-    places->cnt = 0;
-}
 
 static void put(struct places *places, uint16_t step)
 {
-    uint64_t bit = UINT64_C(1) << step % 64;
-    if (places->is_in[step / 64] & bit)
+    if (places->is_in[step])
         return;
-    places->is_in[step / 64] |= bit;
+    places->is_in[step] = true;
     places->steps[places->cnt++] = step;
 }
 
-/* Goes on over all steps that take no byte; each is gone through once, so it takes no longer than the
- * program. True: found. */
-static bool go_on(const struct pattern *pattern, struct places *places, bool at_begin, bool at_end)
+/* All steps reached from `from`, itself one; true: found. */
+static bool reach(struct places *places, const struct pattern_program *program, uint16_t from, bool at_begin,
+                  bool at_end)
 {
+    bool is_found = false;
+    *places = (struct places){.cnt = 0};
+    put(places, from);
     for (unsigned i = 0; i < places->cnt; i++) {
         uint16_t at = places->steps[i];
-        const struct pattern_step *step = &pattern->steps[at];
-        if (step->op == PATTERN_FOUND)
-            return true;
+        const struct pattern_step *step = &program->steps[at];
+        is_found |= step->op == PATTERN_FOUND;
         if (step->op == PATTERN_SPLIT || step->op == PATTERN_JUMP)
             put(places, step->to);
         if (step->op == PATTERN_SPLIT)
@@ -55,44 +115,55 @@ static bool go_on(const struct pattern *pattern, struct places *places, bool at_
         if ((step->op == PATTERN_BEGIN && at_begin) || (step->op == PATTERN_END && at_end))
             put(places, (uint16_t)(at + 1));
     }
-    return false;
+    return is_found;
 }
 
-static bool has_byte(const uint64_t set[4], uint8_t byte)
+/* The bytes among the places. `numbers`: by step, which byte it is. */
+static struct set bytes_of(const struct places *places, const struct pattern_program *program, const uint16_t *numbers)
 {
-    return set[byte / 64] >> byte % 64 & 1;
+    struct set set = {{0}};
+    for (unsigned i = 0; i < places->cnt; i++)
+        if (program->steps[places->steps[i]].op == PATTERN_BYTE)
+            set_add(&set, numbers[places->steps[i]]);
+    return set;
 }
 
-/* Where the machine is after `byte`. */
-static void take_byte(const struct pattern *pattern, const struct places *before, struct places *after, uint8_t byte)
+static void fill_byte(struct pattern *pattern, const struct pattern_program *program, const uint16_t *numbers,
+                      uint16_t step)
 {
-    clear(after);
-    for (unsigned i = 0; i < before->cnt; i++) {
-        const struct pattern_step *step = &pattern->steps[before->steps[i]];
-        if (step->op == PATTERN_BYTE && has_byte(step->bytes, byte))
-            put(after, (uint16_t)(before->steps[i] + 1));
-    }
+    struct places places;
+    unsigned number = numbers[step];
+    const uint64_t *bytes = program->steps[step].bytes;
+    for (unsigned byte = 0; byte < 256; byte++)
+        if (bytes[byte / 64] >> byte % 64 & 1)
+            set_add(&pattern->is_byte[byte], number);
+    if (reach(&places, program, (uint16_t)(step + 1), false, true))
+        set_add(&pattern->found_at_end, number);
+    if (reach(&places, program, (uint16_t)(step + 1), false, false))
+        set_add(&pattern->found, number);
+    struct set after = bytes_of(&places, program, numbers);
+    for (unsigned nibble = 0; nibble < 16; nibble++)
+        if (nibble >> number % 4 & 1)
+            set_join(&pattern->after[number / 4][nibble], &after);
 }
 
-bool pattern_matches(const struct pattern *pattern, const uint8_t *bytes, size_t len)
+static void fill(struct pattern *pattern, const struct pattern_program *program)
 {
-    struct places places[2];
-    struct places *now = &places[0], *after = &places[1];
-    clear(now);
-    for (size_t i = 0;; i++) {
-        /* Nothing begun: on to where something may begin. */
-        while (i > 0 && i < len && !now->cnt && !has_byte(pattern->first, bytes[i]))
-            i++;
-        put(now, 0); /* a match may begin at every byte */
-        if (go_on(pattern, now, i == 0, i == len))
-            return true;
-        if (i == len)
-            return false;
-        take_byte(pattern, now, after, bytes[i]);
-        struct places *swap = now;
-        now = after;
-        after = swap;
-    }
+    struct places places;
+    uint16_t numbers[PATTERN_STEPS_MAX] = {0}, cnt = 0;
+    for (unsigned i = 0; i < program->cnt; i++)
+        if (program->steps[i].op == PATTERN_BYTE)
+            numbers[i] = cnt++;
+    assert(cnt <= PATTERN_BYTES_MAX);
+    pattern->is_found_in_nothing = reach(&places, program, 0, true, true);
+    pattern->is_found_at_end = reach(&places, program, 0, false, true);
+    pattern->is_found_at_begin = reach(&places, program, 0, true, false);
+    pattern->at_begin = bytes_of(&places, program, numbers);
+    (void)reach(&places, program, 0, false, false);
+    pattern->elsewhere = bytes_of(&places, program, numbers);
+    for (uint16_t i = 0; i < program->cnt; i++)
+        if (program->steps[i].op == PATTERN_BYTE)
+            fill_byte(pattern, program, numbers, i);
 }
 
 /* ---- the compiled ones ---- */
@@ -105,17 +176,6 @@ bool pattern_has_problem(char problem[PATTERN_PROBLEM_MAX], const char *text)
     return has_problem;
 }
 
-static void find_first(struct pattern *pattern)
-{
-    struct places places;
-    clear(&places);
-    put(&places, 0);
-    (void)go_on(pattern, &places, false, false); /* one that matches nothing matches at the begin already */
-    for (unsigned i = 0; i < places.cnt; i++)
-        for (unsigned j = 0; j < 4; j++)
-            pattern->first[j] |= pattern->steps[places.steps[i]].bytes[j];
-}
-
 static struct pattern *make(const char *text)
 {
     char problem[PATTERN_PROBLEM_MAX];
@@ -123,13 +183,11 @@ static struct pattern *make(const char *text)
     enum err err = pattern_compile(program, text, problem);
     assert(err == ERR_OK); /* who subscribes has asked pattern_has_problem */
     (void)err;
-    struct pattern *pattern = mem_zalloc(1, sizeof *pattern + program->cnt * sizeof *program->steps);
+    struct pattern *pattern = mem_zalloc(1, sizeof *pattern);
     pattern->refs = 1;
     pattern->text = mem_strdup(text);
-    pattern->cnt = program->cnt;
-    memcpy(pattern->steps, program->steps, program->cnt * sizeof *program->steps);
+    fill(pattern, program);
     free(program);
-    find_first(pattern);
     return pattern;
 }
 

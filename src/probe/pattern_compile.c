@@ -35,7 +35,7 @@ static uint16_t here(const struct compiler *c)
 
 static void too_large(struct compiler *c)
 {
-    refuse(c, "it is too large");
+    refuse(c, "it is too large: at most 256 characters, repetitions written out");
     c->is_large = true;
 }
 
@@ -379,6 +379,14 @@ static void read_branches(struct compiler *c)
         c->program->steps[jumps[i]].to = here(c);
 }
 
+static unsigned count_bytes(const struct pattern_program *program)
+{
+    unsigned cnt = 0;
+    for (unsigned i = 0; i < program->cnt; i++)
+        cnt += program->steps[i].op == PATTERN_BYTE;
+    return cnt;
+}
+
 enum err pattern_compile(struct pattern_program *program, const char *text, char problem[PATTERN_PROBLEM_MAX])
 {
     struct compiler c = {.program = program, .at = text};
@@ -389,6 +397,8 @@ enum err pattern_compile(struct pattern_program *program, const char *text, char
     if (!c.problem && *c.at == ')')
         refuse(&c, "a ) has no (");
     add_jump(&c, PATTERN_FOUND, 0, 0);
+    if (!c.problem && count_bytes(program) > PATTERN_BYTES_MAX)
+        too_large(&c);
     if (!c.problem)
         return ERR_OK;
     snprintf(problem, PATTERN_PROBLEM_MAX, "%s", c.problem);

@@ -53,6 +53,11 @@ void schedule_clock_init(struct schedule_clock *clock, uint64_t mono_us)
     *clock = (struct schedule_clock){.last_us = mono_us};
 }
 
+static bool is_longer_by(uint64_t gone_us, uint64_t away_us, uint64_t more_us)
+{
+    return gone_us > more_us && gone_us - more_us > away_us;
+}
+
 /* Nobody knows when in the gap the process was stopped, so all of it is lost: a deadline may come late by what the
  * thread wanted to wait, never early. A clock that runs backwards is no such thing as CLOCK_MONOTONIC, but costs no
  * more than a subtraction here. */
@@ -61,9 +66,10 @@ uint64_t schedule_clock_us(struct schedule_clock *clock, uint64_t mono_us, uint6
     uint64_t gone_us = mono_us - clock->last_us;
     if (mono_us < clock->last_us) {
         clock->lost_us += gone_us; /* wraps, as the difference did */
-    } else if (gone_us > SCHEDULE_STALL_US && gone_us - SCHEDULE_STALL_US > away_us) {
-        clock->lost_us += gone_us;
+    } else if (is_longer_by(gone_us, away_us, SCHEDULE_LATE_US)) {
         clock->stall_cnt++;
+        if (is_longer_by(gone_us, away_us, SCHEDULE_STILL_US))
+            clock->lost_us += gone_us;
     }
     clock->last_us = mono_us;
     return mono_us - clock->lost_us;

@@ -36,15 +36,18 @@ static inline uint32_t schedule_spread(uint32_t *at) { return *at += UINT32_C(0x
 
 /* ---- the prober's clock ---- */
 
-/* Follows CLOCK_MONOTONIC, but stands still while the process gets no processor (stopped, machine suspended, host
- * overloaded): then a check keeps its full timeout, nothing is overdue afterwards, and checks stay as spread as they
- * were. */
+/* Follows CLOCK_MONOTONIC, but stands still while the process gets no processor for long (stopped, machine suspended):
+ * then a check keeps its full timeout, nothing is overdue afterwards, and checks stay as spread as they were. On a host
+ * that is merely overloaded it runs on, or a death would be found the later the worse the load. */
 struct schedule_clock {
     uint64_t last_us;   /* monotonic, when last read */
     uint64_t lost_us;   /* not counted */
-    uint32_t stall_cnt; /* how often it stood still */
+    uint32_t stall_cnt; /* how often the thread was away for SCHEDULE_LATE_US longer than it meant to */
 };
-enum { SCHEDULE_STALL_US = 100000 }; /* less is late, not lost: below every timeout that copes with a network */
+enum {
+    SCHEDULE_LATE_US = 100000,  /* what a check was under way in may have failed because of us */
+    SCHEDULE_STILL_US = 500000, /* the clock stood still */
+};
 
 void schedule_clock_init(struct schedule_clock *clock, uint64_t mono_us) ATTR_NONNULL_ALL;
 /* The time, given that since the last call the thread meant to be away for at most `away_us`. */

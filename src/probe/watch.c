@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -10,9 +11,10 @@
 enum {
     /* Of the descriptors that the process may have, checks use a quarter at most: the rest are the clients' and our
        own. */
-    RUNNING_SHARE = 4,
+    RUNNING_SHARE = WATCH_RUNNING_SHARE,
     RUNNING_LEAST = 16,
-    RUNNING_MOST = 65536,
+    RUNNING_MOST = WATCH_RUNNING_MOST,
+    WARN_AGAIN_SEC = 60,
     LOCAL_BURST = 3,
 };
 
@@ -28,6 +30,7 @@ struct watched {
     uint32_t turn_before, turn_after; /* WATCHED_TURN: slot + 1 */
     uint8_t state;
     bool excused; /* the last failure was not counted, so the next is */
+    bool hangs;   /* down, and the last check ran into its deadline */
 };
 
 static struct watched *at(struct watch *watch, uint32_t slot)
@@ -35,8 +38,18 @@ static struct watched *at(struct watch *watch, uint32_t slot)
     return &watch->targets[slot];
 }
 
+static uint64_t worked_us(void)
+{
+    struct timespec now;
+    return clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now) ? 0
+                                                        : (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 void watch_tick(struct watch *watch, uint64_t away_us)
 {
+    uint64_t worked = worked_us();
+    away_us += worked - watch->worked_us;
+    watch->worked_us = worked;
     watch->now_us = schedule_clock_us(&watch->clock, clock_mono_us(), away_us);
 }
 
@@ -45,18 +58,22 @@ void watch_tick(struct watch *watch, uint64_t away_us)
 static void join_turn(struct watch *watch, uint32_t slot)
 {
     struct watched *w = at(watch, slot);
+    struct watch_turns *turns = &watch->turns[w->hangs];
     w->state = WATCHED_TURN;
     w->turn_after = 0;
-    w->turn_before = watch->turn_last;
-    *(watch->turn_last ? &at(watch, watch->turn_last - 1)->turn_after : &watch->turn_first) = slot + 1;
-    watch->turn_last = slot + 1;
+    w->turn_before = turns->last;
+    *(turns->last ? &at(watch, turns->last - 1)->turn_after : &turns->first) = slot + 1;
+    turns->last = slot + 1;
+    watch->waiting_cnt++;
 }
 
 static void leave_turn(struct watch *watch, uint32_t slot)
 {
     struct watched *w = at(watch, slot);
-    *(w->turn_before ? &at(watch, w->turn_before - 1)->turn_after : &watch->turn_first) = w->turn_after;
-    *(w->turn_after ? &at(watch, w->turn_after - 1)->turn_before : &watch->turn_last) = w->turn_before;
+    struct watch_turns *turns = &watch->turns[w->hangs];
+    *(w->turn_before ? &at(watch, w->turn_before - 1)->turn_after : &turns->first) = w->turn_after;
+    *(w->turn_after ? &at(watch, w->turn_after - 1)->turn_before : &turns->last) = w->turn_before;
+    watch->waiting_cnt--;
 }
 
 static void wait_until(struct watch *watch, uint32_t slot, uint64_t due_us)
@@ -134,7 +151,7 @@ static void judge(struct watch *watch, uint32_t slot, enum health_result result,
 
 /* A failure of a check that was under way while the process stood still may be ours (a server gives up on a client that
  * stops), so it is done again, once: a host that stalls all the time must still find the dead. */
-static void finish(struct watch *watch, uint32_t slot)
+static void finish(struct watch *watch, uint32_t slot, bool is_late)
 {
     struct watched *w = at(watch, slot);
     watch_tick(watch, 0);
@@ -154,6 +171,8 @@ static void finish(struct watch *watch, uint32_t slot)
     } else {
         judge(watch, slot, result, reason, start_us);
     }
+    /* One that is up yet is not made to wait: that it goes down must be found in time. */
+    w->hangs = is_late && w->health.verdict == HEALTH_DOWN;
 }
 
 static void begin(struct watch *watch, uint32_t slot)
@@ -168,7 +187,7 @@ static void begin(struct watch *watch, uint32_t slot)
     if (check_runs(w->check))
         schedule_heap_set(&watch->heap, slot, w->check->run.deadline_us);
     else
-        finish(watch, slot);
+        finish(watch, slot, false);
 }
 
 void watch_event(struct watch *watch, uint32_t slot, uint32_t events, uint8_t *buffer, size_t buffer_len)
@@ -178,7 +197,7 @@ void watch_event(struct watch *watch, uint32_t slot, uint32_t events, uint8_t *b
         return;
     check_event(w->check, events, buffer, buffer_len);
     if (!check_runs(w->check))
-        finish(watch, slot);
+        finish(watch, slot, false);
 }
 
 /* ---- time ---- */
@@ -189,7 +208,7 @@ static void come_due(struct watch *watch, uint32_t slot)
     struct watched *w = at(watch, slot);
     if (w->state == WATCHED_RUNNING) {
         kind_late(&w->check->run);
-        finish(watch, slot);
+        finish(watch, slot, true);
     } else {
         schedule_heap_remove(&watch->heap, slot);
         join_turn(watch, slot);
@@ -202,9 +221,22 @@ static bool is_due(const struct watch *watch, uint32_t *slot)
     return schedule_heap_first(&watch->heap, slot, &due_us) && due_us <= watch->now_us;
 }
 
-static bool may_begin(const struct watch *watch)
+/* Slot + 1 of whom to begin with; 0: none, or none may. Those that hang leave a quarter of the places to the others,
+ * who would otherwise wait for one of their deadlines. */
+static uint32_t may_begin(const struct watch *watch)
 {
-    return watch->turn_first && watch->running_cnt < watch->running_max;
+    if (watch->turns[false].first)
+        return watch->running_cnt < watch->running_max ? watch->turns[false].first : 0;
+    return watch->running_cnt < watch->running_max - watch->running_max / 4 ? watch->turns[true].first : 0;
+}
+
+static void warn_waiting(struct watch *watch)
+{
+    if (watch->now_us < watch->may_warn_us)
+        return;
+    watch->may_warn_us = watch->now_us + (uint64_t)WARN_AGAIN_SEC * 1000000;
+    log_warning("%u checks wait: %u are under way, and at most %u may be with this limit of open files",
+                watch->waiting_cnt, watch->running_cnt, watch->running_max);
 }
 
 /* Deadlines are judged by the time of the last look at the sockets: `now` does not move while they are gone through. */
@@ -217,12 +249,14 @@ bool watch_turn(struct watch *watch, unsigned most)
         come_due(watch, slot);
         watch->now_us = seen_us;
     }
-    for (; done < most && may_begin(watch); done++) {
-        slot = watch->turn_first - 1;
-        leave_turn(watch, slot);
-        begin(watch, slot);
+    for (uint32_t next; done < most && (next = may_begin(watch)) != 0; done++) {
+        leave_turn(watch, next - 1);
+        begin(watch, next - 1);
     }
-    return is_due(watch, &slot) || may_begin(watch);
+    bool more = may_begin(watch) != 0;
+    if (watch->waiting_cnt && !more)
+        warn_waiting(watch);
+    return is_due(watch, &slot) || more;
 }
 
 uint64_t watch_wait_us(const struct watch *watch)
@@ -286,6 +320,7 @@ static uint32_t running_max(void)
 void watch_open(struct watch *watch, int epoll_fd)
 {
     watch->epoll_fd = epoll_fd;
+    watch->worked_us = worked_us();
     watch->running_max = running_max();
     random_seed(&watch->rng);
     watch->spread = (uint32_t)random_u64(&watch->rng);

@@ -14,6 +14,9 @@
 #include "probe/exchange.h"
 #include "probe/schedule.h"
 
+/* Of the descriptors that the process may have, checks use one in SHARE; more than MOST are never under way. */
+enum { WATCH_RUNNING_SHARE = 4, WATCH_RUNNING_MOST = 16384 };
+
 struct watch {
     /* Set before watch_open. */
     struct exchange *exchange;
@@ -24,12 +27,17 @@ struct watch {
     struct watched *targets; /* by slot */
     size_t target_cnt;
     struct schedule_heap heap; /* by slot: the next start, or the deadline of the check under way */
-    uint32_t turn_first,
-        turn_last; /* slot + 1: due, but the checks under way are as many as may be; first come, first served */
+    /* Due, but the checks under way are as many as may be: first come, first served, those that hang last. */
+    struct watch_turns {
+        uint32_t first, last; /* slot + 1 */
+    } turns[2];               /* by `hangs` */
+    uint32_t waiting_cnt;     /* of both */
     uint32_t running_cnt, running_max;
     struct check *free_checks;
     struct schedule_clock clock;
     uint64_t now_us;
+    uint64_t worked_us;   /* processor time of the thread, at the last tick */
+    uint64_t may_warn_us; /* from then on checks that wait are worth a line */
     struct random_state rng;
     uint32_t spread;
     struct log_rate local_rate;
@@ -41,7 +49,8 @@ void watch_open(struct watch *watch, int epoll_fd) ATTR_NONNULL_ALL;
 /* Ends all checks, drops all targets. */
 void watch_close(struct watch *watch) ATTR_NONNULL_ALL;
 
-/* Reads the clock, given that since the last time the thread meant to wait for at most `away_us`. */
+/* Reads the clock, given that since the last time the thread meant to wait for at most `away_us`; what it worked is
+ * no stall. */
 void watch_tick(struct watch *watch, uint64_t away_us) ATTR_NONNULL_ALL;
 /* A target comes, goes or is replaced. Takes the wish's count. */
 void watch_wish(struct watch *watch, struct exchange_wish *wish) ATTR_NONNULL_ALL;

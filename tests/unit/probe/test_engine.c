@@ -52,7 +52,7 @@ enum { KIND_CASE_CNT = sizeof kind_cases / sizeof *kind_cases };
 static void test_every_kind_of_target(void **state)
 {
     struct fixture *f = *state;
-    struct server servers[KIND_CASE_CNT];
+    static struct server servers[KIND_CASE_CNT];
     prober_begin(f, 10);
     for (unsigned i = 0; i < KIND_CASE_CNT; i++) {
         const struct kind_case *c = &kind_cases[i];
@@ -137,7 +137,7 @@ static void expect_change(struct fixture *f, uint32_t target, enum health_verdic
 
 static void kill_and_revive(struct fixture *f, enum probe_type type)
 {
-    struct server server;
+    static struct server server;
     server_start(&server, 0, SERVER_ANSWERS);
     uint16_t port = server.port;
     uint32_t target = subscribe(f, type, port);
@@ -172,7 +172,7 @@ static void test_kill_and_revive(void **state)
 static void test_one_failure_is_no_verdict(void **state)
 {
     struct fixture *f = *state;
-    struct server server;
+    static struct server server;
     server_start(&server, 0, SERVER_ANSWERS);
     prober_begin(f, 50);
     struct probe_spec spec = spec_of(PROBE_HTTP, "127.0.0.1", server.port);
@@ -196,7 +196,7 @@ static double gap_ms(const struct server *server, uint32_t nth)
 static void test_intervals(void **state)
 {
     struct fixture *f = *state;
-    struct server server;
+    static struct server server;
     struct probe_event event;
     server_start(&server, 0, SERVER_ANSWERS);
     prober_begin(f, 50);
@@ -230,7 +230,7 @@ static void test_intervals(void **state)
 static void test_identical_targets_are_one(void **state)
 {
     struct fixture *f = *state;
-    struct server server;
+    static struct server server;
     server_start(&server, 0, SERVER_ANSWERS);
     prober_begin(f, 10);
     uint32_t target = subscribe(f, PROBE_HTTP, server.port);
@@ -257,7 +257,7 @@ static void test_identical_targets_are_one(void **state)
 static void test_unsubscribe_ends_the_check(void **state)
 {
     struct fixture *f = *state;
-    struct server server;
+    static struct server server;
     struct probe_event event;
     server_start(&server, 0, SERVER_HANGS);
     prober_begin(f, 1);
@@ -279,7 +279,7 @@ static void test_unsubscribe_ends_the_check(void **state)
 static void test_coming_and_going(void **state)
 {
     struct fixture *f = *state;
-    struct server server;
+    static struct server server;
     struct probe_event event;
     server_start(&server, 0, SERVER_ANSWERS);
     uint16_t dead = dead_port();
@@ -324,7 +324,7 @@ static void test_free_without_start(void **state)
 static void test_no_descriptors_is_no_verdict(void **state)
 {
     struct fixture *f = *state;
-    struct server server;
+    static struct server server;
     struct rlimit before, none;
     struct probe_event event;
     server_start(&server, 0, SERVER_ANSWERS);

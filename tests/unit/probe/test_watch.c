@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -238,6 +239,29 @@ static void test_a_failure_in_a_stall_is_excused_once(void **state)
     assert_in_range(watch_wait_us(&f->watch), SECOND / 2, SECOND);
 }
 
+static uint64_t worked_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* Only what the process was kept from is. */
+static void test_work_is_no_stall(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t before_us = f->watch.now_us, until_us = worked_us() + 150000;
+    watch_tick(&f->watch, 0);
+    while (worked_us() < until_us) {
+    }
+    pass(f, 240000, 0);
+    assert_int_equal(f->watch.clock.stall_cnt, 0);
+    assert_int_equal(f->watch.now_us, before_us + 240000);
+    pass(f, SCHEDULE_STILL_US + 140000, 0); /* the work does not count twice */
+    assert_int_equal(f->watch.clock.stall_cnt, 1);
+    assert_int_equal(f->watch.now_us, before_us + 240000);
+}
+
 /* ---- too many at once ---- */
 
 static void test_no_more_than_may_run(void **state)
@@ -256,7 +280,7 @@ static void test_no_more_than_may_run(void **state)
         pass(f, 1000, 1000);
     }
     assert_int_equal(f->watch.running_cnt, 0);
-    assert_int_equal(f->watch.turn_first, 0);
+    assert_int_equal(f->watch.turns[false].first, 0);
 }
 
 static void test_first_due_is_first(void **state)
@@ -291,7 +315,7 @@ static void test_leaving_a_turn(void **state)
     for (unsigned i = 0; i < CNT; i++)
         slots[i] = add(f, i);
     pass(f, 0, 0);
-    uint32_t first = f->watch.turn_first - 1, last = f->watch.turn_last - 1;
+    uint32_t first = f->watch.turns[false].first - 1, last = f->watch.turns[false].last - 1;
     uint32_t other = CNT;
     for (unsigned i = 0; i < CNT; i++)
         other = slots[i] != first && slots[i] != last ? slots[i] : other;
@@ -308,8 +332,43 @@ static void test_leaving_a_turn(void **state)
     for (unsigned i = 0; i < CNT; i++)
         cnt += seen[i];
     assert_int_equal(cnt, CNT - 3);
-    assert_int_equal(f->watch.turn_first, 0);
-    assert_int_equal(f->watch.turn_last, 0);
+    assert_int_equal(f->watch.turns[false].first, 0);
+    assert_int_equal(f->watch.turns[false].last, 0);
+    assert_int_equal(f->watch.waiting_cnt, 0);
+}
+
+/* Seven hang and are down, four may run: one that is up gets a place at once. */
+static void test_those_that_hang_wait_behind_others(void **state)
+{
+    struct fixture *f = *state;
+    unsigned number = 0;
+    for (unsigned i = 1; i < CNT; i++)
+        (void)add(f, i);
+    pass(f, 0, 0);
+    pass(f, SECOND, SECOND); /* all run into their deadlines */
+    assert_int_equal(f->watch.running_cnt, 0);
+    while (take(f, NULL) >= 0) {
+    }
+    f->watch.running_max = 4;
+    pass(f, 11 * SECOND / 2, 11 * SECOND / 2); /* all are due again */
+    assert_int_equal(f->watch.running_cnt, 3); /* and leave a place */
+    assert_int_equal(f->watch.waiting_cnt, CNT - 1 - 3);
+    assert_true(f->watch.turns[true].first && !f->watch.turns[false].first);
+    assert_true(f->watch.may_warn_us > f->watch.now_us); /* has warned */
+    uint32_t slot = add(f, 0);
+    pass(f, 0, 0);
+    pass(f, 0, 0);
+    assert_int_equal(f->watch.running_cnt, 4);
+    for (unsigned i = 0; i < 4; i++) {
+        int fd = take(f, &number);
+        if (number == 0)
+            answer(fd, yes);
+    }
+    pass(f, 1000, 1000);
+    assert_int_equal(look(f, slot).verdict, HEALTH_UP);
+    pass(f, SECOND, SECOND); /* those that hang get their turns, too */
+    assert_int_equal(f->watch.running_cnt, 3);
+    assert_int_equal(f->watch.waiting_cnt, 1);
 }
 
 /* ---- coming and going ---- */
@@ -362,9 +421,11 @@ int main(void)
         TEST(test_what_is_there_is_read_before_the_deadline_is_judged),
         TEST(test_a_stall_takes_no_time),
         TEST(test_a_failure_in_a_stall_is_excused_once),
+        TEST(test_work_is_no_stall),
         TEST(test_no_more_than_may_run),
         TEST(test_first_due_is_first),
         TEST(test_leaving_a_turn),
+        TEST(test_those_that_hang_wait_behind_others),
         TEST(test_leaving_ends_the_check),
         TEST(test_another_takes_the_slot),
     };
