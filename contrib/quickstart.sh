@@ -1,6 +1,7 @@
 #!/bin/sh
-# rondo in five minutes, on Debian 12, as root or with sudo: installs what a build needs (and says so; nothing when all is there), builds into
-# build/, starts four small web servers and rondod with zones/rondo.conf, says what to try, and shows who is alive. Ctrl-C ends it all.
+# rondo in five minutes, on Debian 12, as root or with sudo: installs what a build needs (and says so; nothing when all is
+# there), builds into build/, starts four small web servers and rondod with zones/rondo.conf, says what to try, and shows who
+# is alive. Ctrl-C ends it all.
 #
 #   --seconds N        end by itself after so many seconds
 #   --port N           rondod's port (5300)

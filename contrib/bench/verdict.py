@@ -3,8 +3,8 @@
 
     contrib/bench/verdict.py --rondod build/release/rondod [--turns 50] [--members 3]
 
-A member's web server answers 200 and 500 in turns; rondod checks it every 100 ms and one result decides. From the moment at which the server
-has handed the deciding response to the kernel to the first answer that shows it, asked for one after the other.
+A member's web server answers 200 and 500 in turns; rondod checks it every 100 ms and one result decides. Measured from the moment
+at which the server has handed the deciding response to the kernel to the first answer that shows it, asked for one after the other.
 """
 
 import argparse

@@ -49,6 +49,7 @@ struct balance *balance_new(uv_loop_t *loop, struct pool_directory *directory, b
     ring_init(&balance->all);
     ring_init(&balance->urgent);
     ring_init(&balance->normal);
+    ring_init(&balance->rescans);
     uv_timer_init(loop, &balance->summary);
     uv_unref((uv_handle_t *)&balance->summary);
     if (probing)
@@ -106,15 +107,8 @@ void balance_set_plan(struct balance *balance, struct balance_plan **plan)
     *plan = NULL;
     was->older = balance->old_plans;
     balance->old_plans = was;
-    if (!was->pool_cnt)
+    if (!was->user_cnt)
         work_free_plan(balance, was);
-    if (ring_is_empty(&balance->all))
-        return;
-    enum { WARNINGS_MOST = 100 };
-    balance->rescan = balance->all.after;
-    if (!balance->rescan_diag)
-        balance->rescan_diag = diag_new(WARNINGS_MOST);
-    work_slice(balance, inline_us(balance, clock_mono_us()));
 }
 
 const struct balance_plan *balance_get_plan(const struct balance *balance) { return balance->plan; }
@@ -135,6 +129,10 @@ static struct balance_zone *add_zone(struct balance *balance, const uint8_t *ape
     struct balance_zone *zone = mem_zalloc(1, sizeof *zone + len);
     memcpy(zone->apex, apex, len);
     ring_init(&zone->pools);
+    ring_init(&zone->rescan);
+    zone->rescan_at = &zone->pools;
+    zone->plan = balance->plan;
+    zone->plan->user_cnt++;
     map_add(&balance->zones, &zone->link, name_hash(apex, &balance->key));
     return zone;
 }
@@ -196,7 +194,7 @@ static struct balance_pool *add_pool(struct balance *balance, struct balance_zon
 static void take_node(struct balance *balance, struct balance_zone *zone, struct zone_node *node, struct diag *diag)
 {
     const uint8_t *owner = zone_node_name(node);
-    const struct plan_group *group = plan_find(balance->plan, zone->apex, owner);
+    const struct plan_group *group = plan_find(zone->plan, zone->apex, owner);
     node->pool = 0;
     if (!group)
         return;
@@ -206,16 +204,16 @@ static void take_node(struct balance *balance, struct balance_zone *zone, struct
         pool = add_pool(balance, zone, owner);
     if (!pool) {
         char text[NAME_TEXT_MAX];
-        diag_error(diag, group->where.file, group->where.line,
-                   "\"%s\" is no pool and answered whole: there are %d pools already", name_to_text_bare(text, owner),
-                   POOL_HANDLES_MAX - 1);
+        diag_warning(diag, group->where.file, group->where.line,
+                     "\"%s\" is no pool and answered whole: there are %d pools already",
+                     name_to_text_bare(text, owner), POOL_HANDLES_MAX - 1);
         return;
     }
     pool->mark = balance->mark;
     node->pool = pool->handle;
     bool changed = members_read(&pool->families[0], node);
     changed |= members_read(&pool->families[1], node);
-    if (changed || is_new)
+    if (changed || is_new || pool->plan != zone->plan)
         work_queue(pool, TODO_REBUILD, false);
     members_check(pool, group, diag);
 }
@@ -232,16 +230,27 @@ void balance_version_ready(struct balance *balance, struct zone_version *version
     const uint8_t *apex = version->zone->name;
     uint64_t begin_us = clock_mono_us();
     struct balance_zone *zone = balance_find_zone(balance, apex);
-    if (!version->fresh_pool_cnt && !version->lost_pool_cnt)
+    if (!zone && !version->fresh_pool_cnt && !version->lost_pool_cnt)
         return;
     if (!zone)
         zone = add_zone(balance, apex);
+    work_follow_plan(balance, zone); /* nodes that are not fresh have pools too */
     balance->mark++;
     for (size_t i = 0; i < version->fresh_pool_cnt; i++)
         take_node(balance, zone, version->fresh_pools[i], diag);
     work_drop_zone_if_empty(balance, zone);
     for (size_t i = 0; i < version->lost_pool_cnt; i++)
         lose_handle(balance, version->lost_pools[i]);
+    work_slice(balance, inline_us(balance, begin_us));
+}
+
+void balance_zone_ready(struct balance *balance, const struct zone *zone)
+{
+    uint64_t begin_us = clock_mono_us();
+    struct balance_zone *ready = balance_find_zone(balance, zone->name);
+    if (!ready || ready->plan == balance->plan)
+        return;
+    work_follow_plan(balance, ready);
     work_slice(balance, inline_us(balance, begin_us));
 }
 

@@ -80,20 +80,24 @@ struct balance *balance_new(uv_loop_t *loop, struct pool_directory *directory, b
 /* Starts the probe thread. `start_wait_ms`: first checks of new targets start within half of it. [control, after
  * privileges were dropped] */
 enum err balance_start(struct balance *balance, uint64_t start_wait_ms) ATTR_NONNULL_ALL ATTR_MUST_USE;
-/* Makes `plan` (taken) the one in force: pools that exist take their new settings at once (verdicts are kept by
- * identity of the check; what it warns of goes to the log), later versions are read by it. Names that are annotated no
- * more are answered whole at once, and keep their handle until a version has lost it. The old plan ends; no job may
- * still use it. [control] */
+/* Makes `plan` (taken) the one that later versions are read by. Pools that exist stay as they are until their zone is
+ * ready: what is new may be meant for records that have not been read yet. No job may still use the old plan; it ends
+ * with the last pool made by it. [control] */
 void balance_set_plan(struct balance *balance, struct balance_plan **plan) ATTR_NONNULL_ALL;
 const struct balance_plan *balance_get_plan(const struct balance *balance) ATTR_NONNULL_ALL;
 
 /* A version is about to be published, in the same turn of the loop: gives each of its fresh pool nodes
  * (zone_version.fresh_pools) a handle, the same as before where the owner was a pool, and compiles. Members that are
  * new are subscribed. Handles that it lost (zone_version.lost_pools) and no fresh node got are retired after it is
- * published and a grace period has passed. Warnings (an annotated address that the rrset lacks sleeps) and errors (more
- * than 1,024 members: no pool, the rrset is served whole) to `diag`. Half a microsecond a node, whatever it is.
+ * published and a grace period has passed. Warnings (an annotated address that the rrset lacks sleeps; more than 1,024
+ * members, or a wildcard without an http host: no pool, the rrset is served whole) to `diag`. Half a microsecond a node, whatever it is.
  * [control] */
 void balance_version_ready(struct balance *balance, struct zone_version *version, struct diag *diag) ATTR_NONNULL_ALL;
+/* The zone's load has ended without another version, as it is unchanged or failed: its pools take the settings of the
+ * plan for the records that they have (balance_version_ready does the same for those of nodes that are not fresh).
+ * Verdicts are kept by identity of the check; what it warns of goes to the log. Names that are annotated no more are
+ * answered whole, and keep their handle until a version has lost it. [control] */
+void balance_zone_ready(struct balance *balance, const struct zone *zone) ATTR_NONNULL_ALL;
 /* The zone leaves the catalogue: its pools are retired likewise. [control] */
 void balance_zone_gone(struct balance *balance, const struct zone *zone) ATTR_NONNULL_ALL;
 

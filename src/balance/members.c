@@ -127,8 +127,8 @@ void members_check(const struct balance_pool *pool, const struct plan_group *gro
         if (!family->record_cnt)
             continue;
         if (is_refused(family, group, why))
-            diag_error(diag, where->file, where->line, "\"%s\" %s is no pool and answered whole: %s", owner,
-                       balance_types[i], why);
+            diag_warning(diag, where->file, where->line, "\"%s\" %s is no pool and answered whole: %s", owner,
+                         balance_types[i], why);
         else if (!count_members(family, group))
             diag_warning(diag, where->file, where->line,
                          "pool \"%s\" has no %s member: \"others\" are ignored and no address of it is listed", owner,

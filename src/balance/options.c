@@ -35,7 +35,7 @@ static enum err parse_answers(void *field, const char *text, const char **expect
     int64_t answers = strtol(text, &end, 10);
     if (!strcmp(text, "all"))
         answers = POOL_ANSWERS_MAX;
-    else if (end == text || *end)
+    else if (*text < '0' || *text > '9' || *end)
         return ERR_SYNTAX;
     if (answers < 1 || answers > POOL_ANSWERS_MAX)
         return ERR_RANGE;

@@ -51,7 +51,7 @@ struct balance_plan {
     struct hash_key key;
     struct map zones;
     /* The balance's. [control] */
-    size_t pool_cnt; /* pools whose group is one of these */
+    size_t user_cnt; /* zones that follow it, and pools whose group is one of these */
     struct balance_plan *older;
 };
 

@@ -117,6 +117,9 @@ struct balance_pool {
 struct balance_zone {
     struct map_link link;
     struct ring pools;
+    struct balance_plan *plan; /* that its pools are built by, counted there: that of its last load, not a newer one */
+    struct ring rescan;        /* in balance.rescans while pools may be left that were built by another plan */
+    struct ring *rescan_at;    /* of_zone of the first of these; &pools: none */
     uint8_t apex[];
 };
 
@@ -134,14 +137,14 @@ struct balance {
     struct pool_directory *directory;
     struct probe *probe; /* NULL: nothing is probed */
     struct balance_plan *plan;
-    struct balance_plan *old_plans; /* that pools not yet rebuilt still point into */
+    struct balance_plan *old_plans; /* that zones still follow, or pools not yet rebuilt point into */
     struct hash_key key;
     struct map pools, zones, targets;
     struct balance_pool **by_handle;
     size_t by_handle_cap;
     struct ring all;
     struct ring urgent, normal; /* work: pools in which somebody died, all others */
-    struct ring *rescan;        /* the next pool to be held against a new plan; NULL: all were */
+    struct ring rescans;        /* zones whose pools are to be held against a new plan */
     struct diag *rescan_diag;
     uint64_t mark;
     size_t pool_cnt; /* those with a group */
@@ -173,8 +176,10 @@ bool work_one(struct balance *balance);
 /* From now on nobody finds it; the rest is queued. Ends its zone with its last pool. */
 void work_lose_pool(struct balance_pool *pool);
 void work_drop_zone_if_empty(struct balance *balance, struct balance_zone *zone);
-/* One of `old_plans` that no pool points into. */
+/* One of `old_plans` that nobody uses. */
 void work_free_plan(struct balance *balance, struct balance_plan *plan);
+/* From now on the zone's pools are built by the newest plan; those that are not, are queued. */
+void work_follow_plan(struct balance *balance, struct balance_zone *zone);
 void work_end_rescan(struct balance *balance);
 /* wake of probe_new. [probe] */
 void work_wake(void *arg);

@@ -31,15 +31,14 @@ void work_free_plan(struct balance *balance, struct balance_plan *plan)
     balance_plan_free(plan);
 }
 
-/* Moves the pool's count from its plan to `plan` (NULL: to none). */
-static void move_plan(struct balance_pool *pool, struct balance_plan *plan)
+/* Moves the count of a pool or a zone from its plan to `plan` (NULL: to none). */
+static void move_plan(struct balance *balance, struct balance_plan **of, struct balance_plan *plan)
 {
-    struct balance *balance = pool->balance;
-    struct balance_plan *was = pool->plan;
+    struct balance_plan *was = *of;
     if (plan)
-        plan->pool_cnt++;
-    pool->plan = plan;
-    if (was && !--was->pool_cnt && was != balance->plan)
+        plan->user_cnt++;
+    *of = plan;
+    if (was && !--was->user_cnt && was != balance->plan)
         work_free_plan(balance, was);
 }
 
@@ -52,11 +51,11 @@ static void set_group(struct balance_pool *pool, const struct plan_group *group)
 
 static void rebuild(struct balance_pool *pool)
 {
-    struct balance *balance = pool->balance;
-    set_group(pool, plan_find(balance->plan, pool->zone->apex, pool->owner));
+    struct balance_plan *plan = pool->zone->plan; /* a newer one is not for the rrsets that there are */
+    set_group(pool, plan_find(plan, pool->zone->apex, pool->owner));
     for (unsigned i = 0; i < 2; i++)
         members_rebuild(&pool->families[i]);
-    move_plan(pool, balance->plan); /* only now: what members pointed to may end with the old one */
+    move_plan(pool->balance, &pool->plan, plan); /* only now: what members pointed to may end with the old one */
 }
 
 /* ---- the end of a pool */
@@ -103,7 +102,7 @@ static void end_pool(struct balance_pool *pool)
         compile_detach(&pool->families[i]);
         free(pool->families[i].records);
     }
-    move_plan(pool, NULL);
+    move_plan(pool->balance, &pool->plan, NULL);
     retire_handle(pool->balance, pool->handle);
     free(pool);
 }
@@ -113,6 +112,8 @@ void work_drop_zone_if_empty(struct balance *balance, struct balance_zone *zone)
     if (!ring_is_empty(&zone->pools))
         return;
     map_remove(&balance->zones, &zone->link);
+    ring_remove(&zone->rescan);
+    move_plan(balance, &zone->plan, NULL);
     free(zone);
 }
 
@@ -121,8 +122,8 @@ void work_lose_pool(struct balance_pool *pool)
 {
     struct balance *balance = pool->balance;
     struct balance_zone *zone = pool->zone;
-    if (balance->rescan == &pool->all)
-        balance->rescan = pool->all.after == &balance->all ? NULL : pool->all.after;
+    if (zone->rescan_at == &pool->of_zone)
+        zone->rescan_at = pool->of_zone.after;
     map_remove(&balance->pools, &pool->link);
     ring_remove(&pool->all);
     ring_remove(&pool->of_zone);
@@ -166,15 +167,33 @@ void work_end_rescan(struct balance *balance)
     balance->rescan_diag = NULL;
 }
 
+void work_follow_plan(struct balance *balance, struct balance_zone *zone)
+{
+    enum { WARNINGS_MOST = 100 };
+    if (zone->plan == balance->plan)
+        return;
+    move_plan(balance, &zone->plan, balance->plan);
+    zone->rescan_at = zone->pools.after;
+    ring_remove(&zone->rescan);
+    ring_add(&balance->rescans, &zone->rescan);
+    if (!balance->rescan_diag)
+        balance->rescan_diag = diag_new(WARNINGS_MOST);
+}
+
 /* Pools that are new are built by the new plan anyway. */
 static bool rescan_one(struct balance *balance)
 {
-    struct ring *at = balance->rescan;
-    if (!at)
+    if (ring_is_empty(&balance->rescans))
         return false;
-    struct balance_pool *pool = MAP_ITEM(at, struct balance_pool, all);
-    balance->rescan = at->after == &balance->all ? NULL : at->after;
-    if (pool->plan && pool->plan != balance->plan) {
+    struct balance_zone *zone = MAP_ITEM(balance->rescans.after, struct balance_zone, rescan);
+    struct ring *at = zone->rescan_at;
+    if (at == &zone->pools) {
+        ring_remove(&zone->rescan);
+        return true;
+    }
+    struct balance_pool *pool = MAP_ITEM(at, struct balance_pool, of_zone);
+    zone->rescan_at = at->after;
+    if (pool->plan && pool->plan != zone->plan) {
         rebuild(pool);
         if (pool->group)
             members_check(pool, pool->group, balance->rescan_diag);
@@ -201,7 +220,7 @@ void work_slice(struct balance *balance, uint64_t budget_us)
         more = true; /* or nothing, which the next slice will find */
         break;
     }
-    if (balance->rescan_diag && !balance->rescan)
+    if (balance->rescan_diag && ring_is_empty(&balance->rescans))
         work_end_rescan(balance);
     if (more && !balance->slice_sent) {
         balance->slice_sent = true;

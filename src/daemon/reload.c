@@ -97,7 +97,7 @@ static void put_in_force(struct reload *reload)
     d->diag = reload->diag;
     reload->diag = NULL;
     retire(reload, old);
-    balance_set_plan(d->balance, &d->configuration->annotations);
+    balance_set_plan(d->balance, &d->configuration->annotations); /* each zone's pools follow when it has been loaded */
     wiring_publish_settings(&d->shared, d->configuration->answer);
     if (store_load(d->store, &d->configuration->plan, daemon_zones_loaded, d))
         abort(); /* reload_start has seen that no load runs, and only we start any */

@@ -166,13 +166,29 @@ static struct load_result *claim(struct store_load *load)
 
 static void result_arrived(struct post_item *item);
 
+/* In the job, not when the result arrives: with thousands of them and a log that several threads write to, each line may take the control thread
+ * milliseconds in the kernel. */
+static void log_result(const struct load_result *result, const struct store_zone *zone)
+{
+    char name[NAME_TEXT_MAX];
+    if (result->load.diag)
+        diag_log(result->load.diag);
+    if (result->load.outcome != ZONE_LOAD_FAILED)
+        return;
+    name_to_text_bare(name, zone->zone->name);
+    if (zone->zone->current)
+        log_warning("zone \"%s\": not loaded, serial %u stays", name, zone->serial);
+    else
+        log_error("zone \"%s\": not loaded, queries get SERVFAIL", name);
+}
+
 static void runner_work(struct job *job)
 {
     struct store_load *load = container_of(job, struct runner, job)->load;
     for (struct load_result *result; (result = claim(load)) != NULL;) {
         zone_load_run(&result->load);
-        if (result->load.diag && !load->store->quiet)
-            diag_log(result->load.diag);
+        if (!load->store->quiet)
+            log_result(result, load->items[result->index].zone);
         post_send(load->store->post, &result->item, result_arrived);
     }
 }
@@ -356,12 +372,6 @@ static void take_failure(struct store_load *load, struct store_zone *zone, const
     zone->last_error = done->diag ? first_error(done->diag) : mem_strdup("refused");
     store_zone_set_state(load->store, zone, stale ? STORE_ZONE_SERVED_STALE : STORE_ZONE_FAILED);
     name_failed(load, name);
-    if (load->store->quiet)
-        return;
-    if (stale)
-        log_warning("zone \"%s\": not loaded, serial %u stays", name, zone->serial);
-    else
-        log_error("zone \"%s\": not loaded, queries get SERVFAIL", name);
 }
 
 static void log_loaded(struct store_load *load, const struct store_zone *zone, const struct zone_load *done, const char *name)
@@ -409,12 +419,17 @@ static void take_result(struct store_load *load, struct store_zone *zone, struct
     }
 }
 
-/* Pools of the version that comes get their handles. */
-static void take_pools(struct store_load *load, const struct zone_load *done)
+/* Pools of the version that comes get their handles, and now is the time for new annotations: not before, or they would
+ * meet records for which they were not written. */
+static void take_pools(struct store_load *load, const struct store_zone *zone, const struct zone_load *done)
 {
     struct store *store = load->store;
-    if (!store->balance || !done->version)
+    if (!store->balance)
         return;
+    if (!done->version) {
+        balance_zone_ready(store->balance, zone->zone);
+        return;
+    }
     struct diag *diag = diag_new(ZONE_LOAD_DIAG_MOST);
     diag_set_file(diag, done->path);
     balance_version_ready(store->balance, done->version, diag);
@@ -432,7 +447,7 @@ static void result_arrived(struct post_item *item)
     take_path(of->zone, of->path);
     if (result->load.diag)
         diag_merge(load->diag, result->load.diag);
-    take_pools(load, &result->load);
+    take_pools(load, of->zone, &result->load);
     take_result(load, of->zone, &result->load);
     diag_free(result->load.diag);
     free(result);

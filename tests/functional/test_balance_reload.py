@@ -212,6 +212,27 @@ def test_groups_come_and_go_over_an_unchanged_zone(rondo):
         assert (ttls(server.query(WWW)), ttls(server.query("api.www.example.com"))) == ({www}, {api}), groups
 
 
+def test_zone_and_annotations_change_in_one_reload(rondo):
+    """Reading a big zone takes a while; until it is read, old annotations go with old records. A pool whose records stay follows too."""
+    rest = a_records("api", THREE) + "$GENERATE 1-100000 h$ A 10.0.0.1\n"
+
+    def groups(turn):
+        rows = [{"address": THREE[turn % 2]}]
+        return [{"name": "www", "others": "ignore", "members": rows}, {"name": "api", "ttl": 5 + turn}]
+
+    server = balanced(rondo, a_records("www", THREE[:1]) + rest, groups(0))
+    until(lambda: seen(server, WWW) == set(THREE[:1]), "the first version")
+    with Load(server, WWW, judge=lambda reply: addresses(reply) in (THREE[:1], THREE[1:2])) as load:
+        for turn in (1, 2, 3):
+            rearrange(server, groups(turn))
+            write_records(server, turn + 1, a_records("www", THREE[turn % 2:][:1]) + rest)
+            assert server.reload().returncode == 0
+            until(lambda: seen(server, WWW) == {THREE[turn % 2]}, "the new member")
+            until(lambda: ttls(server.query("api.example.com")) == {5 + turn}, "the new TTL")
+    assert (load.lost, load.wrong) == (0, 0), load.first_wrong
+    assert load.sent > 100
+
+
 def test_settings_of_a_pool_change(rondo):
     server = balanced(rondo, a_records("www", THREE), [{"name": "www"}])
     for weights in ((4, 1, 0), (1, 1, 1), (0, 5, 5)):

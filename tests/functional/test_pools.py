@@ -76,7 +76,8 @@ def test_table(rondo, backends):
 
 
 def test_one_name(rondo):
-    server = balanced(rondo, a_records("www", THREE) + "www AAAA 2001:db8::1\n" + a_records("api", THREE), [{"name": "www"}, {"name": "api"}])
+    server = balanced(rondo, a_records("www", THREE) + "www AAAA 2001:db8::1\n" + a_records("api", THREE),
+                      [{"name": "www"}, {"name": "api"}])
     for name in (WWW, WWW + ".", "WWW.Example.COM"):
         rows = server.ctl_json("pools", name)["pools"]
         assert [(row["name"], row["type"]) for row in rows] == [(WWW, "A"), (WWW, "AAAA")]

@@ -76,13 +76,19 @@ void rig_fini(struct rig *rig)
     diag_free(rig->diag);
 }
 
-void rig_plan_now(struct rig *rig, const char *text)
+void rig_plan_later(struct rig *rig, const char *text)
 {
     struct balance_plan *plan = plan_of(text, rig->diag);
     if (!plan)
         fail_msg("%s", diag_text(rig->diag));
     balance_set_plan(rig->balance, &plan);
     assert_null(plan);
+}
+
+void rig_plan_now(struct rig *rig, const char *text)
+{
+    rig_plan_later(rig, text);
+    balance_zone_ready(rig->balance, rig->zone);
 }
 
 void rig_plan(struct rig *rig, const char *text)

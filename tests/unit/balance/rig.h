@@ -56,6 +56,9 @@ struct rig {
 
 void rig_init(struct rig *rig, bool probing);
 void rig_fini(struct rig *rig);
+/* Only the plan: the zone is yet to be loaded. */
+void rig_plan_later(struct rig *rig, const char *text);
+/* The plan, and a load of the zone that found it unchanged. */
 void rig_plan(struct rig *rig, const char *text);
 /* Without a turn of the loop afterwards. */
 void rig_plan_now(struct rig *rig, const char *text);

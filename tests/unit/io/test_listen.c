@@ -16,21 +16,35 @@
 #include "dns/rr.h"
 #include "service.h"
 
-/* A socket of somebody else's, SO_REUSEPORT set, as another daemon like us would have it. */
-static int occupy(int type, uint16_t *port)
+/* A socket of somebody else's, SO_REUSEPORT set, as another daemon like us would have it; -1: the port is taken. */
+static int occupy(int type, uint16_t port)
 {
     struct sockaddr_in sa = {
-        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(*port)};
-    socklen_t len = sizeof(sa);
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port)};
     int one = 1, fd = socket(AF_INET, type, 0);
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)), 0);
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)), 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
-    if (type == SOCK_STREAM)
-        assert_int_equal(listen(fd, 1), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&sa, &len), 0);
-    *port = ntohs(sa.sin_port);
+    if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) != 0 || (type == SOCK_STREAM && listen(fd, 1) != 0)) {
+        close(fd);
+        return -1;
+    }
     return fd;
+}
+
+/* A port free for both, below those that the kernel hands out to the tests that run beside this one. */
+static uint16_t occupy_both(int *udp, int *tcp)
+{
+    for (unsigned i = 0; i < 1000; i++) {
+        uint16_t port = (uint16_t)(10000 + ((unsigned)getpid() * 31 + i) % 20000);
+        *udp = occupy(SOCK_DGRAM, port);
+        *tcp = occupy(SOCK_STREAM, port);
+        if (*udp >= 0 && *tcp >= 0)
+            return port;
+        close(*udp);
+        close(*tcp);
+    }
+    fail_msg("no port is free");
+    return 0;
 }
 
 static void expect_refused(const struct addr *addrs, size_t cnt, const char *const *lines)
@@ -54,9 +68,9 @@ static void expect_refused(const struct addr *addrs, size_t cnt, const char *con
 static void test_a_port_in_use_is_told_for_both_protocols(void **state)
 {
     (void)state;
-    uint16_t port = 0;
     char udp[100], tcp[100];
-    int a = occupy(SOCK_DGRAM, &port), b = occupy(SOCK_STREAM, &port);
+    int a, b;
+    uint16_t port = occupy_both(&a, &b);
     const struct addr addrs[] = {{.bytes = {127, 0, 0, 1}, .family = ADDR_V4, .port = port},
                                  {.bytes = {127, 0, 0, 2}, .family = ADDR_V4, .port = port}};
     snprintf(udp, sizeof(udp), "cannot listen on 127.0.0.1@%u (UDP): address already in use", port);
