@@ -31,6 +31,7 @@ class Workload:
     def write(self, folder, size):
         """Makes FOLDER/NAME.zone and NAME.queries, unless an earlier run of the same size left them."""
         folder = pathlib.Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
         zone, queries = folder / f"{self.name}-{size}.zone", folder / f"{self.name}-{size}.queries"
         if not queries.exists():
             with zone.open("w") as file:

@@ -114,7 +114,7 @@ static void test_addresses_of_the_table(void **state)
         {{.name = "www.example", .type = RR_A}, "noerror aa\nan www.example. 20 1 10.0.0.1\n"},
         {{.name = "wWw.example", .type = RR_AAAA}, "noerror aa\nan wWw.example. 20 28 fd000000000000000000000000000001\n"},
         {{.name = "www.example", .type = RR_MX}, "noerror aa\nan www.example. 60 15 10 mail.example.\n"},
-        {{.name = "www.example", .type = RR_ANY}, "noerror aa\nan www.example. 20 1 10.0.0.1\n"},
+        {{.name = "www.example", .type = RR_ANY}, "noerror aa\nan www.example. 60 15 10 mail.example.\n"},
         {{.name = "www.example", .type = RR_A, .payload = 1232}, "noerror aa\nan www.example. 20 1 10.0.0.1\nopt 1232\n"},
         {{.name = "far.example", .type = RR_A},
          "noerror aa\nan far.example. 60 5 alias.example.\nan alias.example. 60 5 www.example.\nan www.example. 20 1 10.0.0.1\n"},
