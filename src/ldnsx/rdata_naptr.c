@@ -109,15 +109,13 @@ static bool walk_repeat(struct walk *w)
     return ok;
 }
 
-/* One character that is no bracket expression and no interval, an escaped one with what it escapes. */
+/* One character that is no bracket expression and repeats nothing but by "*", an escaped one with what it escapes. */
 static bool walk_character(struct walk *w, const char *p)
 {
     bool ok = true;
 
     switch (*p) {
-    case '*':
-    case '+':
-    case '?': return walk_repeat(w);
+    case '*': return walk_repeat(w);
     case '(':
         w->open++;
         w->groups++;
@@ -141,9 +139,9 @@ static bool walk_character(struct walk *w, const char *p)
     return ok;
 }
 
-/* Walks through an extended regular expression (POSIX, as strict as BIND) and writes every interval as "*", which may
- * stand wherever one may: the expression is compiled only to see whether it can be, and nested intervals multiply what
- * regcomp allocates. */
+/* Walks through an extended regular expression (POSIX, as strict as BIND) and writes every repetition as "*", which may
+ * stand wherever one may: the expression is compiled only to see whether it can be, and regcomp copies what an interval
+ * or "+" repeats, so that nested ones multiply the memory it takes. */
 static bool flatten(char out[FLAT_MAX], const char *p)
 {
     struct walk w = {.empty_ok = false};
@@ -161,6 +159,12 @@ static bool flatten(char out[FLAT_MAX], const char *p)
                 return false;
             *out++ = '*';
             p += len;
+            continue;
+        } else if (*p == '+' || *p == '?') {
+            if (!walk_repeat(&w))
+                return false;
+            *out++ = '*';
+            p++;
             continue;
         } else {
             if (!walk_character(&w, p))

@@ -16,7 +16,7 @@
 enum { STEP = 1 << 20 };
 
 struct source {
-    char *path;
+    const char *path; /* owned by the sources */
     uint64_t size, hash;
     bool broken; /* could not be read when it was wanted */
 };
@@ -25,6 +25,7 @@ struct zonefile_sources {
     struct hash_key key;
     struct source *items;
     size_t cnt, cap;
+    uint32_t *slots; /* open addressing by what place_of says: index in `items` + 1; 0: free; twice `cap` of them */
 };
 
 struct zonefile_sources *zonefile_sources_new(void)
@@ -39,28 +40,10 @@ void zonefile_sources_free(struct zonefile_sources *sources)
     if (!sources)
         return;
     for (size_t i = 0; i < sources->cnt; i++)
-        free(sources->items[i].path);
+        free((void *)sources->items[i].path);
     free(sources->items);
+    free(sources->slots);
     free(sources);
-}
-
-/* The entry of these bytes under this path, an old one when the file was included before. */
-static const char *remember(struct zonefile_sources *sources, const struct source *seen, const char *path)
-{
-    for (size_t i = 0; i < sources->cnt; i++) {
-        const struct source *old = &sources->items[i];
-        if (old->hash == seen->hash && old->size == seen->size && old->broken == seen->broken &&
-            !strcmp(old->path, path))
-            return old->path;
-    }
-    if (sources->cnt == sources->cap) {
-        sources->cap = sources->cap ? sources->cap * 2 : 4;
-        sources->items = mem_realloc(sources->items, sources->cap, sizeof(*sources->items));
-    }
-    struct source *item = &sources->items[sources->cnt++];
-    *item = *seen;
-    item->path = mem_strdup(path);
-    return item->path;
 }
 
 static uint64_t hash_bytes(uint64_t h, const char *p, size_t len, const struct hash_key *key)
@@ -68,6 +51,46 @@ static uint64_t hash_bytes(uint64_t h, const char *p, size_t len, const struct h
     for (; len > STEP; p += STEP, len -= STEP)
         h = hash_step(h, (const uint8_t *)p, STEP, key);
     return hash_step(h, (const uint8_t *)p, (unsigned)len, key);
+}
+
+static bool is_same(const struct source *a, const struct source *b)
+{
+    return a->hash == b->hash && a->size == b->size && a->broken == b->broken && !strcmp(a->path, b->path);
+}
+
+/* The slot of these bytes under this path, or the free one where they would be. */
+static size_t place_of(const struct zonefile_sources *sources, const struct source *seen)
+{
+    size_t mask = 2 * sources->cap - 1;
+    size_t at = hash_bytes(seen->hash, seen->path, strlen(seen->path), &sources->key) & mask;
+    while (sources->slots[at] && !is_same(&sources->items[sources->slots[at] - 1], seen))
+        at = (at + 1) & mask;
+    return at;
+}
+
+static void make_room(struct zonefile_sources *sources)
+{
+    sources->cap = sources->cap ? sources->cap * 2 : 4;
+    sources->items = mem_realloc(sources->items, sources->cap, sizeof(*sources->items));
+    free(sources->slots);
+    sources->slots = mem_zalloc(2 * sources->cap, sizeof(*sources->slots));
+    for (uint32_t i = 0; i < sources->cnt; i++)
+        sources->slots[place_of(sources, &sources->items[i])] = i + 1;
+}
+
+/* The path of the entry of `seen`, an old one when the same bytes were included before by the same path. */
+static const char *remember(struct zonefile_sources *sources, const struct source *seen)
+{
+    if (sources->cnt == sources->cap)
+        make_room(sources);
+    uint32_t *slot = &sources->slots[place_of(sources, seen)];
+    if (!*slot) {
+        struct source *item = &sources->items[sources->cnt++];
+        *item = *seen;
+        item->path = mem_strdup(seen->path);
+        *slot = (uint32_t)sources->cnt;
+    }
+    return sources->items[*slot - 1].path;
 }
 
 static enum err fail(enum err e, char why[SOURCE_WHY_MAX], const char *text)
@@ -179,7 +202,7 @@ static void end_text(struct source_text *source)
 enum err source_load(struct source_text *source, struct zonefile_sources *sources, const char *path,
                      char why[SOURCE_WHY_MAX])
 {
-    struct source broken = {.broken = true}, seen = {.broken = false};
+    struct source broken = {.path = path, .broken = true}, seen = {.path = path};
     struct stat st;
     int fd;
 
@@ -191,12 +214,12 @@ enum err source_load(struct source_text *source, struct zonefile_sources *source
     }
     if (e) {
         free(source->text);
-        remember(sources, &broken, path);
+        remember(sources, &broken);
         return e;
     }
     seen.size = source->len;
     seen.hash = hash_bytes(0, source->text, source->len, &sources->key);
-    source->path = remember(sources, &seen, path);
+    source->path = remember(sources, &seen);
     source->dev = st.st_dev;
     source->ino = st.st_ino;
     end_text(source);

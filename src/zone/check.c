@@ -20,7 +20,7 @@ static ATTR_PRINTF(4, 0) void add(struct zone_check *check, enum diag_level leve
     char text[2 * NAME_TEXT_MAX + 128];
 
     vsnprintf(text, sizeof(text), fmt, args);
-    diag_add(check->diag, level, r->files[rec->file], rec->line, "%s", text);
+    diag_add(check->diag, level, zone_records_file(r, rec), rec->line, "%s", text);
 }
 
 void zone_check_error(struct zone_check *check, const struct zone_record *rec, const char *fmt, ...)
@@ -143,23 +143,18 @@ static bool same_rrset(const struct rr *a, const struct rr *b)
     return a->type == b->type && rdata_same_rrset(a->type, a->rdata, a->rdata_len, b->rdata, b->rdata_len);
 }
 
-static bool stands_before(const struct zone_record *a, const struct zone_record *b)
-{
-    return a->file != b->file ? a->file < b->file : a->line < b->line;
-}
-
-/* One rrset has one TTL: that of its first record in the file (RFC 2181 5.2). */
+/* One rrset has one TTL: that of its first record as the text is read, included files in their places (RFC 2181 5.2). */
 static void settle_ttl(struct zone_check *check, struct zone_record *recs, size_t cnt)
 {
     const struct zone_record *first = recs, *other = NULL;
     char owner[NAME_TEXT_MAX], type[RR_TYPE_TEXT_MAX];
 
     for (size_t i = 1; i < cnt; i++)
-        if (stands_before(&recs[i], first))
+        if (recs[i].seq < first->seq)
             first = &recs[i];
     uint32_t ttl = first->rr.ttl;
     for (size_t i = 0; i < cnt; i++)
-        if (recs[i].rr.ttl != ttl && (!other || stands_before(&recs[i], other)))
+        if (recs[i].rr.ttl != ttl && (!other || recs[i].seq < other->seq))
             other = &recs[i];
     if (!other)
         return;
@@ -285,7 +280,7 @@ static void check_owner_again(struct zone_check *check, const struct zone_owner 
 static void check_apex(struct zone_check *check)
 {
     const struct zone_records *r = check->records;
-    const char *file = r->file_cnt ? r->files[0] : NULL;
+    const char *file = r->run_cnt ? r->runs[0].file : NULL;
     size_t cnt;
     const struct zone_record *recs = zone_records_find(r, r->apex, &cnt);
     struct zone_owner apex = {recs ? r->recs + (recs - r->recs) : NULL, recs ? cnt : 0};

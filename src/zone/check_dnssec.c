@@ -49,14 +49,14 @@ static void check_nsec3param(struct zone_check *check, const struct zone_owner *
         zone_check_error(check, recs, "NSEC3PARAM: no supported hash algorithm");
 }
 
-static bool has_key(const struct zone_owner *owner, unsigned algorithm)
+/* Which algorithms the owner has keys of: [algorithm]. */
+static void find_algorithms(bool has_key[256], const struct zone_owner *owner)
 {
     size_t cnt;
     const struct zone_record *keys = zone_owner_rrset(owner, RR_DNSKEY, &cnt);
+    memset(has_key, 0, 256);
     for (size_t i = 0; i < cnt; i++)
-        if (byte_at(&keys[i].rr, 3) == algorithm)
-            return true;
-    return false;
+        has_key[byte_at(&keys[i].rr, 3)] = true;
 }
 
 /* What CDS or CDNSKEY asks the parent for must have a DNSKEY of its algorithm, and the request to delete stands alone
@@ -66,10 +66,13 @@ static void check_child_keys(struct zone_check *check, const struct zone_owner *
     static const uint8_t delete_cds[5] = {0, 0, 0, 0, 0}, delete_cdnskey[5] = {0, 0, 3, 0, 0};
     const uint8_t *delete = type == RR_CDS ? delete_cds : delete_cdnskey;
     char text[RR_TYPE_TEXT_MAX];
-    bool deletes = false, keeps = false;
+    bool deletes = false, keeps = false, has_key[256];
     size_t cnt;
     const struct zone_record *recs = zone_owner_rrset(owner, type, &cnt);
 
+    if (!recs)
+        return;
+    find_algorithms(has_key, owner);
     rr_type_to_text(text, type);
     for (size_t i = 0; i < cnt; i++) {
         const struct rr *rr = &recs[i].rr;
@@ -78,7 +81,7 @@ static void check_child_keys(struct zone_check *check, const struct zone_owner *
             continue;
         }
         keeps = true;
-        if (!has_key(owner, byte_at(rr, type == RR_CDS ? 2 : 3)))
+        if (!has_key[byte_at(rr, type == RR_CDS ? 2 : 3)])
             zone_check_error(check, &recs[i], "%s: the zone has no DNSKEY of that algorithm", text);
     }
     if (deletes && keeps)

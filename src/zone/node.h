@@ -49,13 +49,27 @@ static inline const uint8_t *zone_node_image(const struct zone_node *n, const st
 {
     return (const uint8_t *)n + rrset->image_off;
 }
+/* The place of the first entry whose type is not below `type`. Names have few types, but one may have 65,000. */
+static inline unsigned zone_node_place(const struct zone_node *n, uint16_t type)
+{
+    enum { FEW = 16 };
+    unsigned low = 0;
+    for (unsigned high = n->rrset_cnt; unlikely(high - low > FEW);) {
+        unsigned middle = low + (high - low) / 2;
+        if (n->rrsets[middle].type < type)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    while (low < n->rrset_cnt && n->rrsets[low].type < type)
+        low++;
+    return low;
+}
 /* NULL: the name has none of that type. */
 static inline const struct zone_rrset *zone_node_rrset(const struct zone_node *n, uint16_t type)
 {
-    for (unsigned i = 0; i < n->rrset_cnt; i++)
-        if (n->rrsets[i].type == type)
-            return &n->rrsets[i];
-    return NULL;
+    unsigned i = zone_node_place(n, type);
+    return i < n->rrset_cnt && n->rrsets[i].type == type ? &n->rrsets[i] : NULL;
 }
 /* At a cut: the in-domain glue (RFC 9471) as one run of A and AAAA records, type 0; owners point to the targets in the NS image (the
  * virtual message is the NS image's; image_patch moves them), or stand as they stand there when that is at or above IMAGE_TARGET_MAX (an NS

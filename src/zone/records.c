@@ -27,7 +27,7 @@ void zone_records_free(struct zone_records *records)
         return;
     arena_fini(&records->arena);
     free(records->recs);
-    free(records->files);
+    free(records->runs);
     free(records->starts);
     free(records);
 }
@@ -43,16 +43,28 @@ struct zone_records *zone_records_new(const uint8_t *apex, const struct hash_key
     return r;
 }
 
-static uint32_t file_index(struct zone_records *r, const char *file)
+static void note_file(struct zone_records *r, const char *file)
 {
-    if (r->cnt && r->files[r->recs[r->cnt - 1].file] == file)
-        return r->recs[r->cnt - 1].file;
-    for (size_t i = 0; i < r->file_cnt; i++)
-        if (r->files[i] == file)
-            return (uint32_t)i;
-    r->files = mem_realloc(r->files, r->file_cnt + 1, sizeof(*r->files));
-    r->files[r->file_cnt] = file;
-    return (uint32_t)r->file_cnt++;
+    if (r->run_cnt && r->runs[r->run_cnt - 1].file == file)
+        return;
+    if (r->run_cnt == r->run_cap) {
+        r->run_cap = r->run_cap ? r->run_cap * 2 : 4;
+        r->runs = mem_realloc(r->runs, r->run_cap, sizeof(*r->runs));
+    }
+    r->runs[r->run_cnt++] = (struct zone_records_run){file, r->added_cnt};
+}
+
+const char *zone_records_file(const struct zone_records *records, const struct zone_record *record)
+{
+    size_t low = 0;
+    for (size_t high = records->run_cnt; high - low > 1;) {
+        size_t middle = low + (high - low) / 2;
+        if (records->runs[middle].seq <= record->seq)
+            low = middle;
+        else
+            high = middle;
+    }
+    return records->runs[low].file;
 }
 
 /* Records of one owner mostly come one after the other: they share the copy and the hash. */
@@ -70,18 +82,19 @@ static void use_owner(struct zone_records *r, const uint8_t *owner)
 void zone_records_add(struct zone_records *records, const struct rr *rr, const char *file, unsigned line)
 {
     if (records->cnt == records->cap) {
-        assert(records->cnt < UINT32_MAX / 2);
         records->cap = records->cap ? records->cap * 2 : 16;
         records->recs = mem_realloc(records->recs, records->cap, sizeof(*records->recs));
     }
+    assert(records->added_cnt < UINT32_MAX / 2);
     use_owner(records, rr->owner);
+    note_file(records, file);
     struct zone_record *rec = &records->recs[records->cnt];
     rec->rr = *rr;
     rec->rr.owner = records->last_owner;
     rec->rr.rdata = arena_dup(&records->arena, rr->rdata, rr->rdata_len, 1);
     rec->owner_hash = records->last_hash;
     rec->line = line;
-    rec->file = file_index(records, file);
+    rec->seq = records->added_cnt++;
     records->cnt++;
     records->sorted = false;
 }

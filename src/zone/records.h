@@ -17,7 +17,13 @@ struct zone_record {
     struct rr rr; /* owner and rdata in the arena; owner lower-cased */
     uint64_t owner_hash;
     uint32_t line;
-    uint32_t file; /* index into zone_records.files */
+    uint32_t seq; /* in the order of adding, which over all files is the order of reading */
+};
+
+/* Records that were added one after the other from one file; the run ends where the next begins. */
+struct zone_records_run {
+    const char *file;
+    uint32_t seq; /* of its first record */
 };
 
 struct zone_records {
@@ -26,10 +32,12 @@ struct zone_records {
     const struct hash_key *key;
     struct zone_record *recs;
     size_t cnt, cap;
-    const char **files;
-    size_t file_cnt;
+    struct zone_records_run *runs;
+    size_t run_cnt;
     bool sorted;
     /* private to records.c */
+    uint32_t added_cnt;
+    size_t run_cap;
     const uint8_t *last_owner;
     uint64_t last_hash;
     unsigned last_owner_len;
@@ -43,6 +51,8 @@ void zone_records_free(struct zone_records *records);
 struct zone_records *zone_records_new(const uint8_t *apex, const struct hash_key *key) ATTR_FREED_BY(zone_records_free) ATTR_MUST_USE ATTR_NONNULL_ALL;
 /* Copies `rr`. `file` (borrowed until free; may be NULL) and `line` say where it stood. */
 void zone_records_add(struct zone_records *records, const struct rr *rr, const char *file, unsigned line) ATTR_NONNULL(1, 2);
+/* The file that `record`, one of them, stood in. */
+const char *zone_records_file(const struct zone_records *records, const struct zone_record *record) ATTR_NONNULL_ALL;
 /* Sorts by owner hash, owner, type, canonical rdata (RFC 4034 6.3: names in rdata of the RFC's list compared lower-cased), then order of adding; drops exact
  * duplicates silently, whatever their TTL; the first one added stays (RFC 2181 5). Afterwards all records of one owner share one
  * owner pointer. Cheap on what is sorted already; records may then be taken out, order kept, with `cnt` lowered. */

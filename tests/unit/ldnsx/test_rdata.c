@@ -187,6 +187,29 @@ static void test_valid_is_bounded(void **state)
     assert_true(rdata_valid(65280, (const uint8_t *)"", 0));
 }
 
+/* NAPTR's substitution is compiled by regcomp, which copies what "+" and intervals repeat: nested ones, for which a
+ * record has room 80 times, would take all memory there is. */
+static void test_nested_repetitions(void **state)
+{
+    static const char *const repetitions[] = {"+", "{2}", "{1,}", "?", "*"};
+    enum { DEPTH = 75 };
+    (void)state;
+    for (size_t i = 0; i < sizeof(repetitions) / sizeof(*repetitions); i++) {
+        char text[1024] = "NAPTR 1 1 \"u\" \"s\" \"!";
+        unsigned depth = DEPTH / (unsigned)strlen(repetitions[i]);
+        for (unsigned d = 0; d < depth; d++)
+            strcat(text, "(");
+        strcat(text, "a");
+        for (unsigned d = 0; d < depth; d++)
+            strcat(strcat(text, ")"), repetitions[i]);
+        strcat(text, "!b!\" .");
+        assert_int_not_equal(converted(text)[0], '!');
+    }
+    assert_int_equal(converted("NAPTR 1 1 \"u\" \"s\" \"!a+*!b!\" .")[0], '!');
+    assert_int_equal(converted("NAPTR 1 1 \"u\" \"s\" \"!+a!b!\" .")[0], '!');
+    assert_int_not_equal(converted("NAPTR 1 1 \"u\" \"s\" \"![+?]a\\\\+(b)+!\\\\1!\" .")[0], '!');
+}
+
 static void test_meta(void **state)
 {
     (void)state;
@@ -204,6 +227,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text),    cmocka_unit_test(test_words_missing),
         cmocka_unit_test(test_largest), cmocka_unit_test(test_valid_is_bounded),
+        cmocka_unit_test(test_nested_repetitions),
         cmocka_unit_test(test_meta),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

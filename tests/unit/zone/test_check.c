@@ -62,6 +62,43 @@ static void end(struct checked *c)
     diag_free(c->diag);
 }
 
+/* What an included file has stands where it is included, before what follows in the including one. */
+static void test_first_ttl_may_be_an_included_files(void **state)
+{
+    struct checked c = start();
+    uint8_t name[NAME_MAX_LEN], rdata[4] = {192, 0, 2, 9};
+    (void)state;
+    put_wire(name, "www");
+    struct rr rr = {.owner = name, .rdata = rdata, .ttl = 100, .type = RR_A, .rdata_len = 4};
+    zone_records_add(c.records, &rr, "inc", 1);
+    put_a(c.records, "www", 200, 1);
+    expect(&c, ERR_OK, "zone:4: warning: \"www.example.com.\" A has differing TTLs: 100 is taken\n");
+    for (size_t i = 0; i < c.records->cnt; i++)
+        if (c.records->recs[i].rr.type == RR_A)
+            assert_int_equal(c.records->recs[i].rr.ttl, 100);
+    end(&c);
+}
+
+/* Each CDS must have a key of its algorithm; that this isn't searched for among all records shows in the time. */
+static void test_many_cds(void **state)
+{
+    struct checked c = start();
+    enum { CDS = 3000, TXT = 3000 };
+    (void)state;
+    for (unsigned i = 0; i < TXT; i++) {
+        uint8_t rdata[3] = {2, (uint8_t)(i >> 8), (uint8_t)i};
+        put(c.records, "@", 300, RR_TXT, rdata, sizeof(rdata));
+    }
+    for (unsigned i = 0; i < CDS; i++) {
+        uint8_t rdata[8] = {(uint8_t)(i >> 8), (uint8_t)i, i % 2 ? 13 : 15, 2, 1};
+        put(c.records, "@", 300, RR_CDS, rdata, sizeof(rdata));
+    }
+    put(c.records, "@", 300, RR_DNSKEY, "\1\1\3\15xxxx", 8);
+    assert_int_equal(zone_records_check(c.records, c.diag), ERR_INVALID);
+    assert_int_equal(diag_cnt(c.diag, DIAG_ERROR), 100 + 1);
+    end(&c);
+}
+
 static void test_fine(void **state)
 {
     struct checked c = start();
@@ -245,7 +282,9 @@ static void test_root_zone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fine),      cmocka_unit_test(test_out_of_zone), cmocka_unit_test(test_apex_sets),
+        cmocka_unit_test(test_fine),
+        cmocka_unit_test(test_first_ttl_may_be_an_included_files),
+        cmocka_unit_test(test_many_cds),      cmocka_unit_test(test_out_of_zone), cmocka_unit_test(test_apex_sets),
         cmocka_unit_test(test_singles),   cmocka_unit_test(test_ttls),        cmocka_unit_test(test_glue),
         cmocka_unit_test(test_too_large), cmocka_unit_test(test_many_errors), cmocka_unit_test(test_root_zone),
         cmocka_unit_test(test_too_large_with_an_opt),

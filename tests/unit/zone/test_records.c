@@ -30,7 +30,7 @@ static void test_owners_are_lower_cased_and_rdata_is_not(void **state)
     put_wire(name, "www");
     assert_memory_equal(r->recs[0].rr.owner, name, name_len(name));
     assert_memory_equal(r->recs[0].rr.rdata, "\6Target", 7);
-    assert_string_equal(r->files[r->recs[0].file], "test");
+    assert_string_equal(zone_records_file(r, &r->recs[0]), "test");
     zone_records_free(r);
 }
 
@@ -49,6 +49,27 @@ static void test_duplicates_go(void **state)
     }
     assert_int_equal(r->recs[0].line, 1);
     assert_memory_equal(r->recs[1].rr.rdata, "\1x", 2);
+    zone_records_free(r);
+}
+
+/* Files come and go as $INCLUDE has it. */
+static void test_records_know_their_file_and_turn(void **state)
+{
+    (void)state;
+    struct zone_records *r = zone_records_new(test_apex, &test_key);
+    static const char *const files[] = {"zone", "inc1", "zone", "inc2", "inc2", "zone"};
+    for (unsigned i = 0; i < 6; i++) {
+        uint8_t name[NAME_MAX_LEN], rdata[4] = {192, 0, 2, (uint8_t)i};
+        put_wire(name, i % 2 ? "b" : "a");
+        struct rr rr = {.owner = name, .rdata = rdata, .ttl = 60, .type = RR_A, .rdata_len = 4};
+        zone_records_add(r, &rr, files[i], i + 1);
+    }
+    zone_records_sort(r);
+    assert_int_equal(r->cnt, 6);
+    for (size_t i = 0; i < 6; i++) {
+        assert_int_equal(r->recs[i].seq, r->recs[i].rr.rdata[3]);
+        assert_string_equal(zone_records_file(r, &r->recs[i]), files[r->recs[i].seq]);
+    }
     zone_records_free(r);
 }
 
@@ -186,6 +207,7 @@ int main(void)
         cmocka_unit_test(test_records_sort_by_owner_type_and_rdata),
         cmocka_unit_test(test_owners_are_lower_cased_and_rdata_is_not),
         cmocka_unit_test(test_duplicates_go),
+        cmocka_unit_test(test_records_know_their_file_and_turn),
         cmocka_unit_test(test_owners_of_one_hash),
         cmocka_unit_test(test_find),
         cmocka_unit_test(test_many_records),

@@ -42,6 +42,27 @@ static const char *describe(const struct zone_version *v, const char *name)
     return text;
 }
 
+/* Every type is found, and none beside them, however many there are. */
+static void test_names_of_many_types(void **state)
+{
+    (void)state;
+    for (unsigned cnt = 1; cnt < 100; cnt++) {
+        char text[100 * 32] = "";
+        for (unsigned i = 0; i < cnt; i++)
+            sprintf(text + strlen(text), "x 60 TYPE%u x\n", 1000 + 2 * i);
+        char *all = mem_printf("%s%s", APEX, text);
+        struct zone *zone = zone_of(all);
+        const struct zone_node *n = node_of(zone->current, "x");
+        for (uint16_t type = 998; type < 1000 + 2 * cnt + 2; type++) {
+            const struct zone_rrset *rrset = zone_node_rrset(n, type);
+            bool there = type >= 1000 && type % 2 == 0 && type < 1000 + 2 * cnt;
+            assert_int_equal(rrset ? rrset->type : 0, there ? type : 0);
+        }
+        zone_free(zone);
+        free(all);
+    }
+}
+
 static void test_nodes_of_a_zone(void **state)
 {
     (void)state;
@@ -977,6 +998,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nodes_of_a_zone),
+        cmocka_unit_test(test_names_of_many_types),
         cmocka_unit_test(test_the_negative_soa),
         cmocka_unit_test(test_glue_points_into_the_ns_image),
         cmocka_unit_test(test_all_glue_is_there),
