@@ -1,7 +1,5 @@
 #include "store/zone_load.h"
 
-#include <stdio.h>
-
 #include "base/clock.h"
 #include "dns/name.h"
 #include "dns/rr.h"
@@ -19,26 +17,33 @@ static bool serial_rises(uint32_t from, uint32_t to)
     return from != to && to - from < UINT32_C(0x80000000);
 }
 
-/* The SOA's serial stands behind its two names (RFC 1035 3.3.13); zone_records_check has seen that there is one SOA. */
-static uint32_t records_serial(const struct zone_records *records)
+/* zone_records_check has seen that there is one. */
+static const struct zone_record *find_soa(const struct zone_records *records)
 {
     size_t cnt;
     const struct zone_record *rec = zone_records_find(records, records->apex, &cnt);
-    for (size_t i = 0; i < cnt; i++) {
-        if (rec[i].rr.type != RR_SOA)
-            continue;
-        struct reader r = reader_over(rec[i].rr.rdata, rec[i].rr.rdata_len);
-        reader_take(&r, name_len(r.at));
-        reader_take(&r, r.failed ? 0 : name_len(r.at));
-        return reader_u32(&r);
-    }
-    return 0;
+    while (rec->rr.type != RR_SOA)
+        rec++;
+    return rec;
 }
 
-static void say(struct zone_load *load, enum diag_level level, const char *text)
+/* It stands behind two names (RFC 1035 3.3.13). */
+static uint32_t soa_serial(const struct zone_record *soa)
+{
+    struct reader r = reader_over(soa->rr.rdata, soa->rr.rdata_len);
+    reader_take(&r, name_len(r.at));
+    reader_take(&r, r.failed ? 0 : name_len(r.at));
+    return reader_u32(&r);
+}
+
+/* The records changed, and secondaries would not hear of it. */
+static void refuse_serial(struct zone_load *load, const struct zone_records *records)
 {
     char name[NAME_TEXT_MAX];
-    diag_add(load->diag, level, NULL, 0, "zone \"%s\": %s", name_to_text_bare(name, load->zone->name), text);
+    const struct zone_record *soa = find_soa(records);
+    diag_error(load->diag, records->files[soa->file], soa->line,
+               "zone \"%s\": refused: the records changed, but serial %u is not above the last one, %u",
+               name_to_text_bare(name, load->zone->name), load->serial, load->source_serial);
 }
 
 static const struct zone_marks *fill_marks(struct zone_marks *marks, const struct zone_load *load)
@@ -51,22 +56,20 @@ static const struct zone_marks *fill_marks(struct zone_marks *marks, const struc
     return marks;
 }
 
-static enum zone_load_outcome change(struct zone_load *load, const struct changeset *changes)
+static enum zone_load_outcome change(struct zone_load *load, const struct zone_records *records,
+                                     const struct changeset *changes)
 {
     struct zone_marks marks;
     struct zone_version *current = load->zone->current;
     if (!changes->removed->cnt && !changes->added->cnt)
         return ZONE_LOAD_SAME;
     if (!serial_rises(load->source_serial, load->serial)) {
-        char text[128];
-        snprintf(text, sizeof text, "refused: the records changed, but serial %u is not above the last one, %u", load->serial,
-                 load->source_serial);
-        say(load, DIAG_WARNING, text);
+        refuse_serial(load, records);
         return ZONE_LOAD_FAILED;
     }
     enum err e = zone_apply(&load->version, current, changes, fill_marks(&marks, load));
     if (e) {
-        say(load, DIAG_ERROR, "the changes do not fit the served version");
+        diag_error(load->diag, NULL, 0, "the changes do not fit the served version");
         return ZONE_LOAD_FAILED;
     }
     return ZONE_LOAD_BUILT;
@@ -75,13 +78,13 @@ static enum zone_load_outcome change(struct zone_load *load, const struct change
 static enum zone_load_outcome take(struct zone_load *load, const struct zone_records *records)
 {
     struct zone_marks marks;
-    load->serial = records_serial(records);
+    load->serial = soa_serial(find_soa(records));
     if (!load->zone->current) {
         load->version = zone_build(load->zone, records, fill_marks(&marks, load));
         return ZONE_LOAD_BUILT;
     }
     struct changeset *changes = changeset_diff(load->zone->current, records);
-    enum zone_load_outcome outcome = change(load, changes);
+    enum zone_load_outcome outcome = change(load, records, changes);
     changeset_free(changes);
     return outcome;
 }

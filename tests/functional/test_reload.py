@@ -73,7 +73,8 @@ def test_a_changed_include_counts(rondo):
     assert addresses(server.query("inc.example.com")) == ["192.0.2.7"]
     (server.dir / "zones" / "more").write_text("inc A 192.0.2.8\n@ TXT one\n")
     done = server.reload()
-    assert done.returncode == 1  # the serial stands in the other file
+    assert done.returncode == 1
+    assert re.search(r"/example\.com\.zone:2: .*refused", done.stdout), done.stdout  # the serial stands in the other file
     assert addresses(server.query("inc.example.com")) == ["192.0.2.7"]
     server.write_zone("example.com", zone(2, "$INCLUDE more\n"))
     assert server.reload().returncode == 0
@@ -103,10 +104,12 @@ def test_serial_that_does_not_rise(rondo):
     for serial in (10, 9):
         server.write_zone("example.com", zone(serial, "new A 192.0.2.9\n"))
         mark = server.log_mark()
-        assert server.reload().returncode == 1
-        line = re.search(r"^.*refused.*$", server.log_since(mark), re.MULTILINE).group(0)
-        assert "example.com" in line
-        assert re.search(rf"serial {serial} .*\b10\b", line), line
+        done = server.reload()
+        assert done.returncode == 1
+        for text in (done.stdout, server.log_since(mark)):
+            line = re.search(r"^.*refused: .*$", text, re.MULTILINE).group(0)
+            assert "error: " in line and "zones/example.com.zone:2: " in line, line  # where its SOA stands
+            assert re.search(rf"serial {serial} .*\b10\b", line), line
         assert rcode(server.query("new.example.com")) == "NXDOMAIN"
     server.write_zone("example.com", zone(11, "new A 192.0.2.9\n"))
     assert server.reload().returncode == 0

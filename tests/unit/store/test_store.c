@@ -320,7 +320,10 @@ static void test_serial_not_risen(void **state)
     expect_report(f, 0, 0, 1);
     assert_string_equal(f->first_failed, "example.com");
     expect_state(f, "example.com", STORE_ZONE_SERVED_STALE, 5);
-    expect_in(look(f, "example.com").last_error, "serial 4");
+    assert_int_equal(f->errors, 1);
+    assert_int_equal(f->warnings, 0);
+    /* The SOA stands in the second line. */
+    expect_in(look(f, "example.com").last_error, "/com:2: zone \"example.com\": refused: the records changed, but serial 4 ");
     expect_in(look(f, "example.com").last_error, "5");
     assert_ptr_equal(served(f, "example.com")->current, version);
     load(f); /* said again, not forgotten */
