@@ -95,6 +95,9 @@ static int cmp_bounds(const void *a, const void *b)
     return worse ? worse : (x->index > y->index) - (x->index < y->index);
 }
 
+/* Tenths of a second, rounded up: a bound may be shown too high, never too low. */
+static double shown_sec(uint64_t ms) { return (double)((ms + 99) / 100) / 10; }
+
 void validate_pools_print(const struct balance *balance, bool all)
 {
     struct bounds b = {0};
@@ -107,7 +110,7 @@ void validate_pools_print(const struct balance *balance, bool all)
     if (shown)
         printf("  detection  staleness  pool\n");
     for (size_t i = 0; i < shown; i++)
-        printf("%9.2f s %8.2f s  %s\n", (double)b.items[i].detection_ms / 1000, (double)b.items[i].staleness_ms / 1000, b.items[i].name);
+        printf("%9.1f s %8.1f s  %s\n", shown_sec(b.items[i].detection_ms), shown_sec(b.items[i].staleness_ms), b.items[i].name);
     if (shown < b.cnt)
         printf("and %zu more, none worse; -v shows them\n", b.cnt - shown);
     for (size_t i = 0; i < b.cnt; i++)

@@ -1,5 +1,6 @@
 """What operators see of pools: rondoctl pools, status, and the bounds that rondod -t prints."""
 
+import math
 import re
 
 import pytest
@@ -126,12 +127,26 @@ def bounds(text):
             for detection, staleness, name in re.findall(r"^ *([\d.]+) s +([\d.]+) s +(\S+ (?:A|AAAA))$", text, re.MULTILINE)}
 
 
+def rounded_up(seconds):
+    """As -t shows them: in tenths, never less."""
+    return tuple(math.ceil(round(value * 1000) / 100) / 10 for value in seconds)
+
+
 def test_bounds_of_the_defaults(rondo):
     done = arrange(rondo, a_records("www", THREE), [{"name": "www", "probe": "web"}], [PLAIN]).validate()
     assert done.returncode == 0, done.stderr
-    detection, staleness = bounds(done.stdout)[WWW + " A"]
-    assert 8.55 <= detection <= 8.6
-    assert 26.55 <= staleness <= 26.6
+    assert re.search(rf"^ +8\.6 s +26\.6 s +{re.escape(WWW)} A$", done.stdout, re.MULTILINE), done.stdout
+
+
+def test_bounds_are_rounded_up(rondo):
+    """A bound of 170 ms that was shown as 0.1 s would be none."""
+    quick = {**PLAIN, "interval": "100ms", "fast_interval": "10ms", "timeout": "10ms", "fall": 1}
+    rows = [quick, {**quick, "name": "round", "interval": "200ms", "fall": 3, "timeout": "15ms"}]
+    groups = [{"name": "www", "probe": "web", "ttl": 1}, {"name": "round", "probe": "round", "ttl": 1}]
+    done = arrange(rondo, a_records("www", THREE) + a_records("round", THREE), groups, rows).validate()
+    assert done.returncode == 0, done.stderr
+    # 110 + 10 + 50 ms; 1 s more, as ttl_min is at most the ttl. 220 + 15 + 2 * 15 + 50 ms, 315.
+    assert bounds(done.stdout) == {WWW + " A": (0.2, 1.2), "round.example.com A": (0.4, 1.4)}
 
 
 def test_bounds_by_each_key(rondo):
@@ -156,8 +171,8 @@ def test_bounds_by_each_key(rondo):
         "e": (slow, max(slow + 5, first["slow"] + 300)),  # never above the record's TTL
     }
     for name, values in expected.items():
-        assert found[f"{name}.example.com A"] == pytest.approx(values, abs=0.051), name
-    assert found["e.example.com AAAA"] == pytest.approx((quick, first["quick"] + 300), abs=0.051)
+        assert found[f"{name}.example.com A"] == rounded_up(values), name
+    assert found["e.example.com AAAA"] == rounded_up((quick, first["quick"] + 300))
     assert "d.example.com A" not in found  # not probed
 
 
