@@ -1,6 +1,7 @@
 #include "base/diag.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,6 +101,41 @@ void diag_merge(struct diag *to, const struct diag *from)
     }
     for (int level = DIAG_ERROR; level <= DIAG_WARNING; level++)
         to->added[level] += from->added[level] - kept_cnt(from, (enum diag_level)level);
+}
+
+struct sortable {
+    struct diag_entry entry;
+    size_t file, index;
+};
+
+static bool is_about(const struct diag_entry *entry, const char *file)
+{
+    return entry->file == file || (entry->file && file && !strcmp(entry->file, file));
+}
+
+static int cmp_sortable(const void *a, const void *b)
+{
+    const struct sortable *x = a, *y = b;
+    if (x->file != y->file)
+        return x->file < y->file ? -1 : 1;
+    if (x->entry.line != y->entry.line)
+        return x->entry.line < y->entry.line ? -1 : 1;
+    return (x->index > y->index) - (x->index < y->index);
+}
+
+void diag_sort(struct diag *diag)
+{
+    struct sortable *sorted = mem_zalloc(diag->cnt, sizeof *sorted);
+    for (size_t i = 0; i < diag->cnt; i++) {
+        size_t first = i && is_about(&diag->entries[i], diag->entries[i - 1].file) ? sorted[i - 1].file : 0;
+        while (!is_about(&diag->entries[i], diag->entries[first].file))
+            first++;
+        sorted[i] = (struct sortable){diag->entries[i], first, i};
+    }
+    qsort(sorted, diag->cnt, sizeof *sorted, cmp_sortable);
+    for (size_t i = 0; i < diag->cnt; i++)
+        diag->entries[i] = sorted[i].entry;
+    free(sorted);
 }
 
 size_t diag_format(char *out, size_t cap, const struct diag_entry *entry)

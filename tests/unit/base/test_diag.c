@@ -31,6 +31,31 @@ static void entries_come_back_in_order(void **state)
     diag_free(diag);
 }
 
+static void sorted_by_file_and_line(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file;
+        unsigned line;
+        const char *text;
+    } rows[] = {{"z", 3, "5"}, {"a", 1, "7"}, {NULL, 0, "9"}, {"z", 1, "2"}, {"a", 2, "8"},
+                {"z", 3, "6"}, {"z", 0, "1"}, {"z", 2, "4"},  {"z", 1, "3"}};
+    enum { CNT = sizeof rows / sizeof *rows };
+    struct diag *diag = diag_new(100);
+    diag_sort(diag);
+    for (size_t i = 0; i < CNT; i++)
+        diag_error(diag, rows[i].file, rows[i].line, "%s", rows[i].text);
+    diag_sort(diag);
+    for (size_t i = 0; i < CNT; i++) {
+        char text[2] = {(char)('1' + i), '\0'};
+        assert_string_equal(diag_at(diag, i)->text, text);
+    }
+    assert_null(diag_at(diag, CNT));
+    diag_error(diag, "z", 0, "last");
+    assert_string_equal(diag_at(diag, CNT)->text, "last");
+    diag_free(diag);
+}
+
 static void more_than_kept_is_counted(void **state)
 {
     (void)state;
@@ -103,6 +128,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(entries_come_back_in_order),
+        cmocka_unit_test(sorted_by_file_and_line),
         cmocka_unit_test(more_than_kept_is_counted),
         cmocka_unit_test(file_for_those_without),
         cmocka_unit_test(format_leaves_out_what_is_unknown),
