@@ -14,8 +14,8 @@
 /* What one table filled. */
 struct conf_entry {
     const struct opt_table *table;
-    struct opt_list filled;    /* one struct, unless the table is a list */
-    const char **restart_keys; /* "PATH.KEY" of each row with OPT_RESTART, NULL for the others */
+    struct opt_list filled;       /* one struct, unless the table is a list */
+    struct opt_where *row_wheres; /* of each row's value, in a table that is no list: a change may need a restart */
 };
 
 struct conf {
@@ -33,20 +33,6 @@ void conf_free(struct conf *conf)
     free(conf);
 }
 
-static const char **restart_keys_of(struct arena *arena, const struct opt_table *table)
-{
-    const char **keys = arena_alloc(arena, table->cnt * sizeof *keys, sizeof *keys);
-    for (size_t i = 0; i < table->cnt; i++) {
-        keys[i] = NULL;
-        if (!(table->opts[i].flags & OPT_RESTART))
-            continue;
-        char *key = mem_printf("%s.%s", table->path, table->opts[i].name);
-        keys[i] = arena_strdup(arena, key);
-        free(key);
-    }
-    return keys;
-}
-
 static struct conf *conf_new(const struct opt_table *const *tables, size_t cnt)
 {
     struct conf *conf = mem_zalloc(1, sizeof *conf);
@@ -54,8 +40,20 @@ static struct conf *conf_new(const struct opt_table *const *tables, size_t cnt)
     conf->entries = mem_zalloc(cnt, sizeof *conf->entries);
     conf->cnt = cnt;
     for (size_t i = 0; i < cnt; i++)
-        conf->entries[i] = (struct conf_entry){tables[i], {NULL, 0}, restart_keys_of(&conf->arena, tables[i])};
+        conf->entries[i].table = tables[i];
     return conf;
+}
+
+/* The file alone where the value is a default. */
+static struct opt_where *find_wheres(struct conf_fill *fill, const config_setting_t *group,
+                                     const struct opt_table *table)
+{
+    struct opt_where *wheres = arena_alloc(fill->arena, table->cnt * sizeof *wheres, _Alignof(struct opt_where));
+    for (size_t i = 0; i < table->cnt; i++) {
+        bool is_group = group && config_setting_type(group) == CONFIG_TYPE_GROUP;
+        wheres[i] = conf_fill_where(fill, is_group ? config_setting_get_member(group, table->opts[i].name) : NULL);
+    }
+    return wheres;
 }
 
 /* Fills every entry with the path of `first`, which is the first that has it. */
@@ -85,9 +83,13 @@ static void fill_path(struct conf *conf, struct conf_fill *fill, const config_se
     } else if (!is_list) {
         conf_fill_group(fill, setting, &same, structs, &place);
     }
-    for (size_t i = first, next = 0; i < conf->cnt; i++)
-        if (!strcmp(conf->entries[i].table->path, path))
-            conf->entries[i].filled = lists[next++];
+    for (size_t i = first, next = 0; i < conf->cnt; i++) {
+        struct conf_entry *entry = &conf->entries[i];
+        if (strcmp(entry->table->path, path) != 0)
+            continue;
+        entry->filled = lists[next++];
+        entry->row_wheres = is_list ? NULL : find_wheres(fill, setting, entry->table);
+    }
     free(tables);
     free(lists);
     free(structs);
@@ -235,16 +237,21 @@ static bool values_equal(const struct opt *opt, const void *a, const void *b)
     return true;
 }
 
-const char *conf_restart_needed(const struct conf *was, const struct conf *is)
+bool conf_restart_needed(const struct conf *was, const struct conf *is, struct diag *diag)
 {
+    bool needed = false;
     for (size_t e = 0; e < is->cnt; e++) {
         const struct opt_table *table = is->entries[e].table;
         const char *now = conf_group(is, table), *before = conf_group(was, table);
         for (size_t i = 0; i < table->cnt && !table->list; i++) {
             const struct opt *opt = &table->opts[i];
-            if (opt->flags & OPT_RESTART && !values_equal(opt, before + opt->offset, now + opt->offset))
-                return is->entries[e].restart_keys[i];
+            const struct opt_where *where = &is->entries[e].row_wheres[i];
+            if (!(opt->flags & OPT_RESTART) || values_equal(opt, before + opt->offset, now + opt->offset))
+                continue;
+            diag_error(diag, where->file, where->line, "%s.%s was changed, which needs a restart", table->path,
+                       opt->name);
+            needed = true;
         }
     }
-    return NULL;
+    return needed;
 }

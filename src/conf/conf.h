@@ -5,6 +5,7 @@
  * at a time (control, or a job). */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/attr.h"
@@ -30,9 +31,10 @@ const void *conf_group(const struct conf *conf, const struct opt_table *table) A
 /* The structs of a list table, in the file's order; lists of tables with the same path have the same length and order.
  * Owned by `conf`. */
 struct opt_list conf_list(const struct conf *conf, const struct opt_table *table) ATTR_NONNULL_ALL;
-/* The first key with OPT_RESTART, in a table that is no list, whose value differs between two configurations of the
- * same tables, as "server.listen"; NULL: none. Owned by `is`. */
-const char *conf_restart_needed(const struct conf *was, const struct conf *is) ATTR_NONNULL_ALL;
+/* True when a key with OPT_RESTART, in a table that is no list, has another value in one of two configurations of the
+ * same tables; each is an error in `diag` ("server.listen was changed …") with file and line of the new value, or the
+ * file alone where it has been left out. */
+bool conf_restart_needed(const struct conf *was, const struct conf *is, struct diag *diag) ATTR_NONNULL_ALL;
 
 /* conf/sample.c: the sample configuration, and the option list of rondo.conf(5) in mdoc or man macros, from the same
  * tables, into a new string. */

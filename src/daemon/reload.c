@@ -79,13 +79,14 @@ static void refuse(struct reload *reload)
 
 static bool needs_restart(struct reload *reload)
 {
-    const char *key = conf_restart_needed(reload->daemon->configuration->conf, reload->fresh->conf);
-    if (!key)
-        return false;
-    diag_error(reload->diag, reload->daemon->conf_path, 0, "%s was changed, which needs a restart", key);
-    log_error("%s: %s was changed, which needs a restart", reload->daemon->conf_path, key);
-    reload->err = ERR_DENIED;
-    return true;
+    struct diag *changed = diag_new(CONFIGURATION_DIAG_MOST);
+    bool needed = conf_restart_needed(reload->daemon->configuration->conf, reload->fresh->conf, changed);
+    if (needed)
+        reload->err = ERR_DENIED;
+    diag_log(changed);
+    diag_merge(reload->diag, changed);
+    diag_free(changed);
+    return needed;
 }
 
 static void put_in_force(struct reload *reload)

@@ -242,14 +242,34 @@ def test_key_that_needs_a_restart(rondo):
     for was, new, key in (("workers = 2", "workers = 1", "server.workers"), (f"@{server.port}", "@5399", "server.listen")):
         server.write_config(good.replace(was, new))
         server.write_zone("example.com", zone(2))
+        mark = server.log_mark()
         done = server.reload()
+        line = 1 + good[:good.index(was)].count("\n")
         assert done.returncode == 1
-        assert key in done.stdout + done.stderr
-        assert "restart" in done.stdout + done.stderr
+        for text in (done.stdout, server.log_since(mark)):
+            assert re.search(rf"rondo\.conf:{line}: .*{key} was changed, which needs a restart", text), text
         assert serial_of(server) == 1
     server.write_config(good)
     assert server.reload().returncode == 0
     assert serial_of(server) == 2
+
+
+def test_all_keys_that_need_a_restart(rondo):
+    """At once, each where it stands now, be it in another file; the file alone names what stands nowhere any more."""
+    server = rondo(server='user = "";\ntcp_max = 50;\ntcp_idle = "3s";')
+    good = server.config_text()
+    (server.dir / "more.conf").write_text("\ntcp_idle = 4;\n")
+    server.write_config(good.replace("tcp_max = 50;", "").replace('tcp_idle = "3s";', '@include "more.conf"')
+                        .replace("workers = 2", "workers = 1"))
+    done = server.reload()
+    assert done.returncode == 1
+    line = 1 + good[:good.index("workers")].count("\n")
+    found = re.findall(r"^\S*?(\w+\.conf):((?:\d+:)?) error: (\S+) was changed, which needs a restart$", done.stdout, re.MULTILINE)
+    assert sorted(found) == [("more.conf", "2:", "server.tcp_idle"), ("rondo.conf", "", "server.tcp_max"),
+                             ("rondo.conf", f"{line}:", "server.workers")], done.stdout
+    server.assert_serving()
+    server.write_config(good)
+    assert server.reload().returncode == 0
 
 
 def test_settings_change(rondo):

@@ -49,7 +49,7 @@ static void check_load(const char *text, size_t len)
     must((e == ERR_OK) == (conf != NULL) && (e == ERR_OK) == !diag_cnt(diag, DIAG_ERROR),
          "code, configuration and errors differ");
     if (conf)
-        must(!conf_restart_needed(conf, conf), "a configuration differs from itself");
+        must(!conf_restart_needed(conf, conf, diag), "a configuration differs from itself");
     for (size_t i = 0; diag_at(diag, i); i++)
         must(!is_of_libconfig(diag_at(diag, i)->text), "libconfig met a syntax error that we did not");
     conf_free(conf);

@@ -311,15 +311,28 @@ static void a_wrong_default_in_a_table_is_told(void **state)
     diag_free(diag);
 }
 
+/* "KEY@LINE" of each, with blanks between; "none". Line 0: the key is not there. */
 static const char *restart(const char *was, const char *is)
 {
     struct conf *a = load("t", was), *b = load("t", is);
-    static char key[64];
-    const char *found = conf_restart_needed(a, b);
-    snprintf(key, sizeof key, "%s", found ? found : "none");
+    struct diag *diag = diag_new(10);
+    static char keys[256];
+    size_t len = 0;
+    snprintf(keys, sizeof keys, "none");
+    bool needed = conf_restart_needed(a, b, diag);
+    assert_int_equal(needed, diag_cnt(diag, DIAG_ERROR) > 0);
+    for (size_t i = 0; diag_at(diag, i); i++) {
+        const struct diag_entry *entry = diag_at(diag, i);
+        const char *end = strstr(entry->text, " was changed, which needs a restart");
+        assert_string_equal(entry->file, "t");
+        assert_non_null(end);
+        len += (size_t)snprintf(keys + len, sizeof keys - len, "%s%.*s@%u", i ? " " : "", (int)(end - entry->text),
+                                entry->text, entry->line);
+    }
+    diag_free(diag);
     conf_free(a);
     conf_free(b);
-    return key;
+    return keys;
 }
 
 static void a_changed_key_may_need_a_restart(void **state)
@@ -328,17 +341,25 @@ static void a_changed_key_may_need_a_restart(void **state)
     assert_string_equal(restart("", ""), "none");
     assert_string_equal(restart("", "server: { workers = 0; tags = [ \"a\", \"b\" ]; };"), "none");
     assert_string_equal(restart("", "server: { idle = 5; quiet = false; }; zones = ( { name = \"a\"; } );"), "none");
-    assert_string_equal(restart("", "server: { workers = 1; };"), "server.workers");
+    assert_string_equal(restart("", "server: {\n workers = 1; };"), "server.workers@2");
     assert_string_equal(restart("server: { listen = \"::1\"; };", "server: { listen = [ \"::1@53\" ]; };"), "none");
     assert_string_equal(restart("server: { listen = \"::1\"; };", "server: { listen = [ \"::1@54\" ]; };"),
-                        "server.listen");
-    assert_string_equal(restart("server: { listen = \"::1\"; };", ""), "server.listen");
-    assert_string_equal(restart("server: { user = \"a\"; };", ""), "server.user");
-    assert_string_equal(restart("", "server: { user = \"a\"; };"), "server.user");
+                        "server.listen@1");
+    assert_string_equal(restart("server: { listen = \"::1\"; };", ""), "server.listen@0");
+    assert_string_equal(restart("server: { user = \"a\"; };", "server: { };"), "server.user@0");
+    assert_string_equal(restart("", "server: { user = \"a\"; };"), "server.user@1");
     assert_string_equal(restart("server: { user = \"a\"; };", "server: { user = \"a\"; };"), "none");
-    assert_string_equal(restart("server: { user = \"a\"; };", "server: { user = \"b\"; };"), "server.user");
-    assert_string_equal(restart("", "server: { tags = [ \"a\", \"c\" ]; };"), "server.tags");
-    assert_string_equal(restart("", "server: { tags = \"a\"; };"), "server.tags");
+    assert_string_equal(restart("server: { user = \"a\"; };", "server: { user = \"b\"; };"), "server.user@1");
+    assert_string_equal(restart("", "server: { tags = [ \"a\", \"c\" ]; };"), "server.tags@1");
+    assert_string_equal(restart("", "server: { tags = \"a\"; };"), "server.tags@1");
+}
+
+static void all_keys_that_need_a_restart_are_told(void **state)
+{
+    (void)state;
+    assert_string_equal(restart("server: { listen = \"::1\"; };",
+                                "server: { user = \"b\";\n tags = \"x\"; idle = 3;\n\n workers = 3; };"),
+                        "server.listen@0 server.workers@4 server.user@1 server.tags@2");
 }
 
 static double seconds_since(const struct timespec *begin)
@@ -442,6 +463,7 @@ int main(void)
         cmocka_unit_test(errors_before_are_not_ours),
         cmocka_unit_test(a_wrong_default_in_a_table_is_told),
         cmocka_unit_test(a_changed_key_may_need_a_restart),
+        cmocka_unit_test(all_keys_that_need_a_restart_are_told),
         cmocka_unit_test(long_lists_load_quickly),
         cmocka_unit_test(a_hundred_thousand_errors_end_too),
         cmocka_unit_test(a_file_is_read),
