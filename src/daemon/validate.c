@@ -15,18 +15,23 @@ struct validation {
     bool verbose;
 };
 
+/* Control characters are escaped, as in the log: a configuration can hold any, and shall not talk to a terminal. */
 static void print_entry(const struct diag_entry *entry)
 {
-    char small[1024];
-    size_t len = diag_format(small, sizeof small, entry);
-    if (len < sizeof small) {
-        fprintf(stderr, "%s\n", small);
-        return;
-    }
-    char *text = mem_zalloc(len + 1, 1);
+    char none[1];
+    size_t len = diag_format(none, sizeof none, entry), shown = 0;
+    char *text = mem_zalloc(len + 1, 1), *out = mem_zalloc(len + 1, sizeof "\\000");
     diag_format(text, len + 1, entry);
-    fprintf(stderr, "%s\n", text);
+    for (const char *at = text; *at; at++) {
+        unsigned char c = (unsigned char)*at;
+        if (c >= ' ' && c != 127)
+            out[shown++] = *at;
+        else
+            shown += (size_t)sprintf(out + shown, "\\%03u", c);
+    }
+    fprintf(stderr, "%s\n", out);
     free(text);
+    free(out);
 }
 
 static void print_diag(struct validation *v, const struct diag *diag)

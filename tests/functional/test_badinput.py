@@ -195,6 +195,22 @@ def test_errors_of_every_kind_together(rondo):
     expect_refused(server, "worker", "workers", "udp_payload", "tcp_idle", "tcp_max", "template", "templates", "zones2")
 
 
+def told(done):
+    """What -t and rondoctl say: (file, line, text) of each error, in order; line 0 where there is none."""
+    lines = re.findall(r"^(\S+?):(?:(\d+):)? error: (.*)$", done.stdout + done.stderr, re.MULTILINE)
+    return [(os.path.basename(file), int(line or 0), text) for file, line, text in lines]
+
+
+def test_errors_cannot_talk_to_the_terminal(rondo):
+    """Nor add a line that looks like another error."""
+    lines = 'zones = ( { name = "example.com"; template = "x\\n/etc/passwd:1: error: forged\\x1b[2J"; } );'
+    server = rondo.prepare(config=config().split("zones = (")[0] + lines)
+    done = server.validate()
+    assert done.returncode == 1
+    assert "\x1b" not in done.stderr and len(told(done)) == 1, done.stderr
+    assert r"x\010/etc/passwd:1: error: forged\027[2J" in done.stderr
+
+
 @pytest.mark.parametrize("text,part", [
     ("server: {", "rondo.conf"),
     ("server = 7;", "server"),
