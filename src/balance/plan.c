@@ -75,7 +75,7 @@ const struct plan_member *plan_find_member(const struct plan_group *group, const
 const struct probe_options *plan_hostless(const struct plan_probes *probes)
 {
     for (size_t i = 0; i < probes->cnt; i++)
-        if (probes->rows[i]->type == PROBE_HTTP && !probes->rows[i]->host)
+        if (probes->rows[i]->type == PROBE_HTTP && !probes->rows[i]->host && !probes->rows[i]->where.is_broken)
             return probes->rows[i];
     return NULL;
 }
@@ -98,7 +98,7 @@ static const struct probe_options *keep_probe(struct planning *p, const struct p
         probe->expect_status.items =
             arena_dup(&p->plan->arena, row->expect_status.items,
                       row->expect_status.cnt * sizeof(struct probe_status_range), _Alignof(struct probe_status_range));
-    probe->where = (struct opt_where){NULL, 0};
+    probe->where = (struct opt_where){.is_broken = row->where.is_broken};
     return probe;
 }
 
@@ -114,10 +114,11 @@ static int cmp_probe_rows(const void *a, const void *b)
 static void take_probes(struct planning *p, const struct opt_list *probes)
 {
     const struct probe_options *rows = probes->items;
-    p->probe_cnt = probes->cnt;
-    p->probes = mem_zalloc(p->probe_cnt, sizeof *p->probes);
-    for (size_t i = 0; i < p->probe_cnt; i++)
-        p->probes[i] = &rows[i];
+    p->probes = mem_zalloc(probes->cnt, sizeof *p->probes);
+    for (size_t i = 0; i < probes->cnt; i++)
+        if (rows[i].name)
+            p->probes[p->probe_cnt++] = &rows[i];
+    p->has_nameless_probe = p->probe_cnt < probes->cnt;
     qsort(p->probes, p->probe_cnt, sizeof *p->probes, cmp_probe_rows);
     for (size_t i = 1; i < p->probe_cnt; i++) {
         const struct probe_options *first = p->probes[i - 1], *row = p->probes[i];
@@ -132,7 +133,7 @@ static void take_probes(struct planning *p, const struct opt_list *probes)
 static void add_group(struct planning *p, struct plan_zone *zone, const struct balance_group_options *row)
 {
     struct plan_group *group = plan_group_make(p, row);
-    if (!group)
+    if (!group->name)
         return;
     const struct plan_group *first = find_group(p->plan, zone, group->name, group->is_below);
     if (first) {
@@ -149,9 +150,13 @@ static void add_group(struct planning *p, struct plan_zone *zone, const struct b
     }
 }
 
+/* Also a zone without a name, and one that stands twice: the plan will not be used, but its groups may have errors. */
 static void add_zone(struct planning *p, const struct balance_zone_options *row, const uint8_t *apex)
 {
+    static const uint8_t root[] = {0};
     const struct balance_group_options *groups = row->groups.items;
+    p->has_name = apex != NULL;
+    apex = apex ? apex : root;
     uint8_t lower[NAME_MAX_LEN];
     unsigned len = name_to_lower(lower, apex);
     struct plan_zone *zone = arena_alloc(&p->plan->arena, sizeof *zone, _Alignof(struct plan_zone));
@@ -172,7 +177,7 @@ enum err balance_plan_make(struct balance_plan **plan, const struct opt_list *zo
     hash_key_random(&p.plan->key);
     take_probes(&p, probes);
     for (size_t i = 0; i < zones->cnt; i++)
-        if (rows[i].groups.cnt && apexes[i] && !find_zone(p.plan, apexes[i]))
+        if (rows[i].groups.cnt)
             add_zone(&p, &rows[i], apexes[i]);
     free(p.probes);
     bool good = diag_cnt(diag, DIAG_ERROR) == errors_before;

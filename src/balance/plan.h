@@ -77,10 +77,12 @@ struct planning {
     struct balance_plan *plan;
     const struct probe_options **probes; /* copies in the plan, by name */
     size_t probe_cnt;
+    bool has_nameless_probe; /* whose name was refused: it may be any that is missed */
     const uint8_t *apex;
+    bool has_name;           /* the zone; else its apex is but a stand-in */
     struct diag *diag;
 };
 
-/* Resolves a row into the plan's memory. Whatever is wrong goes to `diag`; NULL when nothing can be made of it. */
-struct plan_group *plan_group_make(struct planning *planning,
-                                   const struct balance_group_options *row) ATTR_NONNULL_ALL ATTR_MUST_USE;
+/* Resolves a row into the plan's memory. Whatever is wrong goes to `diag`; the group's name is NULL when it has none. */
+struct plan_group *plan_group_make(struct planning *planning, const struct balance_group_options *row)
+    ATTR_NONNULL_ALL ATTR_MUST_USE ATTR_RETURNS_NONNULL;

@@ -26,8 +26,11 @@ static void say(const struct resolving *r, enum diag_level level, const struct o
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
     name_to_text_bare(zone, r->planning->apex);
-    diag_add(r->planning->diag, level, where->file, where->line, "zone \"%s\", balance \"%s\": %s", zone,
-             name ? name : "", text);
+    if (r->planning->has_name)
+        diag_add(r->planning->diag, level, where->file, where->line, "zone \"%s\", balance \"%s\": %s", zone,
+                 name ? name : "", text);
+    else
+        diag_add(r->planning->diag, level, where->file, where->line, "balance \"%s\": %s", name ? name : "", text);
 }
 
 #define complain(r, ...) say((r), DIAG_ERROR, &(r)->row->where, __VA_ARGS__)
@@ -55,6 +58,8 @@ static const uint8_t *resolve_name(const struct resolving *r)
     const char *text = r->row->name ? r->row->name : r->row->below;
     uint8_t wire[NAME_MAX_LEN], lower[NAME_MAX_LEN];
     unsigned len;
+    if (!text && r->row->where.is_broken)
+        return NULL;
     if (!r->row->name == !r->row->below) {
         complain(r, "expected either \"name\" or \"below\", got %s", text ? "both" : "neither");
         return NULL;
@@ -97,6 +102,8 @@ static const struct probe_options *find_probe(const struct resolving *r, const c
     const struct probe_options **found =
         p->probe_cnt ? bsearch(name, p->probes, p->probe_cnt, sizeof *p->probes, cmp_probe) : NULL;
     const char *nearest = found ? NULL : nearest_probe(p, name);
+    if (!found && p->has_nameless_probe)
+        return NULL;
     if (!found && nearest)
         say(r, DIAG_ERROR, where, "there is no probe \"%s\"; did you mean \"%s\"?", name, nearest);
     else if (!found)
@@ -120,7 +127,7 @@ static struct plan_probes resolve_probes(const struct resolving *r, const struct
     }
     struct plan_probes probes = {keep(r, rows, cnt, sizeof *rows), cnt};
     free(rows);
-    if (!r->group->is_below && plan_is_wildcard(r->group->name)) {
+    if (r->group->name && !r->group->is_below && plan_is_wildcard(r->group->name)) {
         const struct probe_options *hostless = plan_hostless(&probes);
         if (hostless)
             say(r, DIAG_ERROR, where, "probe \"%s\" has no \"host\", and a wildcard is no name to ask a server for",
@@ -149,11 +156,14 @@ static struct plan_member resolve_member(const struct resolving *r, const struct
         .where = keep_where(r, &row->where),
     };
     char text[ADDR_TEXT_MAX];
+    bool is_broken = row->where.is_broken || r->row->where.is_broken; /* values may be missing */
     member.address.port = member.check_address.port = 0;
     addr_to_text(text, &row->address);
     if (row->address.port || row->check_address.port)
         say(r, DIAG_ERROR, &row->where, "member %s: an address without a port, please; the port is the probe's", text);
-    if (row->check_address.family != ADDR_NONE && !plan_probes_of(r->group, &member)->cnt)
+    if (is_broken)
+        return member;
+    if (row->check_address.family != ADDR_NONE && !row->probe.cnt && !r->row->probe.cnt)
         say(r, DIAG_WARNING, &row->where, "member %s: \"check_address\" has no effect without a probe", text);
     if (row->weight > 1 && r->group->policy == POOL_ROUND_ROBIN)
         say(r, DIAG_WARNING, &row->where,
@@ -168,22 +178,25 @@ static void check_members(const struct resolving *r, const struct plan_member *m
         char text[ADDR_TEXT_MAX];
         of_family[members[i].address.family == ADDR_V6]++;
         if (i && addr_same_host(&members[i - 1].address, &members[i].address))
-            say(r, DIAG_ERROR, &members[i].where, "member %s stands twice, first at line %u",
-                addr_to_text(text, &members[i].address), members[i - 1].where.line);
+            say(r, DIAG_ERROR, &members[i].where, "member %s stands twice, first at %s:%u",
+                addr_to_text(text, &members[i].address), members[i - 1].where.file ? members[i - 1].where.file : "",
+                members[i - 1].where.line);
     }
     if (of_family[0] > POOL_MEMBERS_MAX || of_family[1] > POOL_MEMBERS_MAX)
         complain(r, "more than %d members of a family", POOL_MEMBERS_MAX);
-    if (!cnt && r->group->ignore_others)
+    if (!r->row->members.cnt && r->group->ignore_others)
         complain(r, "with \"others\" ignored and no \"members\" nobody is left");
 }
 
 static void resolve_members(const struct resolving *r)
 {
     const struct balance_member_options *rows = r->row->members.items;
-    size_t cnt = r->row->members.cnt;
-    struct plan_member *members = mem_zalloc(cnt, sizeof *members);
-    for (size_t i = 0; i < cnt; i++)
-        members[i] = resolve_member(r, &rows[i]);
+    size_t cnt = 0;
+    struct plan_member *members = mem_zalloc(r->row->members.cnt, sizeof *members);
+    for (size_t i = 0; i < r->row->members.cnt; i++) {
+        members[cnt] = resolve_member(r, &rows[i]);
+        cnt += members[cnt].address.family != ADDR_NONE; /* refused: it is left out */
+    }
     qsort(members, cnt, sizeof *members, cmp_members);
     check_members(r, members, cnt);
     r->group->members = keep(r, members, cnt, sizeof *members);
@@ -236,7 +249,7 @@ static void resolve_all_down(const struct resolving *r)
         else
             complain(r, "\"all_down\": expected \"serve_all\", \"serve_none\", \"servfail\" or addresses, got \"%s\"",
                      texts[i]);
-    if (!cnt)
+    if (!cnt && !r->row->where.is_broken)
         complain(r, "\"all_down\": an empty list; \"serve_none\" answers without addresses");
     qsort(addrs, good, sizeof *addrs, cmp_addrs);
     check_fallback(r, addrs, good);
@@ -273,8 +286,6 @@ struct plan_group *plan_group_make(struct planning *planning, const struct balan
 {
     struct resolving r = {.planning = planning, .row = row};
     const uint8_t *name = resolve_name(&r);
-    if (!name)
-        return NULL;
     struct plan_group *group = arena_alloc(&planning->plan->arena, sizeof *group, _Alignof(struct plan_group));
     *group = (struct plan_group){.name = name, .is_below = !row->name, .where = keep_where(&r, &row->where)};
     r.group = group;

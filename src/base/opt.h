@@ -44,6 +44,7 @@ struct opt_list {
 struct opt_where {
     const char *file;
     unsigned line;
+    bool is_broken; /* a key of the group itself was refused, which was told: what may only follow from that is not */
 };
 
 struct opt_table;

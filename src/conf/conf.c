@@ -44,6 +44,74 @@ static struct conf *conf_new(const struct opt_table *const *tables, size_t cnt)
     return conf;
 }
 
+static bool is_path(const struct conf *conf, const char *name)
+{
+    bool found = *name == CONF_MARK_TWICE;
+    for (size_t i = 0; i < conf->cnt && !found; i++)
+        found = !strcmp(conf->entries[i].table->path, name);
+    return found;
+}
+
+static const char *nearest_path(const struct conf *conf, const char *name)
+{
+    const char *nearest = NULL;
+    unsigned distance = UINT_MAX;
+    for (size_t i = 0; i < conf->cnt; i++)
+        if (opt_is_nearer(conf->entries[i].table->path, name, &distance))
+            nearest = conf->entries[i].table->path;
+    return nearest;
+}
+
+/* Where the path is not given, the group or list whose name is a misspelling of it (which check_groups_known tells):
+ * pools need not complain of every probe in "prboes". */
+static const config_setting_t *find_group(const struct conf *conf, const config_setting_t *root, const char *path)
+{
+    const config_setting_t *found = config_setting_get_member(root, path);
+    for (unsigned i = 0; !found && i < (unsigned)config_setting_length(root); i++) {
+        const config_setting_t *setting = config_setting_get_elem(root, i);
+        const char *name = config_setting_name(setting);
+        const char *nearest = is_path(conf, name) ? NULL : nearest_path(conf, name);
+        if (config_setting_is_scalar(setting) == CONFIG_FALSE && nearest && !strcmp(nearest, path))
+            found = setting;
+    }
+    return found;
+}
+
+static void check_groups_known(const struct conf *conf, struct conf_fill *fill, const config_setting_t *root)
+{
+    for (unsigned i = 0; i < (unsigned)config_setting_length(root); i++) {
+        const config_setting_t *setting = config_setting_get_elem(root, i);
+        const char *name = config_setting_name(setting);
+        struct opt_where where = conf_fill_where(fill, setting);
+        if (is_path(conf, name))
+            continue;
+        const char *nearest = nearest_path(conf, name);
+        if (nearest)
+            diag_error(fill->diag, where.file, where.line, "unknown group \"%.60s\"; did you mean \"%s\"?", name,
+                       nearest);
+        else
+            diag_error(fill->diag, where.file, where.line, "unknown group \"%.60s\"", name);
+    }
+}
+
+static void fill_single(struct conf_fill *fill, const config_setting_t *setting, const struct conf_tables *same,
+                        struct opt_list *lists, const struct conf_place *place)
+{
+    void **structs = mem_zalloc(same->cnt, sizeof *structs);
+    for (size_t i = 0; i < same->cnt; i++) {
+        structs[i] = arena_alloc(fill->arena, same->tables[i]->size, 16);
+        lists[i] = (struct opt_list){structs[i], 1};
+    }
+    if (!setting || config_setting_type(setting) == CONFIG_TYPE_GROUP) {
+        conf_fill_group(fill, setting, same, structs, place);
+    } else {
+        struct opt_where where = conf_fill_where(fill, setting);
+        diag_error(fill->diag, where.file, where.line, "\"%s\": expected a group, { ... }", place->name);
+        conf_fill_broken(fill, setting, same, structs, place);
+    }
+    free(structs);
+}
+
 /* The file alone where the value is a default. */
 static struct opt_where *find_wheres(struct conf_fill *fill, const config_setting_t *group,
                                      const struct opt_table *table)
@@ -63,26 +131,17 @@ static void fill_path(struct conf *conf, struct conf_fill *fill, const config_se
     bool is_list = conf->entries[first].table->list;
     const struct opt_table **tables = mem_zalloc(conf->cnt, sizeof *tables);
     struct opt_list *lists = mem_zalloc(conf->cnt, sizeof *lists);
-    void **structs = mem_zalloc(conf->cnt, sizeof *structs);
     size_t cnt = 0;
     for (size_t i = first; i < conf->cnt; i++)
         if (!strcmp(conf->entries[i].table->path, path))
             tables[cnt++] = conf->entries[i].table;
     const struct conf_tables same = {tables, cnt};
     const struct conf_place place = {NULL, path};
-    const config_setting_t *setting = config_setting_get_member(root, path);
+    const config_setting_t *setting = find_group(conf, root, path);
     if (is_list && setting)
         conf_fill_list(fill, setting, &same, lists, &place);
-    for (size_t i = 0; !is_list && i < cnt; i++) {
-        structs[i] = arena_alloc(&conf->arena, tables[i]->size, 16);
-        lists[i] = (struct opt_list){structs[i], 1};
-    }
-    if (!is_list && setting && config_setting_type(setting) != CONFIG_TYPE_GROUP) {
-        struct opt_where where = conf_fill_where(fill, setting);
-        diag_error(fill->diag, where.file, where.line, "\"%s\": expected a group, { ... }", path);
-    } else if (!is_list) {
-        conf_fill_group(fill, setting, &same, structs, &place);
-    }
+    else if (!is_list)
+        fill_single(fill, setting, &same, lists, &place);
     for (size_t i = first, next = 0; i < conf->cnt; i++) {
         struct conf_entry *entry = &conf->entries[i];
         if (strcmp(entry->table->path, path) != 0)
@@ -92,7 +151,6 @@ static void fill_path(struct conf *conf, struct conf_fill *fill, const config_se
     }
     free(tables);
     free(lists);
-    free(structs);
 }
 
 static bool path_is_first(const struct conf *conf, size_t index)
@@ -101,27 +159,6 @@ static bool path_is_first(const struct conf *conf, size_t index)
         if (!strcmp(conf->entries[i].table->path, conf->entries[index].table->path))
             return false;
     return true;
-}
-
-static void check_groups_known(const struct conf *conf, struct conf_fill *fill, const config_setting_t *root)
-{
-    for (unsigned i = 0; i < (unsigned)config_setting_length(root); i++) {
-        const config_setting_t *setting = config_setting_get_elem(root, i);
-        const char *name = config_setting_name(setting), *nearest = NULL;
-        struct opt_where where = conf_fill_where(fill, setting);
-        unsigned distance = UINT_MAX;
-        bool known = *name == CONF_MARK_TWICE;
-        for (size_t t = 0; t < conf->cnt && !known; t++) {
-            known = !strcmp(conf->entries[t].table->path, name);
-            if (opt_is_nearer(conf->entries[t].table->path, name, &distance))
-                nearest = conf->entries[t].table->path;
-        }
-        if (!known && nearest)
-            diag_error(fill->diag, where.file, where.line, "unknown group \"%.60s\"; did you mean \"%s\"?", name,
-                       nearest);
-        else if (!known)
-            diag_error(fill->diag, where.file, where.line, "unknown group \"%.60s\"", name);
-    }
 }
 
 static void fill_all(struct conf *conf, const struct conf_source *source, const config_t *config, struct diag *diag)
@@ -137,28 +174,24 @@ static void fill_all(struct conf *conf, const struct conf_source *source, const 
     free(folder);
 }
 
-static enum err load(struct conf **conf, const struct conf_source *source, const struct opt_table *const *tables,
-                     size_t cnt, struct diag *diag, size_t errors_before)
+/* NULL: the text is not fit to be read, which is told. */
+static struct conf *read_source(const struct conf_source *source, const struct opt_table *const *tables, size_t cnt,
+                                struct diag *diag)
 {
-    *conf = NULL;
-    if (source->failed)
-        return ERR_INVALID;
     config_t config;
+    struct conf *conf = NULL;
+    if (source->failed)
+        return NULL;
     config_init(&config);
-    struct conf *made = conf_new(tables, cnt);
     if (config_read_string(&config, source->text) == CONFIG_TRUE) {
-        fill_all(made, source, &config, diag);
+        conf = conf_new(tables, cnt);
+        fill_all(conf, source, &config, diag);
     } else {
         struct opt_where where = conf_source_where(source, (unsigned)config_error_line(&config));
         diag_error(diag, where.file, where.line, "%s, here or just before", config_error_text(&config));
     }
     config_destroy(&config);
-    if (diag_cnt(diag, DIAG_ERROR) != errors_before) {
-        conf_free(made);
-        return ERR_INVALID;
-    }
-    *conf = made;
-    return ERR_OK;
+    return conf;
 }
 
 enum err conf_load(struct conf **conf, const char *path, const struct opt_table *const *tables, size_t cnt,
@@ -167,9 +200,9 @@ enum err conf_load(struct conf **conf, const char *path, const struct opt_table 
     size_t errors_before = diag_cnt(diag, DIAG_ERROR);
     struct conf_source *source = conf_source_new(diag);
     conf_source_add_file(source, path);
-    enum err e = load(conf, source, tables, cnt, diag, errors_before);
+    *conf = read_source(source, tables, cnt, diag);
     conf_source_free(source);
-    return e;
+    return diag_cnt(diag, DIAG_ERROR) == errors_before ? ERR_OK : ERR_INVALID;
 }
 
 enum err conf_load_text(struct conf **conf, const char *name, const char *text, size_t len,
@@ -178,9 +211,9 @@ enum err conf_load_text(struct conf **conf, const char *name, const char *text, 
     size_t errors_before = diag_cnt(diag, DIAG_ERROR);
     struct conf_source *source = conf_source_new(diag);
     conf_source_add_text(source, name, text, len);
-    enum err e = load(conf, source, tables, cnt, diag, errors_before);
+    *conf = read_source(source, tables, cnt, diag);
     conf_source_free(source);
-    return e;
+    return diag_cnt(diag, DIAG_ERROR) == errors_before ? ERR_OK : ERR_INVALID;
 }
 
 static const struct conf_entry *entry_of(const struct conf *conf, const struct opt_table *table)

@@ -18,7 +18,10 @@ struct conf;
 void conf_free(struct conf *conf);
 /* Reads `path` by `tables`. Tables with the same path describe the same group; `opt_table.list` says that it is written
  * ( {…}, … ). All errors (syntax: the first; the rest: every one) go to `diag` with file, line, what was expected and
- * the nearest known key. ERR_INVALID then, and *conf is NULL. */
+ * the nearest known key. ERR_INVALID then; *conf is for nothing but to look for what only the caller can know to be
+ * wrong, so that everything is shown at once, and NULL when not even that is possible (syntax, @include). What was
+ * refused has its default in it, or nothing though the key is required (NULL, ADDR_NONE), and is left out of lists of
+ * single values; opt_where says which structs that concerns. */
 enum err conf_load(struct conf **conf, const char *path, const struct opt_table *const *tables, size_t cnt,
                    struct diag *diag) ATTR_NONNULL_ALL ATTR_MUST_USE;
 /* The same for a text, called `name` in messages; what it includes is relative to the folder of `name`. */

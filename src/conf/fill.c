@@ -1,15 +1,11 @@
 #include "conf/fill.h"
 
-#include <limits.h>
-#include <stdarg.h>
-#include <stdio.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-
-/* Values and keys of the user's are cut to these in messages. */
-enum { SHOWN_MOST = 60, TEXT_MOST = 1024, PLACE_MOST = 256 };
+#include "conf/value.h"
 
 /* A struct with all its defaults, by table: made once a load, copied into every group. */
 struct conf_defaults {
@@ -31,181 +27,6 @@ struct opt_where conf_fill_where(struct conf_fill *fill, const config_setting_t 
     return where;
 }
 
-static void complain(struct conf_fill *fill, const config_setting_t *setting, const char *fmt, ...) ATTR_PRINTF(3, 4);
-static void complain(struct conf_fill *fill, const config_setting_t *setting, const char *fmt, ...)
-{
-    char text[TEXT_MOST];
-    va_list args;
-    va_start(args, fmt);
-    int len = vsnprintf(text, sizeof text, fmt, args);
-    va_end(args);
-    struct opt_where where = conf_fill_where(fill, setting);
-    diag_error(fill->diag, where.file, where.line, "%s", len < 0 ? fmt : text);
-}
-
-/* "zones.balance"; `key` may be NULL. */
-static const char *place_text(char out[PLACE_MOST], const struct conf_place *place, const char *key)
-{
-    size_t len = 0;
-    *out = '\0';
-    if (place->up)
-        len = strlen(place_text(out, place->up, NULL));
-    len += (size_t)snprintf(out + len, PLACE_MOST - len, "%s%s", len ? "." : "", place->name);
-    if (key && len < PLACE_MOST)
-        snprintf(out + len, PLACE_MOST - len, "%s%s", len ? "." : "", key);
-    return out;
-}
-
-/* ---- single values ---- */
-
-enum scalar_kind { SCALAR_BOOL, SCALAR_INT, SCALAR_FLOAT, SCALAR_STRING, SCALAR_NONE };
-
-struct scalar {
-    enum scalar_kind kind;
-    const char *text;
-    char buf[64];
-};
-
-static void scalar_get(struct scalar *scalar, const config_setting_t *setting)
-{
-    scalar->kind = SCALAR_NONE;
-    scalar->text = scalar->buf;
-    scalar->buf[0] = '\0';
-    switch (config_setting_type(setting)) {
-    case CONFIG_TYPE_BOOL:
-        scalar->kind = SCALAR_BOOL;
-        scalar->text = config_setting_get_bool(setting) ? "true" : "false";
-        break;
-    case CONFIG_TYPE_INT:
-    case CONFIG_TYPE_INT64:
-        scalar->kind = SCALAR_INT;
-        snprintf(scalar->buf, sizeof scalar->buf, "%lld", config_setting_get_int64(setting));
-        break;
-    case CONFIG_TYPE_FLOAT:
-        scalar->kind = SCALAR_FLOAT;
-        snprintf(scalar->buf, sizeof scalar->buf, "%.15g", config_setting_get_float(setting));
-        if (!strpbrk(scalar->buf, ".en")) /* so that it is not told as the whole number that was expected */
-            strcat(scalar->buf, ".0");
-        break;
-    case CONFIG_TYPE_STRING:
-        scalar->kind = SCALAR_STRING;
-        scalar->text = config_setting_get_string(setting);
-        if (*scalar->text == CONF_MARK_INTEGER) {
-            scalar->kind = SCALAR_INT;
-            scalar->text++;
-        }
-        break;
-    default:
-        break;
-    }
-}
-
-static bool kind_fits(enum opt_type type, enum scalar_kind kind)
-{
-    switch (type) {
-    case OPT_BOOL:
-        return kind == SCALAR_BOOL || kind == SCALAR_STRING;
-    case OPT_INT:
-        return kind == SCALAR_INT;
-    case OPT_FRACTION:
-        return kind == SCALAR_INT || kind == SCALAR_FLOAT;
-    case OPT_DURATION:
-        return kind == SCALAR_INT || kind == SCALAR_STRING;
-    case OPT_STRING:
-    case OPT_ENUM:
-    case OPT_ADDR:
-        return kind == SCALAR_STRING;
-    case OPT_CUSTOM:
-        return kind != SCALAR_NONE;
-    case OPT_GROUP:
-        break;
-    }
-    return false;
-}
-
-/* What the user wrote, as a message shows it. */
-static void show_value(char *out, size_t cap, const config_setting_t *setting)
-{
-    struct scalar scalar;
-    scalar_get(&scalar, setting);
-    const char *quote = scalar.kind == SCALAR_STRING ? "\"" : "";
-    const char *dots = strlen(scalar.text) > SHOWN_MOST ? "..." : "";
-    if (scalar.kind == SCALAR_NONE)
-        snprintf(out, cap, config_setting_type(setting) == CONFIG_TYPE_GROUP ? "a group" : "a list");
-    else
-        snprintf(out, cap, "%s%.*s%s%s", quote, SHOWN_MOST, scalar.text, dots, quote);
-}
-
-static const char *nearest_name(const char *const *names, const char *word)
-{
-    const char *best = NULL;
-    unsigned distance = UINT_MAX;
-    for (size_t i = 0; names[i]; i++)
-        if (opt_is_nearer(names[i], word, &distance))
-            best = names[i];
-    return best;
-}
-
-static void complain_value(struct conf_fill *fill, const config_setting_t *setting, const struct opt *opt,
-                           const struct conf_place *place)
-{
-    char expected[OPT_EXPECTED_MAX], got[2 * SHOWN_MOST], where[PLACE_MOST];
-    struct scalar scalar;
-    scalar_get(&scalar, setting);
-    const char *nearest = opt->type == OPT_ENUM ? nearest_name(opt->names, scalar.text) : NULL;
-    opt_expected(expected, sizeof expected, opt);
-    show_value(got, sizeof got, setting);
-    if (nearest)
-        complain(fill, setting, "\"%s\": expected %s, got %s; did you mean \"%s\"?",
-                 place_text(where, place, opt->name), expected, got, nearest);
-    else
-        complain(fill, setting, "\"%s\": expected %s, got %s", place_text(where, place, opt->name), expected, got);
-}
-
-/* Strings are moved from the heap into the arena. */
-static void keep_string(struct conf_fill *fill, const struct opt *opt, char **field)
-{
-    char *parsed = *field;
-    bool is_relative = opt->flags & OPT_PATH && *parsed && *parsed != '/';
-    size_t folder_len = is_relative ? strlen(fill->folder) : 0, len = strlen(parsed);
-    *field = arena_alloc(fill->arena, folder_len + len + 1, 1);
-    memcpy(*field, fill->folder, folder_len);
-    memcpy(*field + folder_len, parsed, len + 1);
-    free(parsed);
-}
-
-static void fill_scalar(struct conf_fill *fill, const config_setting_t *setting, const struct opt *opt, void *field,
-                        const struct conf_place *place)
-{
-    struct scalar scalar;
-    scalar_get(&scalar, setting);
-    if (!kind_fits(opt->type, scalar.kind) || opt_parse(opt, field, scalar.text) != ERR_OK)
-        complain_value(fill, setting, opt, place);
-    else if (opt->type == OPT_STRING)
-        keep_string(fill, opt, field);
-}
-
-static void *zeroed(struct conf_fill *fill, size_t cnt, size_t size)
-{
-    size_t len;
-    if (__builtin_mul_overflow(cnt, size, &len))
-        mem_exhausted();
-    return memset(arena_alloc(fill->arena, len, 16), 0, len);
-}
-
-static void fill_scalars(struct conf_fill *fill, const config_setting_t *setting, const struct opt *opt,
-                         struct opt_list *list, const struct conf_place *place)
-{
-    size_t size = opt_value_size(opt);
-    bool is_list = config_setting_type(setting) == CONFIG_TYPE_LIST;
-    list->cnt = is_list ? (size_t)config_setting_length(setting) : 1;
-    list->items = zeroed(fill, list->cnt, size);
-    if (!is_list)
-        fill_scalar(fill, setting, opt, list->items, place);
-    for (size_t i = 0; is_list && i < list->cnt; i++)
-        fill_scalar(fill, config_setting_get_elem(setting, (unsigned)i), opt, (char *)list->items + i * size, place);
-}
-
 /* ---- defaults ---- */
 
 static void fill_opt(struct conf_fill *fill, const config_setting_t *setting, const struct opt *opt, void *field,
@@ -218,7 +39,7 @@ static void fill_default(struct conf_fill *fill, const struct opt *opt, void *fi
     struct conf_source *source = conf_source_new(diag);
     struct conf_fill inner = *fill;
     config_t config;
-    char *text = mem_printf("value = %s;", opt->text_default), where[PLACE_MOST];
+    char *text = mem_printf("value = %s;", opt->text_default), where[CONF_PLACE_MOST];
     inner.diag = diag;
     inner.source = NULL;
     config_init(&config);
@@ -229,7 +50,7 @@ static void fill_default(struct conf_fill *fill, const struct opt *opt, void *fi
         diag_error(diag, NULL, 0, "malformed");
     if (diag_cnt(diag, DIAG_ERROR))
         diag_error(fill->diag, NULL, 0, "the default of \"%s\", \"%s\", is wrong: %s",
-                   place_text(where, place, opt->name), opt->text_default, diag_at(diag, 0)->text);
+                   conf_value_place(where, place, opt->name), opt->text_default, diag_at(diag, 0)->text);
     config_destroy(&config);
     free(text);
     conf_source_free(source);
@@ -243,8 +64,8 @@ static const void *defaults_of(struct conf_fill *fill, const struct opt_table *t
         defaults = defaults->next;
     if (defaults)
         return defaults->filled;
-    defaults = zeroed(fill, 1, sizeof *defaults);
-    *defaults = (struct conf_defaults){fill->defaults, table, zeroed(fill, 1, table->size)};
+    defaults = conf_value_zeroed(fill, 1, sizeof *defaults);
+    *defaults = (struct conf_defaults){fill->defaults, table, conf_value_zeroed(fill, 1, table->size)};
     for (size_t i = 0; i < table->cnt; i++) {
         const struct opt *opt = &table->opts[i];
         char *field = (char *)defaults->filled + opt->offset;
@@ -266,61 +87,80 @@ static void fill_opt(struct conf_fill *fill, const config_setting_t *setting, co
 {
     const struct conf_tables tables = {&opt->sub, 1};
     const struct conf_place inner = {place, opt->name};
-    if (opt->type != OPT_GROUP && opt->flags & OPT_LIST)
-        fill_scalars(fill, setting, opt, field, place);
-    else if (opt->type != OPT_GROUP)
-        fill_scalar(fill, setting, opt, field, place);
+    if (opt->type != OPT_GROUP)
+        conf_value_fill(fill, setting, opt, field, place);
     else if (opt->flags & OPT_LIST)
         conf_fill_list(fill, setting, &tables, field, &inner);
     else if (config_setting_type(setting) == CONFIG_TYPE_GROUP)
         conf_fill_group(fill, setting, &tables, &field, &inner);
     else
-        complain_value(fill, setting, opt, place);
+        conf_value_refuse(fill, setting, opt, place);
 }
 
-static void complain_unknown(struct conf_fill *fill, const config_setting_t *setting, const struct conf_tables *tables,
-                             const struct conf_place *place)
+static const struct opt *find_opt(const struct opt_table *table, const char *key)
 {
-    char where[PLACE_MOST];
-    const char *key = config_setting_name(setting);
-    const char *nearest = opt_nearest(tables->tables, tables->cnt, key);
-    place_text(where, place, NULL);
-    if (nearest)
-        complain(fill, setting, "unknown key \"%.*s\" in \"%s\"; did you mean \"%s\"?", SHOWN_MOST, key, where,
-                 nearest);
-    else
-        complain(fill, setting, "unknown key \"%.*s\" in \"%s\"", SHOWN_MOST, key, where);
+    for (size_t i = 0; i < table->cnt; i++)
+        if (!strcmp(table->opts[i].name, key))
+            return &table->opts[i];
+    return NULL;
 }
 
-/* More than one table may want the same key. */
-static void fill_member(struct conf_fill *fill, const config_setting_t *setting, const struct conf_tables *tables,
-                        void *const *structs, const struct conf_place *place)
+static bool is_known(const struct conf_tables *tables, const char *key)
 {
-    const char *key = config_setting_name(setting);
     bool known = *key == CONF_MARK_TWICE;
-    for (size_t t = 0; t < tables->cnt; t++) {
-        for (size_t i = 0; i < tables->tables[t]->cnt; i++) {
-            const struct opt *opt = &tables->tables[t]->opts[i];
-            if (strcmp(opt->name, key) != 0)
-                continue;
-            known = true;
-            fill_opt(fill, setting, opt, (char *)structs[t] + opt->offset, place);
-        }
-    }
-    if (!known)
-        complain_unknown(fill, setting, tables, place);
+    for (size_t t = 0; t < tables->cnt && !known; t++)
+        known = find_opt(tables->tables[t], key) != NULL;
+    return known;
 }
 
-static void check_required(struct conf_fill *fill, const config_setting_t *group, const struct opt_table *table,
-                           const struct conf_place *place)
+/* The key that a setting of the group stands for: its own, or where that is unknown the nearest, unless that is given
+ * too: only the misspelling is told then, not what would follow from it. NULL: none. */
+static const char *key_meant(const config_setting_t *group, const config_setting_t *setting,
+                             const struct conf_tables *tables)
 {
-    char where[PLACE_MOST], expected[OPT_EXPECTED_MAX];
+    const char *key = config_setting_name(setting);
+    if (is_known(tables, key))
+        return key;
+    const char *nearest = opt_nearest(tables->tables, tables->cnt, key);
+    return nearest && !config_setting_get_member(group, nearest) ? nearest : NULL;
+}
+
+static void check_known(struct conf_fill *fill, const config_setting_t *setting, const struct conf_tables *tables,
+                        const struct conf_place *place)
+{
+    char where[CONF_PLACE_MOST];
+    const char *key = config_setting_name(setting);
+    if (is_known(tables, key))
+        return;
+    const char *nearest = opt_nearest(tables->tables, tables->cnt, key);
+    conf_value_place(where, place, NULL);
+    if (nearest)
+        conf_value_tell(fill, setting, "unknown key \"%.*s\" in \"%s\"; did you mean \"%s\"?", CONF_SHOWN_MOST, key,
+                        where, nearest);
+    else
+        conf_value_tell(fill, setting, "unknown key \"%.*s\" in \"%s\"", CONF_SHOWN_MOST, key, where);
+}
+
+static bool is_meant(const config_setting_t *group, const struct conf_tables *tables, const char *key)
+{
+    for (unsigned i = 0; group && i < (unsigned)config_setting_length(group); i++) {
+        const char *meant = key_meant(group, config_setting_get_elem(group, i), tables);
+        if (meant && !strcmp(meant, key))
+            return true;
+    }
+    return false;
+}
+
+static void check_required(struct conf_fill *fill, const config_setting_t *group, const struct conf_tables *tables,
+                           const struct opt_table *table, const struct conf_place *place)
+{
+    char where[CONF_PLACE_MOST], expected[OPT_EXPECTED_MAX];
     for (size_t i = 0; i < table->cnt; i++) {
         const struct opt *opt = &table->opts[i];
-        if (!(opt->flags & OPT_REQUIRED) || (group && config_setting_get_member(group, opt->name)))
+        if (!(opt->flags & OPT_REQUIRED) || is_meant(group, tables, opt->name))
             continue;
         opt_expected(expected, sizeof expected, opt);
-        complain(fill, group, "\"%s\" is missing: %s", place_text(where, place, opt->name), expected);
+        conf_value_tell(fill, group, "\"%s\" is missing: %s", conf_value_place(where, place, opt->name), expected);
     }
 }
 
@@ -333,32 +173,65 @@ struct saying {
 static void say(void *arg, const char *key, const char *text)
 {
     const struct saying *saying = arg;
-    char where[PLACE_MOST];
+    char where[CONF_PLACE_MOST];
     const config_setting_t *setting = key && saying->group ? config_setting_get_member(saying->group, key) : NULL;
-    complain(saying->fill, setting ? setting : saying->group, "\"%s\": %s", place_text(where, saying->place, key),
-             text);
+    conf_value_tell(saying->fill, setting ? setting : saying->group, "\"%s\": %s",
+                    conf_value_place(where, saying->place, key), text);
+}
+
+static void set_where(struct conf_fill *fill, const config_setting_t *setting, const struct opt_table *table,
+                      void *filled, bool is_broken)
+{
+    if (table->where_offset == SIZE_MAX)
+        return;
+    struct opt_where *where = (void *)((char *)filled + table->where_offset);
+    *where = conf_fill_where(fill, setting);
+    where->is_broken = is_broken;
+}
+
+/* The keys of `group` that are those of the `t`th of its tables. */
+static void fill_struct(struct conf_fill *fill, const config_setting_t *group, const struct conf_tables *tables,
+                        size_t t, void *filled, const struct conf_place *place)
+{
+    const struct opt_table *table = tables->tables[t];
+    size_t errors_before = diag_cnt(fill->diag, DIAG_ERROR);
+    fill->is_broken = false;
+    memcpy(filled, defaults_of(fill, table, place), table->size);
+    for (unsigned i = 0; group && i < (unsigned)config_setting_length(group); i++) {
+        const config_setting_t *setting = config_setting_get_elem(group, i);
+        const char *key = key_meant(group, setting, tables);
+        const struct opt *opt = key ? find_opt(table, key) : NULL;
+        bool is_misspelt = opt && strcmp(key, config_setting_name(setting)) != 0;
+        if (is_misspelt && !conf_value_fits(opt, setting))
+            fill->is_broken = true;
+        else if (opt)
+            fill_opt(fill, setting, opt, (char *)filled + opt->offset, place);
+    }
+    check_required(fill, group, tables, table, place);
+    /* A struct that could not be filled would only give errors that follow from the first. */
+    if (table->check && !fill->is_broken && diag_cnt(fill->diag, DIAG_ERROR) == errors_before)
+        table->check(filled, say, &(struct saying){fill, group, place});
+    set_where(fill, group, table, filled, fill->is_broken);
 }
 
 void conf_fill_group(struct conf_fill *fill, const config_setting_t *group, const struct conf_tables *tables,
                      void *const *structs, const struct conf_place *place)
 {
-    size_t errors_before = diag_cnt(fill->diag, DIAG_ERROR);
-    for (size_t t = 0; t < tables->cnt; t++) {
-        const struct opt_table *table = tables->tables[t];
-        memcpy(structs[t], defaults_of(fill, table, place), table->size);
-        if (table->where_offset != SIZE_MAX)
-            *(struct opt_where *)(void *)((char *)structs[t] + table->where_offset) = conf_fill_where(fill, group);
-    }
+    bool outer_is_broken = fill->is_broken;
     for (unsigned i = 0; group && i < (unsigned)config_setting_length(group); i++)
-        fill_member(fill, config_setting_get_elem(group, i), tables, structs, place);
+        check_known(fill, config_setting_get_elem(group, i), tables, place);
     for (size_t t = 0; t < tables->cnt; t++)
-        check_required(fill, group, tables->tables[t], place);
-    /* A struct that could not be filled would only give errors that follow from the first. */
-    if (diag_cnt(fill->diag, DIAG_ERROR) != errors_before)
-        return;
-    for (size_t t = 0; t < tables->cnt; t++)
-        if (tables->tables[t]->check)
-            tables->tables[t]->check(structs[t], say, &(struct saying){fill, group, place});
+        fill_struct(fill, group, tables, t, structs[t], place);
+    fill->is_broken = outer_is_broken;
+}
+
+void conf_fill_broken(struct conf_fill *fill, const config_setting_t *setting, const struct conf_tables *tables,
+                      void *const *structs, const struct conf_place *place)
+{
+    for (size_t t = 0; t < tables->cnt; t++) {
+        memcpy(structs[t], defaults_of(fill, tables->tables[t], place), tables->tables[t]->size);
+        set_where(fill, setting, tables->tables[t], structs[t], true);
+    }
 }
 
 void conf_fill_list(struct conf_fill *fill, const config_setting_t *list, const struct conf_tables *tables,
@@ -368,18 +241,19 @@ void conf_fill_list(struct conf_fill *fill, const config_setting_t *list, const 
     size_t cnt = is_list ? (size_t)config_setting_length(list) : 1;
     void **structs = mem_zalloc(tables->cnt, sizeof *structs);
     for (size_t t = 0; t < tables->cnt; t++)
-        lists[t] = (struct opt_list){zeroed(fill, cnt, tables->tables[t]->size), cnt};
+        lists[t] = (struct opt_list){conf_value_zeroed(fill, cnt, tables->tables[t]->size), cnt};
     for (size_t i = 0; i < cnt; i++) {
         const config_setting_t *group = is_list ? config_setting_get_elem(list, (unsigned)i) : list;
-        char got[2 * SHOWN_MOST], where[PLACE_MOST];
+        char got[2 * CONF_SHOWN_MOST], where[CONF_PLACE_MOST];
         for (size_t t = 0; t < tables->cnt; t++)
             structs[t] = (char *)lists[t].items + i * tables->tables[t]->size;
         if (config_setting_type(group) == CONFIG_TYPE_GROUP) {
             conf_fill_group(fill, group, tables, structs, place);
         } else {
-            show_value(got, sizeof got, group);
-            complain(fill, group, "\"%s\": expected groups, ( { ... }, { ... } ), got %s",
-                     place_text(where, place, NULL), got);
+            conf_value_show(got, sizeof got, group);
+            conf_value_tell(fill, group, "\"%s\": expected groups, ( { ... }, { ... } ), got %s",
+                            conf_value_place(where, place, NULL), got);
+            conf_fill_broken(fill, group, tables, structs, place);
         }
     }
     free(structs);

@@ -15,17 +15,15 @@ static enum err make_plan(struct configuration *c, struct diag *diag)
     return store_plan_make(&c->plan, conf_group(c->conf, &store_server_opt_table), &zones, &templates, diag);
 }
 
-/* Every row's apex, in the file's order; false: one has none, and whoever made the zones' plan has said so. */
-static bool find_apexes(const uint8_t **apexes, struct arena *arena, const struct opt_list *zones)
+/* Every row's apex, in the file's order; NULL: it has none, and whoever made the zones' plan has said so. */
+static void find_apexes(const uint8_t **apexes, struct arena *arena, const struct opt_list *zones)
 {
     const struct store_zone_options *rows = zones->items;
     for (size_t i = 0; i < zones->cnt; i++) {
         uint8_t apex[NAME_MAX_LEN];
-        if (store_zone_apex(apex, &rows[i]))
-            return false;
-        apexes[i] = arena_dup(arena, apex, name_len(apex), 1);
+        if (!store_zone_apex(apex, &rows[i]))
+            apexes[i] = arena_dup(arena, apex, name_len(apex), 1);
     }
-    return true;
 }
 
 static enum err make_annotations(struct configuration *c, struct diag *diag)
@@ -36,9 +34,8 @@ static enum err make_annotations(struct configuration *c, struct diag *diag)
     struct arena arena;
     arena_init(&arena);
     const uint8_t **apexes = mem_zalloc(zones.cnt, sizeof *apexes);
-    enum err e = ERR_INVALID;
-    if (find_apexes(apexes, &arena, &zones))
-        e = balance_plan_make(&c->annotations, &groups, apexes, &probes, diag);
+    find_apexes(apexes, &arena, &zones);
+    enum err e = balance_plan_make(&c->annotations, &groups, apexes, &probes, diag);
     free(apexes);
     arena_fini(&arena);
     return e;
@@ -56,11 +53,12 @@ enum err configuration_load(struct configuration **configuration, const char *pa
     struct configuration *c = mem_zalloc(1, sizeof *c);
     *configuration = NULL;
     enum err e = conf_load(&c->conf, path, wiring_opt_tables, wiring_opt_table_cnt, diag);
-    if (!e)
-        e = make_plans(c, diag);
-    if (e) {
+    /* Also of what has errors: what the plans find is not to come up only when those have been mended. */
+    enum err planned = c->conf ? make_plans(c, diag) : ERR_OK;
+    diag_sort(diag);
+    if (e || planned) {
         configuration_free(c);
-        return e;
+        return e ? e : planned;
     }
     c->daemon = conf_group(c->conf, &daemon_opt_table);
     c->io = conf_group(c->conf, &io_opt_table);

@@ -1,4 +1,5 @@
 /* From rows of the configuration to the zones that are to be: names as wire, templates and paths resolved, in canonical order. */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,7 @@ struct planning {
     int dir_len; /* of zone_dir without a "/" or "/." at its end */
     const struct store_zone_options **templates; /* by name */
     size_t template_cnt;
+    bool has_nameless_template; /* whose name was refused: it may be any that is missed */
     struct planned *planned;
     size_t cnt;
     struct diag *diag;
@@ -35,10 +37,11 @@ static int cmp_rows(const void *a, const void *b)
 static void sort_templates(struct planning *p, const struct opt_list *templates)
 {
     const struct store_zone_options *rows = templates->items;
-    p->template_cnt = templates->cnt;
-    p->templates = mem_zalloc(p->template_cnt, sizeof *p->templates);
-    for (size_t i = 0; i < p->template_cnt; i++)
-        p->templates[i] = &rows[i];
+    p->templates = mem_zalloc(templates->cnt, sizeof *p->templates);
+    for (size_t i = 0; i < templates->cnt; i++)
+        if (rows[i].name)
+            p->templates[p->template_cnt++] = &rows[i];
+    p->has_nameless_template = p->template_cnt < templates->cnt;
     qsort(p->templates, p->template_cnt, sizeof *p->templates, cmp_rows);
     for (size_t i = 1; i < p->template_cnt; i++) {
         const struct store_zone_options *row = p->templates[i];
@@ -53,6 +56,20 @@ static const struct store_zone_options *find_template(const struct planning *p, 
     const struct store_zone_options **found =
         bsearch(&key_at, p->templates, p->template_cnt, sizeof *p->templates, cmp_rows);
     return found ? *found : NULL;
+}
+
+static void complain_template(const struct planning *p, const struct store_zone_options *row)
+{
+    const char *nearest = NULL;
+    unsigned distance = UINT_MAX;
+    for (size_t i = 0; i < p->template_cnt; i++)
+        if (opt_is_nearer(p->templates[i]->name, row->template, &distance))
+            nearest = p->templates[i]->name;
+    char *zone = row->name ? mem_printf("zone \"%s\": ", row->name) : mem_strdup("");
+    char *hint = nearest ? mem_printf("; did you mean \"%s\"?", nearest) : mem_strdup("");
+    diag_error(p->diag, row->where.file, row->where.line, "%sthere is no template \"%s\"%s", zone, row->template, hint);
+    free(zone);
+    free(hint);
 }
 
 /* The name for a path: no slash of it may choose a folder. "\047" reads back as the slash that it stands for. */
@@ -123,6 +140,8 @@ enum err store_zone_apex(uint8_t *apex, const struct store_zone_options *row)
     uint8_t wire[NAME_MAX_LEN];
     unsigned len;
     static const uint8_t root[] = {0};
+    if (!row->name)
+        return ERR_SYNTAX;
     enum err e = name_from_text(wire, &len, row->name, strlen(row->name), root);
     if (!e)
         name_to_lower(apex, wire);
@@ -144,16 +163,14 @@ static const uint8_t *plan_apex(struct planning *p, const struct store_zone_opti
 static void plan_row(struct planning *p, const struct store_zone_options *row)
 {
     const struct store_zone_options *template = row->template ? find_template(p, row->template) : NULL;
-    if (row->template && !template)
-        diag_error(p->diag, row->where.file, row->where.line, "zone \"%s\": there is no template \"%s\"", row->name,
-                   row->template);
-    const uint8_t *apex = plan_apex(p, row);
+    if (row->template && !template && !p->has_nameless_template)
+        complain_template(p, row);
+    const uint8_t *apex = row->name ? plan_apex(p, row) : NULL;
     if (!apex)
         return;
     const char *pattern = row->file ? row->file : template && template->file ? template->file : default_file;
-    const char *path = plan_path(p, row, pattern, apex);
-    if (path)
-        p->planned[p->cnt++] = (struct planned){{apex, path}, row};
+    /* Also without a path: the zone may stand twice besides. */
+    p->planned[p->cnt++] = (struct planned){{apex, plan_path(p, row, pattern, apex)}, row};
 }
 
 static int cmp_planned(const void *a, const void *b)

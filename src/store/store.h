@@ -46,9 +46,10 @@ struct store_plan {
     struct arena arena; /* of names and paths */
 };
 void store_plan_free(struct store_plan *plan);
-/* The apex (wire, lower-cased, NAME_MAX_LEN bytes) that a row names. ERR_RANGE (a label or the whole too long), ERR_SYNTAX. */
+/* The apex (wire, lower-cased, NAME_MAX_LEN bytes) that a row names. ERR_RANGE (a label or the whole too long), ERR_SYNTAX (also when it has no name). */
 enum err store_zone_apex(uint8_t *apex, const struct store_zone_options *row) ATTR_NONNULL_ALL ATTR_MUST_USE;
-/* Resolves names, templates and paths; errors (bad name, unknown template, a zone twice) to `diag`. ERR_INVALID then, and *plan NULL. */
+/* Resolves names, templates and paths; errors (bad name, unknown template, a zone twice) to `diag`. ERR_INVALID then, and *plan NULL. Rows may be what
+ * conf_load left of those with errors: nothing is said that only follows from these. */
 enum err store_plan_make(struct store_plan **plan, const struct store_options *server, const struct opt_list *zones,
                          const struct opt_list *templates, struct diag *diag) ATTR_NONNULL_ALL ATTR_MUST_USE;
 

@@ -201,6 +201,81 @@ def told(done):
     return [(os.path.basename(file), int(line or 0), text) for file, line, text in lines]
 
 
+ONE_ROUND = """\
+server: { listen = [ "127.0.0.1@{port}", "127.0.0.1@{port}" ]; zone_dir = "zones"; control = "control.sock";
+  udp_payload = 257; };
+@include "probes.conf"
+templates = ( { name = "t"; }, { name = "t"; } );
+zones = (
+  { name = "a..b"; balance = ( { name = "www"; probe = "wbe"; } ); },
+  { name = "example.com"; template = "u"; balance = (
+      { name = "www"; ttl = "soon"; probe = "web"; },
+      { name = "www"; },
+      { name = "*.x"; probe = [ "web", "tcp", "nix" ]; },
+      { name = "y"; members = ( { address = "192.0.2.1"; weight = -1; }, { address = "192.0.2.1"; } ); } ); },
+  { name = "EXAMPLE.com."; file = "%d"; balance = ( { name = "www"; } ); },
+  { nmae = "other.test"; balance = ( { }, 7 ); }
+);
+"""
+ONE_ROUND_PROBES = """\
+probes = (
+  { name = "web"; type = "htpp"; },
+  { name = "web"; type = "http"; timeout = "1h"; }, { name = "tcp"; type = "tcp"; port = 65536; }
+);
+"""
+ONE_ROUND_TOLD = [
+    ("rondo.conf", 1, r'"server.listen": "127.0.0.1@\d+" stands twice'),
+    ("rondo.conf", 2, r'"server.udp_payload": expected a whole number from 512 to 4096 bytes, got 257'),
+    ("rondo.conf", 4, r'template "t" stands twice'),
+    ("rondo.conf", 6, r'"a\.\.b" is no zone name: '),
+    ("rondo.conf", 6, r'balance "www": there is no probe "wbe"; did you mean "web"\?'),
+    ("rondo.conf", 7, r'zone "example.com": there is no template "u"'),
+    ("rondo.conf", 8, r'"zones.balance.ttl": expected a duration '),
+    ("rondo.conf", 9, r'a second balance group with name "www.example.com", the first is at .*rondo.conf:8$'),
+    ("rondo.conf", 10, r'zone "example.com", balance "\*\.x": there is no probe "nix"$'),
+    ("rondo.conf", 11, r'"zones.balance.members.weight": expected a whole number '),
+    ("rondo.conf", 11, r'zone "example.com", balance "y": member 192.0.2.1 stands twice, first at '),
+    ("rondo.conf", 12, r'file "%d" of zone "EXAMPLE.com."'),
+    ("rondo.conf", 12, r'zone "EXAMPLE.com." stands twice, first at .*rondo.conf:7'),
+    ("rondo.conf", 13, r'unknown key "nmae" in "zones"; did you mean "name"\?'),
+    ("rondo.conf", 13, r'"zones.balance": expected groups, '),
+    ("rondo.conf", 13, r'zone "other.test", balance "": expected either "name" or "below", got neither'),
+    ("probes.conf", 2, r'"probes.type": expected "tcp" or "http", got "htpp"; did you mean "http"\?'),
+    ("probes.conf", 3, r'"probes.timeout": 1h is more than the interval, 5s'),
+    ("probes.conf", 3, r'"probes.port": expected a whole number from 1 to 65535, got 65536'),
+    ("probes.conf", 3, r'probe "web" stands twice, first at .*probes.conf:2'),
+]
+
+
+def test_all_errors_in_one_round(rondo):
+    """What only the whole shows (names twice, references to nothing) beside bad values, in the files' order; and nothing that only
+    follows: the probes are there by their names, the misspelt name is one."""
+    server = rondo.prepare(config=ONE_ROUND)
+    (server.dir / "probes.conf").write_text(ONE_ROUND_PROBES)
+    done = server.validate()
+    assert done.returncode == 1
+    found = told(done)
+    assert [row[:2] for row in found] == [row[:2] for row in ONE_ROUND_TOLD], done.stderr
+    for (_, _, text), (_, _, pattern) in zip(found, ONE_ROUND_TOLD):
+        assert re.match(pattern, text), f"{text!r} is not {pattern!r}"
+
+
+def test_all_errors_in_one_round_of_a_reload(rondo):
+    server = rondo()
+    good = server.config_text()
+    (server.dir / "probes.conf").write_text(ONE_ROUND_PROBES)
+    server.write_config(ONE_ROUND.replace("{port}", str(server.port)))
+    mark = server.log_mark()
+    done = server.reload()
+    assert done.returncode == 1
+    assert [row[:2] for row in told(done)] == [row[:2] for row in ONE_ROUND_TOLD], done.stdout
+    for _, _, pattern in ONE_ROUND_TOLD:
+        assert re.search(pattern, server.log_since(mark), re.MULTILINE), pattern
+    server.assert_serving()
+    server.write_config(good)
+    assert server.reload().returncode == 0
+
+
 def test_errors_cannot_talk_to_the_terminal(rondo):
     """Nor add a line that looks like another error."""
     lines = 'zones = ( { name = "example.com"; template = "x\\n/etc/passwd:1: error: forged\\x1b[2J"; } );'

@@ -23,14 +23,17 @@ struct balance_plan *plan_of(const char *text, struct diag *diag)
     const uint8_t *apexes[] = {test_apex, example_org};
     struct conf *conf;
     struct balance_plan *plan = NULL;
-    if (conf_load_text(&conf, "rondo.conf", text, strlen(text), tables, 2, diag))
-        return NULL;
+    enum err loaded = conf_load_text(&conf, "rondo.conf", text, strlen(text), tables, 2, diag);
+    assert_non_null(conf);
     struct opt_list zones = conf_list(conf, &balance_zone_opt_table), probes = conf_list(conf, &probe_opt_table);
     assert_true(zones.cnt <= 2);
     enum err e = balance_plan_make(&plan, &zones, apexes, &probes, diag);
     assert_true((e == ERR_OK) == (plan != NULL));
     conf_free(conf); /* the plan needs it no more */
-    return plan;
+    if (!loaded)
+        return plan;
+    balance_plan_free(plan); /* daemon would not use it either */
+    return NULL;
 }
 
 const char *diag_text(const struct diag *diag)

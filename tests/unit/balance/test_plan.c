@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/conf.h"
 #include "dns/name.h"
+#include "probe/probe.h"
 #include "unit/balance/rig.h"
 
 static const uint8_t com[] = "\7example\3com", org[] = "\7example\3org", net[] = "\7example\3net";
@@ -164,7 +166,7 @@ static void test_errors(void **state)
         "4: error: zone \"example.com\", balance \"*.a\": probe \"web\" has no \"host\"");
     expect_refused(
         GROUPS("{ name = \"a\"; members = (\n{ address = \"192.0.2.1\"; },\n{ address = \"192.0.2.1\"; } ); }"),
-        "5: error: zone \"example.com\", balance \"a\": member 192.0.2.1 stands twice, first at line 4");
+        "5: error: zone \"example.com\", balance \"a\": member 192.0.2.1 stands twice, first at rondo.conf:4");
     expect_refused(GROUPS("{ name = \"a\"; members = ( { address = \"192.0.2.1@80\"; } ); }"),
                    "an address without a port");
     expect_refused(GROUPS("{ name = \"a\"; others = \"ignore\"; }"), "nobody is left");
@@ -194,6 +196,95 @@ static void test_all_errors(void **state)
     assert_null(
         plan_of(GROUPS("{ name = \"a..b\"; },\n{ name = \"b\"; probe = \"none\"; ttl = \"1ms\"; },\n{ }"), diag));
     assert_int_equal(diag_cnt(diag, DIAG_ERROR), 4);
+    diag_free(diag);
+}
+
+static void expect_all(const char *text, const char *expected)
+{
+    struct diag *diag = diag_new(100);
+    assert_null(plan_of(text, diag));
+    assert_string_equal(diag_text(diag), expected);
+    diag_free(diag);
+}
+
+/* Rows with errors of their own, which conf has told: what is wrong besides is told too, what only follows is not. */
+static void test_broken_rows(void **state)
+{
+    (void)state;
+    /* A probe is there by its name, whatever else it lacks; one without a name may be any. */
+    expect_all("probes = ( { name = \"web\"; type = \"htp\"; },\n{ name = \"api\"; type = \"http\"; host = 5; } );\n"
+               "zones = ( { balance = ( { name = \"*\"; probe = [ \"web\", \"api\" ]; }, \n"
+               "{ name = \"b\"; probe = \"none\"; } ); } );",
+               "1: error: \"probes.type\": expected \"tcp\" or \"http\", got \"htp\"; did you mean \"http\"?\n"
+               "2: error: \"probes.host\": expected a string of 1 to 255 bytes, got 5\n"
+               "4: error: zone \"example.com\", balance \"b\": there is no probe \"none\"\n");
+    expect_all("probes = ( { name = \"web\"; type = \"http\"; },\n{ type = \"http\"; } );\n"
+               "zones = ( { balance = ( { name = \"*\"; probe = [ \"api\" ]; } ); } );",
+               "2: error: \"probes.name\" is missing: a string of 1 to 63 bytes\n");
+    expect_all("probes = 5;\nzones = ( { balance = ( { name = \"a\"; probe = \"web\"; }, { name = \"a\"; } ); } );",
+               "1: error: \"probes\": expected groups, ( { ... }, { ... } ), got 5\n"
+               "2: error: a second balance group with name \"a.example.com\", the first is at rondo.conf:2\n");
+    expect_all("prboes = ( { name = \"web\"; type = \"http\"; } );\n"
+               "zones = ( { balance = ( { name = \"a\"; probe = [ \"web\",\n\"wbe\" ]; } ); } );",
+               "1: error: unknown group \"prboes\"; did you mean \"probes\"?\n"
+               "2: error: zone \"example.com\", balance \"a\": there is no probe \"wbe\"; did you mean \"web\"?\n");
+}
+
+static void test_broken_groups(void **state)
+{
+    (void)state;
+    expect_all(GROUPS("{ name = 5; probe = \"none\"; },\n{ nmae = \"b\"; },\n{ name = \"b\"; },\n{ name = \"a..b\"; ttl = "
+                      "\"10ms\"; },\n5"),
+               "3: error: \"zones.balance.name\": expected a string of 1 to 1009 bytes, got 5\n"
+               "4: error: unknown key \"nmae\" in \"zones.balance\"; did you mean \"name\"?\n"
+               "7: error: \"zones.balance\": expected groups, ( { ... }, { ... } ), got 5\n"
+               "3: error: zone \"example.com\", balance \"\": there is no probe \"none\"\n"
+               "5: error: a second balance group with name \"b.example.com\", the first is at rondo.conf:4\n"
+               "6: error: zone \"example.com\", balance \"a..b\": no name: expected labels with dots between them\n"
+               "6: error: zone \"example.com\", balance \"a..b\": \"ttl\": a TTL is counted in whole seconds, got 10ms\n");
+    expect_all(GROUPS("{ name = \"a\"; all_down = [ 5 ]; },\n{ name = \"b\"; policy = \"x\"; members = (\n"
+                      "{ address = \"192.0.2.1\"; weight = 3; }, { address = \"192.0.2.1\"; } ); }"),
+               "3: error: \"zones.balance.all_down\": expected a string of 1 to 63 bytes, got 5\n"
+               "4: error: \"zones.balance.policy\": expected \"round_robin\", \"weighted\", \"random\" or \"hash\", got \"x\"\n"
+               "5: error: zone \"example.com\", balance \"b\": member 192.0.2.1 stands twice, first at rondo.conf:5\n");
+}
+
+static void test_broken_members(void **state)
+{
+    (void)state;
+    expect_all(GROUPS("{ name = \"a\"; others = \"ignore\"; members = ( { address = \"x\"; },\n{ weight = 2; },\n"
+                      "{ address = \"192.0.2.3\"; check_address = \"192.0.2.4\"; probe = 7; },\n"
+                      "{ address = \"192.0.2.5\"; check_address = \"192.0.2.6\"; probe = \"none\"; } ); },\n"
+                      "{ name = \"b\"; others = \"ignore\"; members = 5; }"),
+               "3: error: \"zones.balance.members.address\": expected an address without a port, such as \"192.0.2.1\" or "
+               "\"2001:db8::1\", got \"x\"\n"
+               "4: error: \"zones.balance.members.address\" is missing: an address without a port, such as \"192.0.2.1\" "
+               "or \"2001:db8::1\"\n"
+               "5: error: \"zones.balance.members.probe\": expected a string of 1 to 63 bytes, got 7\n"
+               "7: error: \"zones.balance.members\": expected groups, ( { ... }, { ... } ), got 5\n"
+               "6: error: zone \"example.com\", balance \"a\": there is no probe \"none\"\n");
+}
+
+/* The caller tells of the zone; its groups are looked at all the same, and not compared with those of its namesake. */
+static void test_zones_without_name_or_twice(void **state)
+{
+    (void)state;
+    static const struct opt_table *const tables[] = {&probe_opt_table, &balance_zone_opt_table};
+    static const char text[] = "zones = ( { balance = ( { name = \"a\"; }, { name = \"b.c.\"; probe = \"p\"; } ); },\n"
+                               "{ balance = ( { name = \"a\"; }, { name = \"b\"; } ); },\n"
+                               "{ balance = ( { name = \"a\"; }, { name = \"a\"; } ); } );";
+    const uint8_t *apexes[] = {NULL, com, com};
+    struct diag *diag = diag_new(100);
+    struct balance_plan *plan;
+    struct conf *conf;
+    assert_int_equal(conf_load_text(&conf, "rondo.conf", text, strlen(text), tables, 2, diag), ERR_OK);
+    struct opt_list zones = conf_list(conf, &balance_zone_opt_table), probes = conf_list(conf, &probe_opt_table);
+    assert_int_equal(balance_plan_make(&plan, &zones, apexes, &probes, diag), ERR_INVALID);
+    assert_null(plan);
+    assert_string_equal(diag_text(diag), "1: error: balance \"b.c.\": there is no probe \"p\"\n"
+                                         "3: error: a second balance group with name \"a.example.com\", the first is at "
+                                         "rondo.conf:3\n");
+    conf_free(conf);
     diag_free(diag);
 }
 
@@ -244,6 +335,8 @@ int main(void)
         cmocka_unit_test(test_members_and_probes), cmocka_unit_test(test_errors),
         cmocka_unit_test(test_all_errors),         cmocka_unit_test(test_warnings),
         cmocka_unit_test(test_too_many_members),   cmocka_unit_test(test_none),
+        cmocka_unit_test(test_broken_rows),        cmocka_unit_test(test_broken_groups),
+        cmocka_unit_test(test_broken_members),     cmocka_unit_test(test_zones_without_name_or_twice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -145,15 +145,50 @@ static void test_all_errors(void **state)
     zone(&f, "d.example", NULL, NULL);
     zone(&f, "D.Example.", NULL, NULL);
     zone(&f, "@", NULL, NULL);
+    zone(&f, "B.example", "%d.zone", NULL);
     assert_int_equal(plan(&f), ERR_INVALID);
     assert_null(f.plan);
-    assert_int_equal(diag_cnt(f.diag, DIAG_ERROR), 6);
+    assert_int_equal(diag_cnt(f.diag, DIAG_ERROR), 8);
     expect_error(&f, 0, 102, "template \"t\" stands twice");
     expect_error(&f, 1, 1, "\"a..example\" is no zone name");
     expect_error(&f, 2, 2, "%d.zone");
     expect_error(&f, 3, 3, "there is no template \"none\"");
     expect_error(&f, 4, 6, "\"@\" is no zone name");
-    expect_error(&f, 5, 5, "zone \"D.Example.\" stands twice, first at rondo.conf:4");
+    expect_error(&f, 5, 7, "%d.zone");
+    expect_error(&f, 6, 7, "zone \"B.example\" stands twice, first at rondo.conf:2");
+    expect_error(&f, 7, 5, "zone \"D.Example.\" stands twice, first at rondo.conf:4");
+    done(&f);
+}
+
+/* Rows whose names were refused, which conf has told: nothing more is said of them, or for want of them. */
+static void test_rows_without_names(void **state)
+{
+    (void)state;
+    struct fixture f = fixture();
+    template(&f, "t", NULL);
+    zone(&f, NULL, "%d", "u");
+    zone(&f, "b.example", NULL, "t");
+    assert_int_equal(plan(&f), ERR_INVALID);
+    assert_int_equal(diag_cnt(f.diag, DIAG_ERROR), 1);
+    assert_string_equal(diag_at(f.diag, 0)->text, "there is no template \"u\"");
+    template(&f, NULL, "x");
+    diag_free(f.diag);
+    f.diag = diag_new(10);
+    store_plan_free(f.plan);
+    assert_int_equal(plan(&f), ERR_OK);
+    assert_int_equal(f.plan->cnt, 1);
+    done(&f);
+}
+
+static void test_nearest_template(void **state)
+{
+    (void)state;
+    struct fixture f = fixture();
+    template(&f, "customers", NULL);
+    template(&f, "ours", NULL);
+    zone(&f, "a.example", NULL, "custmers");
+    assert_int_equal(plan(&f), ERR_INVALID);
+    expect_error(&f, 0, 1, "zone \"a.example\": there is no template \"custmers\"; did you mean \"customers\"?");
     done(&f);
 }
 
@@ -181,7 +216,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_paths),       cmocka_unit_test(test_order),          cmocka_unit_test(test_templates),
         cmocka_unit_test(test_slash),       cmocka_unit_test(test_all_errors),     cmocka_unit_test(test_percent_at_end),
-        cmocka_unit_test(test_none),
+        cmocka_unit_test(test_none),        cmocka_unit_test(test_rows_without_names), cmocka_unit_test(test_nearest_template),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
