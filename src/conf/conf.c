@@ -200,6 +200,9 @@ enum err conf_load(struct conf **conf, const char *path, const struct opt_table 
     size_t errors_before = diag_cnt(diag, DIAG_ERROR);
     struct conf_source *source = conf_source_new(diag);
     conf_source_add_file(source, path);
+    /* Nobody means that; a reload would take every zone for gone. */
+    if (!source->failed && !source->levels[0].key_cnt)
+        diag_error(diag, path, 0, "there is nothing in it; expected groups, such as \"%s\"", tables[0]->path);
     *conf = read_source(source, tables, cnt, diag);
     conf_source_free(source);
     return diag_cnt(diag, DIAG_ERROR) == errors_before ? ERR_OK : ERR_INVALID;

@@ -21,10 +21,11 @@ void conf_free(struct conf *conf);
  * the nearest known key. ERR_INVALID then; *conf is for nothing but to look for what only the caller can know to be
  * wrong, so that everything is shown at once, and NULL when not even that is possible (syntax, @include). What was
  * refused has its default in it, or nothing though the key is required (NULL, ADDR_NONE), and is left out of lists of
- * single values; opt_where says which structs that concerns. */
+ * single values; opt_where says which structs that concerns. A file without any key is an error too. */
 enum err conf_load(struct conf **conf, const char *path, const struct opt_table *const *tables, size_t cnt,
                    struct diag *diag) ATTR_NONNULL_ALL ATTR_MUST_USE;
-/* The same for a text, called `name` in messages; what it includes is relative to the folder of `name`. */
+/* The same for a text, which may be empty, called `name` in messages; what it includes is relative to the folder of
+ * `name`. */
 enum err conf_load_text(struct conf **conf, const char *name, const char *text, size_t len,
                         const struct opt_table *const *tables, size_t cnt,
                         struct diag *diag) ATTR_NONNULL_ALL ATTR_MUST_USE;

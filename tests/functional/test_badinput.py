@@ -286,6 +286,13 @@ def test_errors_cannot_talk_to_the_terminal(rondo):
     assert r"x\010/etc/passwd:1: error: forged\027[2J" in done.stderr
 
 
+@pytest.mark.parametrize("text", ["", "\n\n", "# zones = ( );\n", "\ufeff"])
+def test_empty_configuration(rondo, text):
+    """A file that was being written, or a disk was full: its zones are not gone."""
+    server = rondo.prepare(config=text)
+    expect_refused(server, "rondo.conf", "there is nothing in it")
+
+
 @pytest.mark.parametrize("text,part", [
     ("server: {", "rondo.conf"),
     ("server = 7;", "server"),
@@ -371,12 +378,10 @@ def test_reload_with_bad_configuration(rondo):
         server.write_config(bad)
         mark = server.log_mark()
         done = server.reload()
-        if bad:
-            assert done.returncode == 1, f"accepted: {bad!r}"
-            assert "rondo.conf" in done.stdout + done.stderr + server.log_since(mark)
-        server.assert_alive()
-        if bad:
-            server.assert_serving()
+        assert done.returncode == 1, f"accepted: {bad!r}"
+        assert told(done) and all(file == "rondo.conf" and line > 0 for file, line, _ in told(done) if bad), done.stdout
+        assert re.search(r"error: \S*rondo\.conf:", server.log_since(mark))
+        server.assert_serving()
         mark = server.log_mark()
         server.send_signal(signal.SIGHUP)
         until(lambda: server.log_since(mark), "SIGHUP says something")

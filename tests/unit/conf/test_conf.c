@@ -530,10 +530,19 @@ static void a_file_is_read(void **state)
     assert_string_equal(diag_at(diag, 0)->file, path);
     assert_int_equal(diag_at(diag, 0)->line, 2);
     close(fd);
+    FILE *file = fopen(path, "we"); /* which empties it */
+    assert_non_null(file);
+    assert_true(fputs("# nothing\n", file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(conf_load(&conf, path, toy_tables, TOY_TABLE_CNT, diag), ERR_INVALID);
+    conf_free(conf);
+    assert_int_equal(diag_cnt(diag, DIAG_ERROR), 2);
+    assert_string_equal(diag_at(diag, 1)->file, path);
+    assert_string_equal(diag_at(diag, 1)->text, "there is nothing in it; expected groups, such as \"server\"");
     unlink(path);
     assert_int_equal(conf_load(&conf, path, toy_tables, TOY_TABLE_CNT, diag), ERR_INVALID);
     assert_null(conf);
-    assert_int_equal(diag_cnt(diag, DIAG_ERROR), 2);
+    assert_int_equal(diag_cnt(diag, DIAG_ERROR), 3);
     diag_free(diag);
 }
 
