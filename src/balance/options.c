@@ -182,8 +182,8 @@ static const struct opt group_opts[] = {
         .offset = FIELD(min_up),
         .most = 1000,
         .text_default = "0.0",
-        .help = "The part of a tier's members that must be up; when fewer are, the next tier that has enough is "
-                "used, and when none has, the first with any.",
+        .help = "The part of a tier's members, drained ones aside, that must be up, exactly as written (to the 15th "
+                "decimal); when fewer are, the next tier that has enough is used, and when none has, the first with any.",
     },
     {
         .name = "all_down",

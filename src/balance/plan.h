@@ -28,7 +28,8 @@ struct plan_group {
     bool ignore_others;
     enum pool_policy policy;
     enum pool_all_down all_down;
-    uint16_t answers, min_up_thousandths;
+    uint16_t answers;
+    uint64_t min_up; /* as pool_settings has it */
     uint32_t ttl_sec, ttl_min_sec;
     struct plan_probes probes;
     const struct addr *fallback;

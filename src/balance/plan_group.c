@@ -277,7 +277,7 @@ static void resolve_values(const struct resolving *r)
     group->answers = (uint16_t)row->answers;
     if (!row->answers)
         group->answers = group->policy == POOL_ROUND_ROBIN ? POOL_ANSWERS_MAX : 1;
-    group->min_up_thousandths = (uint16_t)(row->min_up * 1000 + 0.5);
+    group->min_up = (uint64_t)(row->min_up * POOL_MIN_UP_ONE + 0.5); /* a double keeps 15 digits: what was written */
     group->ttl_sec = whole_seconds(r, "ttl", row->ttl_ms);
     group->ttl_min_sec = whole_seconds(r, "ttl_min", row->ttl_min_ms);
 }

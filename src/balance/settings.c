@@ -24,7 +24,7 @@ void settings_make(struct pool_settings *settings, const struct plan_group *grou
         .policy = group->policy,
         .all_down = group->all_down,
         .answers = group->answers,
-        .min_up_thousandths = group->min_up_thousandths,
+        .min_up = group->min_up,
         .ttl_sec = ttl,
         .ttl_min_sec = group->ttl_min_sec < ttl ? group->ttl_min_sec : ttl,
         .hash_prefix4 = HASH_PREFIX4,

@@ -66,14 +66,16 @@ static void count(struct tally *tally, const struct pool_member *members, size_t
 /* Unknown members count exactly when their tier has no up member. */
 static unsigned live_cnt(const struct tier *tier) { return tier->up ? tier->up : tier->unknown; }
 
+_Static_assert(POOL_MEMBERS_MAX <= UINT64_MAX / POOL_MIN_UP_ONE, "products that choose_tier compares fit");
+
 /* The first with a live member and enough of them; else the first with any; else NULL. */
-static const struct tier *choose_tier(const struct tally *tally, unsigned min_up_thousandths)
+static const struct tier *choose_tier(const struct tally *tally, uint64_t min_up)
 {
     const struct tier *any = NULL;
     for (unsigned i = 0; i < tally->cnt; i++) {
         const struct tier *tier = &tally->tiers[i];
         unsigned live = live_cnt(tier);
-        if (live && (uint64_t)live * 1000 >= (uint64_t)min_up_thousandths * tier->usable)
+        if (live && live * POOL_MIN_UP_ONE >= min_up * tier->usable)
             return tier;
         if (live && !any)
             any = tier;
@@ -109,7 +111,7 @@ void pool_choose(struct pool_choice *choice, const struct pool_settings *setting
     struct tally tally;
     choice->all_drained = all_drained(members, cnt);
     count(&tally, members, cnt, choice->all_drained);
-    const struct tier *tier = choose_tier(&tally, settings->min_up_thousandths);
+    const struct tier *tier = choose_tier(&tally, settings->min_up);
     choice->state = !tier ? POOL_ALL_DOWN : choice->all_drained ? POOL_ALL_DRAINED : POOL_LIVE;
     bool as_if_up = !tier && settings->all_down == POOL_SERVE_ALL;
     if (as_if_up)

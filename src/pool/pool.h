@@ -12,6 +12,9 @@
 
 enum { POOL_MEMBERS_MAX = 1024, POOL_ANSWERS_MAX = 16, POOL_WEIGHT_MAX = 65535, POOL_SLOTS_MAX = 4096 };
 
+/* A part of a whole as decimals of up to 15 digits, which are exact in it; the number of members times it fits 64 bits. */
+#define POOL_MIN_UP_ONE UINT64_C(1000000000000000)
+
 enum pool_policy { POOL_ROUND_ROBIN, POOL_WEIGHTED, POOL_RANDOM, POOL_HASH };
 enum pool_all_down { POOL_SERVE_ALL, POOL_SERVE_NONE, POOL_SERVFAIL, POOL_FALLBACK };
 
@@ -19,7 +22,7 @@ struct pool_settings {
     enum pool_policy policy;
     enum pool_all_down all_down;
     uint16_t answers; /* 1..16 */
-    uint16_t min_up_thousandths;
+    uint64_t min_up;  /* 0..POOL_MIN_UP_ONE */
     uint32_t ttl_sec; /* already cut to the record's TTL */
     uint32_t ttl_min_sec;
     uint8_t hash_prefix4, hash_prefix6; /* bits of the client's address that make the key: 32, 56 */

@@ -71,7 +71,7 @@ static void test_defaults(void **state)
     (void)state;
     struct balance_plan *plan =
         good("zones = ( { balance = ( { name = \"a\"; }, { name = \"b\"; policy = \"weighted\"; },\n"
-             "{ name = \"c\"; policy = \"hash\"; answers = \"all\"; }, { name = \"d\"; answers = 3; min_up = 0.25; } "
+             "{ name = \"c\"; policy = \"hash\"; answers = \"all\"; }, { name = \"d\"; answers = 3; min_up = 0.3334; } "
              "); } );");
     const struct plan_group *a = find(plan, com, "a"), *b = find(plan, com, "b"), *c = find(plan, com, "c"),
                             *d = find(plan, com, "d");
@@ -79,7 +79,7 @@ static void test_defaults(void **state)
     assert_int_equal(a->answers, 16);
     assert_int_equal(a->ttl_sec, 20);
     assert_int_equal(a->ttl_min_sec, 5);
-    assert_int_equal(a->min_up_thousandths, 0);
+    assert_true(a->min_up == 0);
     assert_int_equal(a->all_down, POOL_SERVE_ALL);
     assert_false(a->ignore_others || a->is_below);
     assert_int_equal(a->probes.cnt + a->member_cnt + a->fallback_cnt, 0);
@@ -87,7 +87,7 @@ static void test_defaults(void **state)
     assert_int_equal(b->answers, 1);
     assert_int_equal(c->answers, 16);
     assert_int_equal(d->answers, 3);
-    assert_int_equal(d->min_up_thousandths, 250);
+    assert_true(d->min_up == UINT64_C(333400000000000));
     balance_plan_free(plan);
 }
 

@@ -31,7 +31,7 @@ static unsigned parse(struct pool_member *members, const char *text)
 
 static const struct {
     const char *members;
-    unsigned min_up;
+    unsigned min_up; /* thousandths */
     enum pool_state state;
     unsigned tier;
     const char *used; /* member:weight */
@@ -90,7 +90,7 @@ static void the_pipeline_chooses(void **state)
         char used[256] = "";
         unsigned cnt = parse(members, cases[c].members);
         struct pool_settings settings = help_settings(POOL_WEIGHTED, 1);
-        settings.min_up_thousandths = (uint16_t)cases[c].min_up;
+        settings.min_up = cases[c].min_up * (POOL_MIN_UP_ONE / 1000);
         pool_choose(&choice, &settings, members, cnt);
         for (unsigned i = 0; i < choice.cnt; i++)
             sprintf(used + strlen(used), "%s%u:%u", i ? " " : "", choice.member[i], choice.weight[i]);
@@ -104,6 +104,33 @@ static void the_pipeline_chooses(void **state)
             if (choice.tier == members[i].tier && choice.state != POOL_ALL_DOWN)
                 assert_int_equal(pool_member_live(members, cnt, i), strstr(used, mine) != NULL);
         }
+    }
+}
+
+/* Not to the thousandth: 1 of 3 is 0.3333, but not 0.3334; and 170 of 512 is 0.33203125. */
+static void min_up_is_exact(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t min_up;
+        unsigned up, all, tier;
+    } shares[] = {
+        {UINT64_C(333300000000000), 1, 3, 1},    {UINT64_C(333333333333333), 1, 3, 1},
+        {UINT64_C(333333333333334), 1, 3, 2},    {UINT64_C(333400000000000), 1, 3, 2},
+        {UINT64_C(332031250000000), 170, 512, 1},   {UINT64_C(332031250000001), 170, 512, 2},
+        {POOL_MIN_UP_ONE, 1023, 1023, 1},        {POOL_MIN_UP_ONE, 1022, 1023, 2},
+    };
+    static struct pool_member members[POOL_MEMBERS_MAX];
+    static struct pool_choice choice;
+    for (size_t s = 0; s < sizeof shares / sizeof *shares; s++) {
+        struct pool_settings settings = help_settings(POOL_WEIGHTED, 1);
+        settings.min_up = shares[s].min_up;
+        for (unsigned i = 0; i < shares[s].all; i++)
+            members[i] = (struct pool_member){
+                .weight = 1, .tier = 1, .probed = true, .verdict = i < shares[s].up ? HEALTH_UP : HEALTH_DOWN};
+        members[shares[s].all] = (struct pool_member){.weight = 1, .tier = 2, .probed = false}; /* stands by */
+        pool_choose(&choice, &settings, members, shares[s].all + 1);
+        assert_int_equal(choice.tier, shares[s].tier);
     }
 }
 
@@ -159,6 +186,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_pipeline_chooses),
+        cmocka_unit_test(min_up_is_exact),
         cmocka_unit_test(other_words_for_all_down_use_nobody),
         cmocka_unit_test(weights_of_round_robin_are_one),
         cmocka_unit_test(a_thousand_tiers_are_possible),
