@@ -4,10 +4,6 @@
 #include "balance/private.h"
 #include "base/mem.h"
 
-/* Each member that came, left or changed its weight costs a hash table 4,096 scores, some 10 µs: what stays below a
- * millisecond is done in place, more is a job. */
-enum { HASH_INLINE_MOST = 64 };
-
 struct balance_build {
     struct job job;
     struct balance *balance;
@@ -45,9 +41,6 @@ void compile_detach(struct balance_family *family)
     if (family->build)
         family->build->family = NULL;
     family->build = NULL;
-    free(family->used);
-    family->used = NULL;
-    family->used_cnt = 0;
 }
 
 void compile_clear(struct balance_family *family)
@@ -59,40 +52,16 @@ void compile_clear(struct balance_family *family)
         put_table(family, NULL);
 }
 
-/* ---- how much a hash table must do anew */
+/* So many members never have more than POOL_SCORES_INLINE. */
+enum { FEW_MEMBERS = 64 };
+_Static_assert(FEW_MEMBERS * POOL_SLOTS_MAX <= POOL_SCORES_INLINE, "a score for each slot and member");
 
-static unsigned count_changes(const struct balance_family *family, const struct pool_choice *choice)
-{
-    unsigned changes = 0;
-    uint32_t u = 0;
-    for (unsigned i = 0; i < choice->cnt; i++) {
-        const struct addr *address = &family->members[choice->member[i]].address;
-        int cmp = 1;
-        for (; u < family->used_cnt && (cmp = addr_cmp(&family->used[u].address, address)) < 0; u++)
-            changes++;
-        bool stays = u < family->used_cnt && !cmp;
-        changes += !stays || family->used[u].weight != choice->weight[i];
-        u += stays;
-    }
-    return changes + (family->used_cnt - u);
-}
-
-static void remember_used(struct balance_family *family, const struct pool_choice *choice)
-{
-    family->used_cnt = 0;
-    if (family->settings.policy != POOL_HASH || choice->cnt <= HASH_INLINE_MOST)
-        return;
-    family->used = mem_realloc(family->used, choice->cnt, sizeof *family->used);
-    family->used_cnt = choice->cnt;
-    for (unsigned i = 0; i < choice->cnt; i++)
-        family->used[i] = (struct balance_used){family->members[choice->member[i]].address, choice->weight[i]};
-}
-
-/* With a table of few members before, that is not known; then it may be a job where it need not be one. */
+/* Scores take all the time of a hash table; other tables never take long. Nobody waits while a plan is validated. */
 static bool wants_job(const struct balance_family *family, const struct pool_choice *choice)
 {
-    return family->settings.policy == POOL_HASH && choice->cnt > HASH_INLINE_MOST && family->pool->balance->probe &&
-           count_changes(family, choice) > HASH_INLINE_MOST;
+    return family->pool->balance->probe && family->settings.policy == POOL_HASH && choice->cnt > FEW_MEMBERS &&
+           pool_table_compile_scores(&family->settings, balance_families[family->index], family->members, family->cnt,
+                                     compile_present(family)) > POOL_SCORES_INLINE;
 }
 
 /* ---- jobs */
@@ -165,9 +134,7 @@ void compile_family(struct balance_family *family)
         return;
     }
     pool_choose(&choice, &family->settings, family->members, family->cnt);
-    bool is_job = wants_job(family, &choice);
-    remember_used(family, &choice);
-    if (is_job) {
+    if (wants_job(family, &choice)) {
         start_build(family);
         return;
     }

@@ -64,12 +64,6 @@ struct balance_side {
 /* A hash table of many members being made by a job. */
 struct balance_build;
 
-/* A member of a hash table as it was compiled: how much the next compilation must do anew. */
-struct balance_used {
-    struct addr address;
-    uint32_t weight;
-};
-
 struct balance_family {
     struct balance_pool *pool;
     unsigned index;   /* 0 A, 1 AAAA */
@@ -86,8 +80,6 @@ struct balance_family {
     struct pool_member *members;
     struct balance_side *sides;
     struct balance_build *build;
-    struct balance_used *used;
-    uint32_t used_cnt;
 };
 
 enum balance_todo {

@@ -65,40 +65,44 @@ static unsigned best(const struct pool_rendezvous *rendezvous, uint64_t slot_key
     return winner;
 }
 
-/* The better of two members that need not come in order. */
-static unsigned better(const struct pool_rendezvous *rendezvous, uint64_t slot_key, unsigned a, unsigned b)
-{
-    uint64_t cost_a = pool_log2_cost(pair(slot_key, rendezvous->key[a])) * rendezvous->weight[b];
-    uint64_t cost_b = pool_log2_cost(pair(slot_key, rendezvous->key[b])) * rendezvous->weight[a];
-    if (cost_a != cost_b)
-        return cost_a < cost_b ? a : b;
-    return a < b ? a : b;
-}
-
+/* Those who came against the present winner. They need not come behind it, so ties are decided by number. */
 static unsigned update(const struct pool_rendezvous *rendezvous, uint64_t slot_key,
                        const struct pool_rendezvous_change *change, unsigned present)
 {
     unsigned winner = change->kept[present];
     if (winner == POOL_RENDEZVOUS_GONE)
         return best(rendezvous, slot_key);
-    for (unsigned i = 0; i < change->fresh_cnt; i++)
-        winner = better(rendezvous, slot_key, winner, change->fresh[i]);
+    if (!change->fresh_cnt)
+        return winner;
+    uint64_t cost = pool_log2_cost(pair(slot_key, rendezvous->key[winner])), weight = rendezvous->weight[winner];
+    for (unsigned i = 0; i < change->fresh_cnt; i++) {
+        unsigned fresh = change->fresh[i];
+        uint64_t hash = pair(slot_key, rendezvous->key[fresh]), limit = cost * rendezvous->weight[fresh];
+        if (pool_log2_bound(hash) * weight > limit)
+            continue;
+        uint64_t other = pool_log2_cost(hash);
+        if (other * weight < limit || (other * weight == limit && fresh < winner)) {
+            winner = fresh;
+            cost = other;
+            weight = rendezvous->weight[fresh];
+        }
+    }
     return winner;
 }
 
-/* Each newcomer costs two logarithms a slot, a full comparison few in all. */
+/* Where nobody is gone, the present winner's score and the newcomers' against everybody's. */
 static bool saves_work(unsigned cnt, const struct pool_rendezvous_change *change)
 {
-    return change && change->fresh_cnt <= cnt / 4;
+    return change && change->fresh_cnt + 1 < cnt;
 }
 
 uint64_t pool_rendezvous_scores(unsigned cnt, const struct pool_rendezvous_change *change)
 {
     if (!saves_work(cnt, change))
         return (uint64_t)POOL_SLOTS_MAX * cnt;
-    uint64_t scores = (uint64_t)POOL_SLOTS_MAX * 2 * change->fresh_cnt;
+    uint64_t kept = change->fresh_cnt ? change->fresh_cnt + 1 : 0, scores = 0;
     for (unsigned slot = 0; slot < POOL_SLOTS_MAX; slot++)
-        scores += change->kept[change->slots[slot]] == POOL_RENDEZVOUS_GONE ? cnt : 0;
+        scores += change->kept[change->slots[slot]] == POOL_RENDEZVOUS_GONE ? cnt : kept;
     return scores;
 }
 

@@ -61,8 +61,10 @@ struct pool_table *pool_table_compile(const struct pool_settings *settings, enum
                                       const struct pool_member *members, size_t cnt, const struct addr *fallback,
                                       size_t fallback_cnt, const struct pool_table *previous)
     ATTR_FREED_BY(pool_table_free) ATTR_MUST_USE ATTR_NONNULL(1);
-/* How many hash scores that would compute, at two to four nanoseconds each: above a million it is a job's work. 0 for
- * other policies, which take less than a millisecond whatever changed. */
+/* How many hash scores that would compute, at two to four nanoseconds each (a first build: 4,096 a member). Up to
+ * POOL_SCORES_INLINE take less than a millisecond, more are a job's work. 0 for other policies, which take less than a
+ * millisecond whatever changed. tests/unit/pool/test_table prints and judges both times. */
+enum { POOL_SCORES_INLINE = 300000 };
 uint64_t pool_table_compile_scores(const struct pool_settings *settings, enum addr_family family,
                                    const struct pool_member *members, size_t cnt,
                                    const struct pool_table *previous) ATTR_MUST_USE ATTR_NONNULL(1);

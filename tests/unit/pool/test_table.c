@@ -418,6 +418,44 @@ static void a_verdict_among_a_thousand_compiles_in_time(void **state)
             }
 }
 
+static uint64_t time_changes(unsigned cnt, unsigned changes, bool up)
+{
+    struct pool_settings settings = help_settings(POOL_HASH, 1);
+    help_members(members, ADDR_V6, cnt);
+    for (unsigned i = 0; i < cnt; i++)
+        members[i].weight = 1 + i % 7;
+    for (unsigned i = 0; up && i < changes; i++)
+        members[i * (cnt / changes)].verdict = HEALTH_DOWN;
+    struct pool_table *before = help_compile(&settings, members, cnt);
+    for (unsigned i = 0; i < changes; i++)
+        members[i * (cnt / changes)].verdict = up ? HEALTH_UP : HEALTH_DOWN;
+    uint64_t scores = pool_table_compile_scores(&settings, ADDR_V6, members, cnt, before), us = 0;
+    if (scores <= POOL_SCORES_INLINE) {
+        us = least_us(&settings, cnt, before);
+        print_message("hash of %4u, %3u %-5s: %6lu scores, %4lu us\n", cnt, changes, up ? "came" : "left",
+                      (unsigned long)scores, (unsigned long)us);
+    }
+    pool_table_free(before);
+    return us;
+}
+
+/* Twice the aim of a millisecond. */
+static void what_is_no_job_takes_a_millisecond(void **state)
+{
+    (void)state;
+    static const unsigned sizes[] = {10, 65, 200, 500, 1000};
+    uint64_t longest = 0;
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+        for (unsigned changes = 1; changes < sizes[s]; changes *= 2)
+            for (unsigned up = 0; up < 2; up++) {
+                uint64_t us = time_changes(sizes[s], changes, up);
+                longest = us > longest ? us : longest;
+            }
+    assert_true(longest > 0);
+    if (!HELP_SLOW)
+        assert_in_range(longest, 0, 2000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -433,6 +471,7 @@ int main(void)
         cmocka_unit_test(the_ring_follows_the_winner),
         cmocka_unit_test(much_work_is_foretold),
         cmocka_unit_test(a_verdict_among_a_thousand_compiles_in_time),
+        cmocka_unit_test(what_is_no_job_takes_a_millisecond),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
