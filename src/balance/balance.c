@@ -50,6 +50,7 @@ struct balance *balance_new(uv_loop_t *loop, struct pool_directory *directory, b
     ring_init(&balance->urgent);
     ring_init(&balance->normal);
     ring_init(&balance->rescans);
+    ring_init(&balance->news);
     uv_timer_init(loop, &balance->summary);
     uv_unref((uv_handle_t *)&balance->summary);
     if (probing)
@@ -90,6 +91,7 @@ void balance_free(struct balance *balance)
     } while (balance->retire_cnt);
     verdict_summary(balance);
     balance_plan_free(balance->plan);
+    pointed_fini(balance);
     map_fini(&balance->pools);
     map_fini(&balance->zones);
     map_fini(&balance->targets);
@@ -121,6 +123,13 @@ struct balance_zone *balance_find_zone(const struct balance *balance, const uint
     while (link && !name_equal(MAP_ITEM(link, struct balance_zone, link)->apex, apex))
         link = map_next(link);
     return link ? MAP_ITEM(link, struct balance_zone, link) : NULL;
+}
+
+const struct plan_group *balance_find_group(const struct balance *balance, const struct balance_plan *plan,
+                                            const struct balance_zone *zone, const uint8_t *owner)
+{
+    const struct plan_group *group = plan_find(plan, zone->apex, owner);
+    return group && group->is_below && pointed_is(balance, owner) ? NULL : group;
 }
 
 static struct balance_zone *add_zone(struct balance *balance, const uint8_t *apex)
@@ -205,8 +214,8 @@ static void take_node(struct balance *balance, struct balance_zone *zone, struct
     if (!pool) {
         char text[NAME_TEXT_MAX];
         diag_warning(diag, group->where.file, group->where.line,
-                     "\"%s\" is no pool and answered whole: there are %d pools already",
-                     name_to_text_bare(text, owner), POOL_HANDLES_MAX - 1);
+                     "\"%s\" is no pool and answered whole: there are %d pools already", name_to_text_bare(text, owner),
+                     POOL_HANDLES_MAX - 1);
         return;
     }
     pool->mark = balance->mark;
@@ -215,7 +224,9 @@ static void take_node(struct balance *balance, struct balance_zone *zone, struct
     changed |= members_read(&pool->families[1], node);
     if (changed || is_new || pool->plan != zone->plan)
         work_queue(pool, TODO_REBUILD, false);
-    members_check(pool, group, diag);
+    group = balance_find_group(balance, zone->plan, zone, owner);
+    if (group)
+        members_check(pool, group, diag);
 }
 
 static void lose_handle(struct balance *balance, uint32_t handle)
@@ -230,15 +241,17 @@ void balance_version_ready(struct balance *balance, struct zone_version *version
     const uint8_t *apex = version->zone->name;
     uint64_t begin_us = clock_mono_us();
     struct balance_zone *zone = balance_find_zone(balance, apex);
-    if (!zone && !version->fresh_pool_cnt && !version->lost_pool_cnt)
-        return;
-    if (!zone)
+    pointed_tell(balance, &version->fresh_foreign, false);
+    pointed_tell(balance, &version->lost_foreign, true);
+    if (!zone && version->fresh_pool_cnt)
         zone = add_zone(balance, apex);
-    work_follow_plan(balance, zone); /* nodes that are not fresh have pools too */
-    balance->mark++;
-    for (size_t i = 0; i < version->fresh_pool_cnt; i++)
-        take_node(balance, zone, version->fresh_pools[i], diag);
-    work_drop_zone_if_empty(balance, zone);
+    if (zone) {
+        work_follow_plan(balance, zone); /* nodes that are not fresh have pools too */
+        balance->mark++;
+        for (size_t i = 0; i < version->fresh_pool_cnt; i++)
+            take_node(balance, zone, version->fresh_pools[i], diag);
+        work_drop_zone_if_empty(balance, zone);
+    }
     for (size_t i = 0; i < version->lost_pool_cnt; i++)
         lose_handle(balance, version->lost_pools[i]);
     work_slice(balance, inline_us(balance, begin_us));
@@ -254,17 +267,27 @@ void balance_zone_ready(struct balance *balance, const struct zone *zone)
     work_slice(balance, inline_us(balance, begin_us));
 }
 
-void balance_zone_gone(struct balance *balance, const struct zone *zone)
+/* Ends the zone as well. */
+static void lose_pools(struct balance_zone *zone)
 {
-    uint64_t begin_us = clock_mono_us();
-    struct balance_zone *gone = balance_find_zone(balance, zone->name);
-    if (!gone)
-        return;
-    struct ring *pools = &gone->pools;
+    struct ring *pools = &zone->pools;
     for (bool more = !ring_is_empty(pools); more;) {
         more = pools->after != pools->before;
         work_lose_pool(MAP_ITEM(pools->after, struct balance_pool, of_zone));
     }
+}
+
+void balance_zone_gone(struct balance *balance, const struct zone *zone)
+{
+    uint64_t begin_us = clock_mono_us();
+    struct balance_zone *gone = balance_find_zone(balance, zone->name);
+    const struct zone_foreign *foreign = zone->current ? zone->current->foreign : NULL;
+    if (foreign) {
+        struct zone_names names = {mem_dup(foreign->names.bytes, foreign->names.len), foreign->names.len};
+        pointed_tell(balance, &names, true);
+    }
+    if (gone)
+        lose_pools(gone);
     work_slice(balance, inline_us(balance, begin_us));
 }
 

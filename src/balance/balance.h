@@ -62,13 +62,6 @@ void balance_plan_free(struct balance_plan *plan);
  * that only follows from these. */
 enum err balance_plan_make(struct balance_plan **plan, const struct opt_list *zones, const uint8_t *const *apexes,
                            const struct opt_list *probes, struct diag *diag) ATTR_NONNULL_ALL ATTR_MUST_USE;
-/* [job] How `lower` (lower-cased owner of A or AAAA records in the zone `apex`) is annotated: an exact name wins, then
- * the longest `below`. */
-enum balance_match { BALANCE_NONE, BALANCE_BY_NAME, BALANCE_BY_BELOW };
-enum balance_match balance_plan_match(const struct balance_plan *plan, const uint8_t *apex,
-                                      const uint8_t *lower) ATTR_NONNULL_ALL ATTR_PURE;
-/* [any] True when the zone has any balance group: its versions need marking. */
-bool balance_plan_has_zone(const struct balance_plan *plan, const uint8_t *apex) ATTR_NONNULL_ALL ATTR_PURE;
 
 struct balance;
 /* No reader may be left. Waits for jobs (it runs the loop's callbacks for that); the loop then has

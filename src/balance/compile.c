@@ -54,7 +54,7 @@ void compile_clear(struct balance_family *family)
 
 /* So many members never have more than POOL_SCORES_INLINE. */
 enum { FEW_MEMBERS = 64 };
-_Static_assert(FEW_MEMBERS * POOL_SLOTS_MAX <= POOL_SCORES_INLINE, "a score for each slot and member");
+_Static_assert(FEW_MEMBERS *POOL_SLOTS_MAX <= POOL_SCORES_INLINE, "a score for each slot and member");
 
 /* Scores take all the time of a hash table; other tables never take long. Nobody waits while a plan is validated. */
 static bool wants_job(const struct balance_family *family, const struct pool_choice *choice)

@@ -126,8 +126,8 @@ static const struct opt group_opts[] = {
         .least = 1,
         .most = 1009,
         .help = "In place of \"name\": every name below this one, but not itself. A group for an exact name comes "
-                "first, then the one with the longest \"below\"; that one applies alone. Names that NS or MX records "
-                "point to are left out.",
+                "first, then the one with the longest \"below\"; that one applies alone. Names that NS or MX records of "
+                "any zone served here point to are left out.",
     },
     {
         .name = "policy",

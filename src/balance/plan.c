@@ -14,10 +14,10 @@ static uint64_t group_hash(const struct balance_plan *plan, const uint8_t *name,
 
 /* ---- finding */
 
-static struct plan_zone *find_zone(const struct balance_plan *plan, const uint8_t *apex)
+const struct plan_zone *plan_find_zone(const struct balance_plan *plan, const uint8_t *apex)
 {
     for (struct map_link *link = map_first(&plan->zones, name_hash(apex, &plan->key)); link; link = map_next(link)) {
-        struct plan_zone *zone = MAP_ITEM(link, struct plan_zone, link);
+        const struct plan_zone *zone = MAP_ITEM(link, const struct plan_zone, link);
         if (name_equal(zone->apex, apex))
             return zone;
     }
@@ -36,11 +36,9 @@ static const struct plan_group *find_group(const struct balance_plan *plan, cons
     return NULL;
 }
 
-const struct plan_group *plan_find(const struct balance_plan *plan, const uint8_t *apex, const uint8_t *lower)
+const struct plan_group *plan_find_in(const struct balance_plan *plan, const struct plan_zone *zone,
+                                      const uint8_t *lower)
 {
-    const struct plan_zone *zone = find_zone(plan, apex);
-    if (!zone)
-        return NULL;
     const struct plan_group *group = find_group(plan, zone, lower, false);
     for (unsigned d = name_depth(lower); !group && d > zone->depth; d--)
         if (zone_depth_has(zone->below_depths, d - 1))
@@ -48,17 +46,10 @@ const struct plan_group *plan_find(const struct balance_plan *plan, const uint8_
     return group;
 }
 
-enum balance_match balance_plan_match(const struct balance_plan *plan, const uint8_t *apex, const uint8_t *lower)
+const struct plan_group *plan_find(const struct balance_plan *plan, const uint8_t *apex, const uint8_t *lower)
 {
-    const struct plan_group *group = plan_find(plan, apex, lower);
-    if (!group)
-        return BALANCE_NONE;
-    return group->is_below ? BALANCE_BY_BELOW : BALANCE_BY_NAME;
-}
-
-bool balance_plan_has_zone(const struct balance_plan *plan, const uint8_t *apex)
-{
-    return find_zone(plan, apex) != NULL;
+    const struct plan_zone *zone = plan_find_zone(plan, apex);
+    return zone ? plan_find_in(plan, zone, lower) : NULL;
 }
 
 static int cmp_member(const void *key, const void *item)
@@ -179,6 +170,7 @@ enum err balance_plan_make(struct balance_plan **plan, const struct opt_list *zo
     for (size_t i = 0; i < zones->cnt; i++)
         if (rows[i].groups.cnt)
             add_zone(&p, &rows[i], apexes[i]);
+    plan_index(p.plan);
     free(p.probes);
     bool good = diag_cnt(diag, DIAG_ERROR) == errors_before;
     if (!good) {

@@ -36,6 +36,7 @@ struct plan_group {
     size_t fallback_cnt;
     const struct plan_member *members; /* canonical order */
     size_t member_cnt;
+    uint32_t number; /* among those of its zone */
     struct opt_where where;
 };
 
@@ -50,7 +51,9 @@ struct plan_zone {
 struct balance_plan {
     struct arena arena;
     struct hash_key key;
-    struct map zones;
+    struct map zones;        /* those with groups */
+    uint64_t zone_depths[2]; /* bit d: some of them has d labels */
+    uint64_t rules;          /* see balance_marked */
     /* The balance's. [control] */
     size_t user_cnt; /* zones that follow it, and pools whose group is one of these */
     struct balance_plan *older;
@@ -59,6 +62,10 @@ struct balance_plan {
 /* [any] The group that applies to `lower` in the zone; NULL: none. */
 const struct plan_group *plan_find(const struct balance_plan *plan, const uint8_t *apex,
                                    const uint8_t *lower) ATTR_NONNULL_ALL ATTR_PURE;
+/* [any] The same in two steps: the zone's groups, NULL: none. */
+const struct plan_zone *plan_find_zone(const struct balance_plan *plan, const uint8_t *apex) ATTR_NONNULL_ALL ATTR_PURE;
+const struct plan_group *plan_find_in(const struct balance_plan *plan, const struct plan_zone *zone,
+                                      const uint8_t *lower) ATTR_NONNULL_ALL ATTR_PURE;
 /* [any] What the group says of an address; NULL: nothing. */
 const struct plan_member *plan_find_member(const struct plan_group *group,
                                            const struct addr *address) ATTR_NONNULL_ALL ATTR_PURE;
@@ -72,7 +79,7 @@ static inline bool plan_is_wildcard(const uint8_t *owner) { return owner[0] == 1
 /* The first of them that needs a host but names none; NULL: none. */
 const struct probe_options *plan_hostless(const struct plan_probes *probes) ATTR_NONNULL_ALL ATTR_PURE;
 
-/* ---- for plan.c and plan_group.c */
+/* ---- for plan.c, plan_group.c and marking.c */
 
 struct planning {
     struct balance_plan *plan;
@@ -84,6 +91,8 @@ struct planning {
     struct diag *diag;
 };
 
+/* All groups are there: fills what the plan is asked by. */
+void plan_index(struct balance_plan *plan) ATTR_NONNULL_ALL;
 /* Resolves a row into the plan's memory. Whatever is wrong goes to `diag`; the group's name is NULL when it has none. */
 struct plan_group *plan_group_make(struct planning *planning, const struct balance_group_options *row)
     ATTR_NONNULL_ALL ATTR_MUST_USE ATTR_RETURNS_NONNULL;

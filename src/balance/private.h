@@ -132,6 +132,8 @@ struct balance {
     struct balance_plan *old_plans; /* that zones still follow, or pools not yet rebuilt point into */
     struct hash_key key;
     struct map pools, zones, targets;
+    struct map pointed; /* names that other zones point to */
+    struct ring news;   /* of such names, not heeded yet */
     struct balance_pool **by_handle;
     size_t by_handle_cap;
     struct ring all;
@@ -159,6 +161,11 @@ struct balance_zone *balance_find_zone(const struct balance *balance, const uint
 struct balance_pool *balance_find_pool(const struct balance *balance, const struct balance_zone *zone,
                                        const uint8_t *owner);
 
+/* The group of `plan` that applies to an owner; NULL: none, or one with `below` although another zone points to the
+ * owner. */
+const struct plan_group *balance_find_group(const struct balance *balance, const struct balance_plan *plan,
+                                            const struct balance_zone *zone, const uint8_t *owner);
+
 /* work.c */
 void work_queue(struct balance_pool *pool, unsigned todo, bool urgent);
 /* Events, then what is queued, for at most `budget_us`, but one piece of it at least; the rest is posted. */
@@ -175,6 +182,16 @@ void work_follow_plan(struct balance *balance, struct balance_zone *zone);
 void work_end_rescan(struct balance *balance);
 /* wake of probe_new. [probe] */
 void work_wake(void *arg);
+
+/* pointed.c */
+
+/* True when NS or MX records of another zone point to `owner`. */
+bool pointed_is(const struct balance *balance, const uint8_t *owner);
+/* A zone points to these names (taken) from now on, or no longer; work for slices. */
+void pointed_tell(struct balance *balance, struct zone_names *names, bool is_gone);
+/* The next piece of that work; false: there is none. */
+bool pointed_one(struct balance *balance);
+void pointed_fini(struct balance *balance);
 
 /* members.c */
 

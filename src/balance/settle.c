@@ -7,7 +7,7 @@
 bool balance_settled(const struct balance *balance)
 {
     return !balance->waiting_cnt && !balance->job_cnt && ring_is_empty(&balance->rescans) &&
-           ring_is_empty(&balance->urgent) && ring_is_empty(&balance->normal);
+           ring_is_empty(&balance->urgent) && ring_is_empty(&balance->normal) && ring_is_empty(&balance->news);
 }
 
 static void on_settled(struct post_item *item)

@@ -52,7 +52,7 @@ static void set_group(struct balance_pool *pool, const struct plan_group *group)
 static void rebuild(struct balance_pool *pool)
 {
     struct balance_plan *plan = pool->zone->plan; /* a newer one is not for the rrsets that there are */
-    set_group(pool, plan_find(plan, pool->zone->apex, pool->owner));
+    set_group(pool, balance_find_group(pool->balance, plan, pool->zone, pool->owner));
     for (unsigned i = 0; i < 2; i++)
         members_rebuild(&pool->families[i]);
     move_plan(pool->balance, &pool->plan, plan); /* only now: what members pointed to may end with the old one */
@@ -214,7 +214,7 @@ void work_slice(struct balance *balance, uint64_t budget_us)
 {
     uint64_t now_us = clock_mono_us(), end_us = budget_us < UINT64_MAX - now_us ? now_us + budget_us : UINT64_MAX;
     bool more = verdict_take(balance, end_us);
-    while (work_one(balance) || rescan_one(balance)) {
+    while (work_one(balance) || pointed_one(balance) || rescan_one(balance)) {
         if (clock_mono_us() < end_us)
             continue;
         more = true; /* or nothing, which the next slice will find */

@@ -22,7 +22,7 @@ struct load_item {
 struct load_result {
     struct post_item item;
     struct zone_load load;
-    struct zone_marks marks;
+    struct balance_marking marking;
     struct store_load *owner;
     size_t index; /* of its load_item */
 };
@@ -122,27 +122,6 @@ static void prepare_work(struct job *job)
 
 /* ---- reading [job] */
 
-static enum zone_mark match_name(const void *arg, const struct zone *zone, const uint8_t *lower)
-{
-    switch (balance_plan_match(arg, zone->name, lower)) {
-    case BALANCE_BY_NAME:
-        return ZONE_MARK_BY_NAME;
-    case BALANCE_BY_BELOW:
-        return ZONE_MARK_BY_BELOW;
-    case BALANCE_NONE:
-        break;
-    }
-    return ZONE_MARK_NONE;
-}
-
-static void claim_marks(struct load_result *result, const struct store_load *load, const struct store_zone *zone)
-{
-    bool annotated = load->annotations && balance_plan_has_zone(load->annotations, zone->zone->name);
-    result->marks = (struct zone_marks){.match = match_name, .arg = load->annotations};
-    result->load.marks = annotated ? &result->marks : NULL;
-    result->load.remark = annotated || zone->annotated;
-}
-
 static struct load_result *claim(struct store_load *load)
 {
     if (__atomic_load_n(&load->cancelled, __ATOMIC_RELAXED))
@@ -160,7 +139,9 @@ static struct load_result *claim(struct store_load *load)
     result->load.source_serial = zone->source_serial;
     if (!strcmp(zone->path, item->path))
         result->load.sources = zone->sources;
-    claim_marks(result, load, zone);
+    balance_marking_init(&result->marking, load->annotations, zone->zone, &zone->marked);
+    result->load.marks = result->marking.used;
+    result->load.remark = result->marking.remark;
     return result;
 }
 
@@ -400,7 +381,6 @@ static void take_result(struct store_load *load, struct store_zone *zone, struct
     name_to_text_bare(name, zone->zone->name);
     free(zone->last_error);
     zone->last_error = NULL;
-    zone->annotated = done->marks != NULL;
     if (done->version)
         take_version(load->store, zone, done->version);
     if (done->outcome == ZONE_LOAD_FAILED) {
@@ -449,6 +429,8 @@ static void result_arrived(struct post_item *item)
         diag_merge(load->diag, result->load.diag);
     take_pools(load, of->zone, &result->load);
     take_result(load, of->zone, &result->load);
+    of->zone->marked = result->marking.marked;
+    balance_marking_fini(&result->marking);
     diag_free(result->load.diag);
     free(result);
     of->zone->building = false;

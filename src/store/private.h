@@ -1,6 +1,7 @@
 /* What the files of store share: the store and its zones. [control] but where a field says otherwise. */
 #pragma once
 
+#include "balance/marking.h"
 #include "loop/grace.h"
 #include "loop/job.h"
 #include "store/store.h"
@@ -20,7 +21,7 @@ struct store_zone {
     uint32_t source_serial; /* of the text that is served; not what is published, once those differ */
     uint32_t serial;
     enum store_zone_state state;
-    bool annotated;         /* the plan by which the served version was marked has groups for the zone */
+    struct balance_marked marked; /* what the served version was marked by */
     bool building;          /* a load has it and has not delivered yet: nothing of its memory may be freed */
     bool releasing;         /* a job releases a version */
     unsigned release_cnt;   /* versions under way to their release */

@@ -52,7 +52,6 @@ static const struct zone_marks *fill_marks(struct zone_marks *marks, const struc
         return NULL;
     *marks = *load->marks;
     marks->diag = load->diag;
-    marks->anew = load->remark;
     return marks;
 }
 

@@ -19,7 +19,7 @@ struct zone_load {
     const struct zonefile_sources *sources; /* of what is served; NULL: read in any case */
     uint32_t source_serial;                 /* of what is served */
     const struct zone_marks *marks;         /* whose diag is set here; NULL: no name is annotated */
-    bool remark;                            /* what is served may have been marked by other annotations */
+    bool remark;                            /* what is served is to be marked again, be it unchanged */
     /* out; all the caller's */
     enum zone_load_outcome outcome;
     struct zone_version *version; /* BUILT; else NULL, or what is served with other marks */

@@ -205,7 +205,7 @@ static void begin_version(struct apply *a, const struct zone_version *base, cons
     a->version = version_after(base);
     a->edit = (struct trie_edit){.root = a->version->root, .pool = zone->pool, .garbage = &a->version->replaced,
                                  .hash_fn = zone_node_hash, .hash_arg = zone->key};
-    zone_marking_init(&a->marking, a->version, base, marks, &a->edit);
+    zone_marking_init(&a->marking, a->version, base, true, marks, &a->edit);
 }
 
 static void write_version(struct apply *a, const struct zone_marks *marks)
@@ -246,7 +246,7 @@ struct zone_version *zone_remark(struct zone_version *base, const struct zone_ma
     struct apply a = {.zone = base->zone};
     assert(!base->newer);
     begin_version(&a, base, marks);
-    a.marking.all = a.marking.on;
+    a.marking.all |= a.marking.annotated;
     bool changed = zone_marking_end(&a.marking);
     a.version->root = trie_edit_root(&a.edit);
     a.version->serial = base->serial;

@@ -118,13 +118,11 @@ static void link_up(struct builder *b, const struct zone_node *child)
     }
 }
 
-static void mark(struct builder *b, const struct zone_marks *marks)
+static void mark(struct builder *b, const struct zone_version *before, const struct zone_marks *marks)
 {
     struct zone_marking marking;
-    if (!marks)
-        return;
-    zone_marking_init(&marking, b->version, NULL, marks, &b->edit);
-    for (size_t i = 0; i < b->cnt; i++)
+    zone_marking_init(&marking, b->version, before, false, marks, &b->edit);
+    for (size_t i = 0; marking.on && i < b->cnt; i++)
         zone_marking_replaced(&marking, NULL, b->nodes[i]);
     marking.all = false; /* there are no others */
     (void)zone_marking_end(&marking);
@@ -138,8 +136,6 @@ struct zone_version *zone_build(struct zone *zone, const struct zone_records *re
         zone->pool = chunk_pool_new();
     struct builder b = {.version = zone_version_new(zone), .zone = zone, .records = records};
     b.maker = (struct node_maker){.apex = zone->name, .glue_fn = glue_of, .glue_arg = &b};
-    if (base)
-        zone_marking_lose_all(b.version, base);
     make_owners(&b);
     assert(b.apex && zone_node_rrset(b.apex, RR_SOA));
     uint64_t root = trie_build(zone->pool, (const struct zone_node *const *)b.nodes, b.hashes, b.cnt);
@@ -147,7 +143,7 @@ struct zone_version *zone_build(struct zone *zone, const struct zone_records *re
                                 .hash_arg = zone->key, .owns_all = true};
     for (size_t i = 0; i < b.cnt; i++)
         link_up(&b, b.nodes[i]);
-    mark(&b, marks);
+    mark(&b, base, marks);
     b.version->root = trie_edit_root(&b.edit);
     b.version->apex = b.apex;
     b.version->serial = zone_node_serial(b.apex);

@@ -21,43 +21,54 @@ static int cmp_hashes(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* The names that stand `skip` bytes into the rdata of each record, lower-cased. */
+static void each_name(const struct zone_node *node, uint16_t type, unsigned skip, void (*fn)(void *arg, const uint8_t *lower), void *arg)
+{
+    const struct zone_rrset *rrset = zone_node_rrset(node, type);
+    for (unsigned i = 0, at = 0; rrset && i < rrset->rr_cnt; i++) {
+        uint8_t target[NAME_MAX_LEN], lower[NAME_MAX_LEN];
+        const uint8_t *image = zone_node_image(node, rrset);
+        unsigned name_at = at + IMAGE_RR_FIXED_LEN + skip, taken;
+        at += IMAGE_RR_FIXED_LEN + be16_get(image + at + 10);
+        if (!image_name(target, &taken, image, zone_node_name(node), name_at, at))
+            continue;
+        name_to_lower(lower, target);
+        fn(arg, lower);
+    }
+}
+
+static void each_ns(const struct zone_node *node, void (*fn)(void *arg, const uint8_t *lower), void *arg)
+{
+    each_name(node, RR_NS, 0, fn, arg);
+}
+
+static void each_mx(const struct zone_node *node, void (*fn)(void *arg, const uint8_t *lower), void *arg)
+{
+    each_name(node, RR_MX, 2, fn, arg);
+}
+
 struct collecting {
     const struct zone *zone;
     struct zone_targets *targets;
     size_t cap;
 };
 
-static void add_target(struct collecting *c, const uint8_t *target)
+static void add_target(void *arg, const uint8_t *lower)
 {
-    uint8_t lower[NAME_MAX_LEN];
-    if (!name_within(target, c->zone->name))
+    struct collecting *c = arg;
+    if (!name_within(lower, c->zone->name))
         return;
     if (c->targets->cnt == c->cap) {
         c->cap *= 2;
         c->targets = mem_realloc(c->targets, 1, sizeof(*c->targets) + c->cap * sizeof(uint64_t));
     }
-    name_to_lower(lower, target);
     c->targets->hashes[c->targets->cnt++] = name_hash(lower, c->zone->key);
-}
-
-/* The names that stand `skip` bytes into each record's rdata. */
-static void collect_rrset(struct collecting *c, const struct zone_node *node, uint16_t type, unsigned skip)
-{
-    const struct zone_rrset *rrset = zone_node_rrset(node, type);
-    for (unsigned i = 0, at = 0; rrset && i < rrset->rr_cnt; i++) {
-        uint8_t target[NAME_MAX_LEN];
-        const uint8_t *image = zone_node_image(node, rrset);
-        unsigned name_at = at + IMAGE_RR_FIXED_LEN + skip, taken;
-        at += IMAGE_RR_FIXED_LEN + be16_get(image + at + 10);
-        if (image_name(target, &taken, image, zone_node_name(node), name_at, at))
-            add_target(c, target);
-    }
 }
 
 static void collect_node(void *arg, const struct zone_node *node)
 {
-    collect_rrset(arg, node, RR_NS, 0);
-    collect_rrset(arg, node, RR_MX, 2);
+    each_ns(node, add_target, arg);
+    each_mx(node, add_target, arg);
 }
 
 static struct zone_targets *collect(const struct zone_marking *m)
@@ -89,8 +100,8 @@ static bool is_target(struct zone_marking *m, const uint8_t *lower)
  * on it. */
 static void take_targets(struct zone_marking *m)
 {
-    struct zone_targets *before = m->before;
-    if (!before || !m->marks)
+    struct zone_targets *before = m->shares ? m->before->targets : NULL;
+    if (!before || !m->annotated)
         return;
     if (!m->targets) {
         before->ref_cnt++;
@@ -99,6 +110,60 @@ static void take_targets(struct zone_marking *m)
     }
     struct zone_targets *now = m->version->targets = collect(m);
     m->all |= now->cnt != before->cnt || memcmp(now->hashes, before->hashes, now->cnt * sizeof(uint64_t)) != 0;
+}
+
+/* ---- names of other zones */
+
+static bool is_foreign(const struct zone_marking *m, const uint8_t *lower)
+{
+    const struct zone_marks *marks = m->marks;
+    return marks->match_foreign && marks->match_foreign(marks->arg, m->version->zone, lower) != ZONE_MARK_NONE;
+}
+
+static void one_more(void *arg, const uint8_t *lower)
+{
+    struct zone_marking *m = arg;
+    if (is_foreign(m, lower))
+        zone_foreign_edit_note(&m->foreign, lower, 1);
+}
+
+static void one_less(void *arg, const uint8_t *lower)
+{
+    struct zone_marking *m = arg;
+    if (is_foreign(m, lower))
+        zone_foreign_edit_note(&m->foreign, lower, -1);
+}
+
+static void point_anew(void *arg, const struct zone_node *node)
+{
+    each_ns(node, one_more, arg);
+    each_mx(node, one_more, arg);
+}
+
+static void warn_foreign(const struct zone_marking *m, const uint8_t *name)
+{
+    const struct zone_marks *marks = m->marks;
+    char text[NAME_TEXT_MAX], zone[NAME_TEXT_MAX];
+    if (marks->match_foreign(marks->arg, m->version->zone, name) == ZONE_MARK_BY_NAME)
+        diag_warning(marks->diag, NULL, 0, "\"%s\" is balanced although NS or MX records of zone \"%s\" point to it",
+                     name_to_text(text, name), name_to_text_bare(zone, m->version->zone->name));
+}
+
+/* True when the zone points to other names than before. */
+static bool end_foreign(struct zone_marking *m)
+{
+    struct zone_version *v = m->version;
+    struct zone_foreign *before = m->before ? m->before->foreign : NULL;
+    if (m->foreign_all)
+        trie_each(m->edit->root, point_anew, m);
+    if (m->marks)
+        v->foreign = zone_foreign_edit_end(&m->foreign, m->shares && !m->foreign_all ? before : NULL);
+    zone_foreign_edit_fini(&m->foreign);
+    zone_foreign_diff(&v->fresh_foreign, &v->lost_foreign, before, v->foreign);
+    const struct zone_names none = {NULL, 0}, *names = v->foreign && m->marks->diag ? &v->foreign->names : &none;
+    for (size_t at = 0; at < names->len; at += name_len(names->bytes + at))
+        warn_foreign(m, names->bytes + at);
+    return v->fresh_foreign.len || v->lost_foreign.len;
 }
 
 /* ---- what a node is to be */
@@ -136,10 +201,10 @@ static void warn(const struct zone_marking *m, const uint8_t *name)
 static bool wanted(struct zone_marking *m, const struct zone_node *node)
 {
     const uint8_t *name = zone_node_name(node);
-    if (!m->marks || !has_address(node))
+    if (!m->annotated || !has_address(node) || is_covered(m, node))
         return false;
     enum zone_mark mark = m->marks->match(m->marks->arg, m->version->zone, name);
-    if (mark == ZONE_MARK_NONE || is_covered(m, node))
+    if (mark == ZONE_MARK_NONE)
         return false;
     if (!is_target(m, name))
         return true;
@@ -179,24 +244,22 @@ static void lose(struct zone_version *v, const struct zone_node *old)
 
 static void lose_node(void *arg, const struct zone_node *node) { add_lost(arg, node->pool); }
 
-void zone_marking_lose_all(struct zone_version *version, const struct zone_version *before)
-{
-    if (before->pool_cnt)
-        trie_each(before->root, lose_node, version);
-}
-
-void zone_marking_init(struct zone_marking *marking, struct zone_version *version, const struct zone_version *base,
+void zone_marking_init(struct zone_marking *marking, struct zone_version *version, const struct zone_version *before, bool shares,
                        const struct zone_marks *marks, struct trie_edit *edit)
 {
-    *marking = (struct zone_marking){.marks = marks, .version = version, .edit = edit};
-    size_t base_pools = base ? base->pool_cnt : 0;
-    marking->on = marks || base_pools;
-    marking->all = base_pools && !marks;
-    if (!base)
+    size_t pools_before = before ? before->pool_cnt : 0;
+    *marking = (struct zone_marking){.marks = marks, .version = version, .before = before, .edit = edit, .shares = shares};
+    marking->annotated = marks && marks->match;
+    marking->on = marks || pools_before || (before && before->foreign);
+    zone_foreign_edit_init(&marking->foreign, version->zone->key);
+    if (!shares) {
+        if (pools_before)
+            trie_each(before->root, lose_node, version);
         return;
-    marking->all |= marks && marks->anew;
-    marking->before = base->targets;
-    version->pool_cnt = base_pools;
+    }
+    marking->all = marking->annotated ? marks->anew : pools_before;
+    marking->foreign_all = marks && marks->foreign_anew;
+    version->pool_cnt = pools_before;
 }
 
 static bool same_rrset(const struct zone_node *a, const struct zone_node *b, uint16_t type)
@@ -207,14 +270,30 @@ static bool same_rrset(const struct zone_node *a, const struct zone_node *b, uin
     return x->image_len == y->image_len && !memcmp(zone_node_image(a, x), zone_node_image(b, y), x->image_len);
 }
 
+/* Records that point somewhere are others now. */
+static void point(struct zone_marking *m, const struct zone_node *old, const struct zone_node *made, uint16_t type)
+{
+    void (*each)(const struct zone_node *node, void (*fn)(void *arg, const uint8_t *lower), void *arg) = type == RR_NS ? each_ns : each_mx;
+    if (same_rrset(old, made, type))
+        return;
+    m->targets = true;
+    if (!m->marks || m->foreign_all)
+        return;
+    if (old)
+        each(old, one_less, m);
+    if (made)
+        each(made, one_more, m);
+}
+
 void zone_marking_replaced(struct zone_marking *marking, const struct zone_node *old, struct zone_node *made)
 {
     if (!marking->on)
         return;
     if (old)
         lose(marking->version, old);
-    marking->targets |= !same_rrset(old, made, RR_NS) || !same_rrset(old, made, RR_MX);
-    if (!made)
+    point(marking, old, made, RR_NS);
+    point(marking, old, made, RR_MX);
+    if (!made || !marking->annotated)
         return;
     /* Names below that are new themselves are looked at anyway. */
     marking->all |= made->child_cnt && (((old ? old->flags : 0) ^ made->flags) & (NODE_CUT | NODE_DNAME));
@@ -282,7 +361,8 @@ static size_t change_all(struct zone_marking *m)
 bool zone_marking_end(struct zone_marking *marking)
 {
     struct zone_version *v = marking->version;
-    size_t changed = 0;
+    const struct zone_marks *marks = marking->marks;
+    bool changed = end_foreign(marking);
     if (!marking->on)
         return false;
     take_targets(marking);
@@ -290,9 +370,11 @@ bool zone_marking_end(struct zone_marking *marking)
         if (wanted(marking, marking->made[i]))
             add_fresh(v, marking->made[i]);
     if (marking->all)
-        changed = change_all(marking);
+        changed |= change_all(marking) != 0;
     for (size_t i = 0; i < marking->made_cnt; i++)
         marking->made[i]->flags &= (uint16_t)~NODE_NEW;
     free(marking->made);
+    if (marking->annotated && marks->all_asked && marks->diag && (marking->all || !marking->shares))
+        marks->all_asked(marks->arg, v->zone, marks->diag);
     return changed || v->fresh_pool_cnt || v->lost_pool_cnt;
 }

@@ -14,12 +14,16 @@ void zone_version_forget_pools(struct zone_version *version)
     version->fresh_pools = NULL;
     version->lost_pools = NULL;
     version->fresh_pool_cnt = version->lost_pool_cnt = 0;
+    free(version->fresh_foreign.bytes);
+    free(version->lost_foreign.bytes);
+    version->fresh_foreign = version->lost_foreign = (struct zone_names){NULL, 0};
 }
 
 static void version_free(struct zone_version *v)
 {
     zone_version_forget_pools(v);
     zone_targets_put(v->targets);
+    zone_foreign_put(v->foreign);
     free(v->depth_cnt);
     free(v->replaced.items);
     free(v);

@@ -46,11 +46,13 @@ struct zone_version {
     uint32_t (*depth_cnt)[2];     /* [128]: cuts and DNAMEs of each depth; NULL: there are none; owned */
     size_t pool_cnt;              /* nodes that are pools */
     struct zone_targets *targets; /* NULL: not needed so far; counted */
+    struct zone_foreign *foreign; /* NULL: none; counted */
     /* What whoever gives handles to pools wants to know before the version is published; see zone_version_forget_pools. */
     struct zone_node **fresh_pools; /* nodes made for this version that are pools, `pool` still 0: private to the version until then */
     size_t fresh_pool_cnt;
     uint32_t *lost_pools; /* handles of the predecessor's nodes that are not in this version, be it that another node has the name now */
     size_t lost_pool_cnt;
+    struct zone_names fresh_foreign, lost_foreign; /* other zones' names that records of the predecessor did not point to, or did */
 };
 
 struct zone {
@@ -82,12 +84,12 @@ struct zone_version *zone_build(struct zone *zone, const struct zone_records *re
  * those that cover one type are an rrset, RFC 4034 3). Nothing else is checked (see zone/check.c). */
 enum err zone_apply(struct zone_version **version, struct zone_version *base, const struct changeset *changes, const struct zone_marks *marks)
     ATTR_NONNULL(1, 2, 3) ATTR_MUST_USE;
-/* [builder] The version after `base` (the newest one) with the same records, every node marked anew; NULL: no mark changes. */
+/* [builder] The version after `base` (the newest one) with the same records, every node marked anew; NULL: no mark changes, nor what it points to. */
 struct zone_version *zone_remark(struct zone_version *base, const struct zone_marks *marks) ATTR_NONNULL(1) ATTR_MUST_USE;
 /* [control] Makes `version` (just built or applied) the current one. Its predecessor, if any, comes back for the caller to put after a grace
  * period; NULL otherwise. */
 struct zone_version *zone_publish(struct zone *zone, struct zone_version *version) ATTR_NONNULL_ALL ATTR_MUST_USE;
-/* [control] The version's pools have their handles and it is published: frees the lists of fresh and lost ones. */
+/* [control] The version's pools have their handles and it is published: frees what is left of the lists of fresh and lost ones. */
 void zone_version_forget_pools(struct zone_version *version) ATTR_NONNULL_ALL;
 /* [builder] Half of the version's pool will be of no use to it, and more than a little, when all older versions are gone. Costs a look at each
  * version. */

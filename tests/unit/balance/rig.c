@@ -6,12 +6,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "balance/marking.h"
 #include "balance/private.h"
 #include "base/mem.h"
 #include "base/rcu.h"
 #include "conf/conf.h"
 #include "unit/zone/zone_help.h"
-#include "zone/marks.h"
 
 /* ---- plans */
 
@@ -63,6 +63,7 @@ void rig_init(struct rig *rig, bool probing)
     assert_int_equal(uv_loop_init(&rig->loop), 0);
     pool_directory_init(&rig->directory);
     rig->zone = zone_new(test_apex, &test_key);
+    rig->other = zone_new(example_org, &test_key);
     rig->balance = balance_new(&rig->loop, &rig->directory, probing);
     rig->diag = diag_new(100);
 }
@@ -76,6 +77,7 @@ void rig_fini(struct rig *rig)
     assert_int_equal(rig->directory.used, 1 + rig->directory.free_cnt);
     pool_directory_fini(&rig->directory);
     zone_free(rig->zone);
+    zone_free(rig->other);
     diag_free(rig->diag);
 }
 
@@ -100,28 +102,35 @@ void rig_plan(struct rig *rig, const char *text)
     rig_spin(rig);
 }
 
-static enum zone_mark match(const void *arg, const struct zone *zone, const uint8_t *lower)
-{
-    static const enum zone_mark marks[] = {[BALANCE_NONE] = ZONE_MARK_NONE,
-                                           [BALANCE_BY_NAME] = ZONE_MARK_BY_NAME,
-                                           [BALANCE_BY_BELOW] = ZONE_MARK_BY_BELOW};
-    return marks[balance_plan_match(arg, zone->name, lower)];
-}
-
-void rig_zone_now(struct rig *rig, const char *lines)
+/* `lines` as a whole new version of `zone`, published. */
+static void load_zone(struct rig *rig, struct zone *zone, const char *apex, const char *lines)
 {
     static unsigned serial;
-    char *text = mem_printf("@ 3600 SOA %u 300\n@ 3600 NS ns.example.net.\n%s", ++serial, lines);
-    struct zone_records *records = records_of(text);
-    struct zone_marks marks = {.match = match, .arg = balance_get_plan(rig->balance), .diag = rig->diag};
-    struct zone_version *version = zone_build(rig->zone, records, &marks);
+    static const struct balance_marked never = {false, 0}; /* what is built anew is marked anew */
+    char *text = mem_printf("%s 3600 SOA %u 300\n%s 3600 NS ns.example.net.\n%s", apex, ++serial, apex, lines);
+    struct zone_records *records = records_within(zone->name, text);
+    struct balance_marking marking;
+    balance_marking_init(&marking, balance_get_plan(rig->balance), zone, &never);
+    marking.marks.diag = rig->diag;
+    struct zone_version *version = zone_build(zone, records, marking.used);
+    balance_marking_fini(&marking);
     zone_records_free(records);
     free(text);
     balance_version_ready(rig->balance, version, rig->diag);
-    struct zone_version *was = zone_publish(rig->zone, version);
+    struct zone_version *was = zone_publish(zone, version);
     zone_version_forget_pools(version);
     if (was)
         zone_version_put(was); /* there are no readers */
+}
+
+void rig_zone_now(struct rig *rig, const char *lines) { load_zone(rig, rig->zone, "@", lines); }
+
+void rig_other_now(struct rig *rig, const char *lines) { load_zone(rig, rig->other, "example.org.", lines); }
+
+void rig_other(struct rig *rig, const char *lines)
+{
+    rig_other_now(rig, lines);
+    rig_spin(rig);
 }
 
 void rig_zone(struct rig *rig, const char *lines)

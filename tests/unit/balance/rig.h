@@ -47,7 +47,8 @@ bool fake_runs(uint64_t *first_within_ms);
 struct rig {
     uv_loop_t loop;
     struct pool_directory directory;
-    struct zone *zone; /* example.com */
+    struct zone *zone;  /* example.com */
+    struct zone *other; /* example.org */
     struct balance *balance;
     struct diag *diag;
     struct zone_version *retired[64]; /* put when the rig ends */
@@ -66,6 +67,9 @@ void rig_plan_now(struct rig *rig, const char *text);
 void rig_zone(struct rig *rig, const char *lines);
 /* Without a turn of the loop afterwards. */
 void rig_zone_now(struct rig *rig, const char *lines);
+/* The same of the other zone; names without a final dot are relative to example.com all the same. */
+void rig_other(struct rig *rig, const char *lines);
+void rig_other_now(struct rig *rig, const char *lines);
 /* Lets the loop and grace periods go on until nothing is left to do. */
 void rig_spin(struct rig *rig);
 /* One turn of the loop. */

@@ -228,6 +228,56 @@ static void test_warnings_reach_the_report(void **state)
     assert_int_equal(f->warnings, 1); /* MX */
 }
 
+/* The other zone is never annotated; only what it points to matters. */
+static void test_a_zone_that_points_to_another(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const names[] = {"a.apps"};
+    set_plan(f, names, 0, "apps");
+    load(f, 2);
+    uint32_t app = handle_of(f, "a.apps");
+    assert_non_null(f->pools.entries[app].tables[0]);
+    write_zone(f, zones[1], 2, "@ MX 10 a.apps.example.com.\n");
+    load(f, 2);
+    assert_int_equal(f->report.loaded, 1);
+    assert_int_equal(handle_of(f, "a.apps"), app);
+    assert_null(f->pools.entries[app].tables[0]); /* answered whole */
+    assert_int_equal(f->warnings, 0);
+    set_plan(f, names, 1, "apps");
+    load(f, 2);
+    assert_int_equal(f->report.unchanged, 2);
+    assert_non_null(f->pools.entries[app].tables[0]);
+    assert_int_equal(f->warnings, 1); /* that it is balanced all the same */
+    set_plan(f, names, 0, NULL);
+    load(f, 2);
+    set_plan(f, names, 0, "apps"); /* the zone is unchanged, but what it points to matters again */
+    load(f, 2);
+    app = handle_of(f, "a.apps");
+    assert_true(app && !f->pools.entries[app].tables[0]);
+    load(f, 1);
+    assert_non_null(f->pools.entries[app].tables[0]);
+}
+
+/* As often as the plan is loaded with the zone, whatever became of the zone. */
+static void test_groups_for_nothing(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const names[] = {"gone", "www", "away"};
+    set_plan(f, names, 3, "void");
+    load(f, 2);
+    assert_int_equal(f->warnings, 3);
+    load(f, 2);
+    assert_int_equal(f->report.unchanged, 2);
+    assert_int_equal(f->warnings, 3);
+    write_zone(f, zones[0], 2, "gone A 192.0.2.1\n");
+    load(f, 2);
+    assert_int_equal(f->warnings, 3); /* "www" in place of "gone" */
+    write_zone(f, zones[0], 3, "gone A broken\n");
+    load(f, 2);
+    assert_int_equal(f->report.failed, 1);
+    assert_int_equal(f->warnings, 3);
+}
+
 static void test_a_zone_that_goes(void **state)
 {
     struct fixture *f = *state;
@@ -257,6 +307,8 @@ int main(void)
         CASE(test_another_plan_marks_again),
         CASE(test_a_broken_text_follows_the_plan_too),
         CASE(test_warnings_reach_the_report),
+        CASE(test_a_zone_that_points_to_another),
+        CASE(test_groups_for_nothing),
         CASE(test_a_zone_that_goes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

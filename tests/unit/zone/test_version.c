@@ -356,9 +356,9 @@ static unsigned first_of_type(unsigned data)
     return first;
 }
 
-enum { PLANS = 5 };
+enum { PLANS = 6, PLAN_OTHERS = 5 /* annotates other zones' names alone */ };
 
-static enum zone_mark match(const void *arg, const struct zone *zone, const uint8_t *lower)
+static enum zone_mark match(void *arg, const struct zone *zone, const uint8_t *lower)
 {
     const struct state *s = arg;
     uint8_t a[NAME_MAX_LEN], aa[NAME_MAX_LEN];
@@ -378,10 +378,78 @@ static enum zone_mark match(const void *arg, const struct zone *zone, const uint
     }
 }
 
+/* Names of org., and one within the zone, as if it were another zone's. */
+static enum zone_mark match_foreign(void *arg, const struct zone *zone, const uint8_t *lower)
+{
+    const struct state *s = arg;
+    uint8_t b_org[NAME_MAX_LEN], org[NAME_MAX_LEN], ns_a[NAME_MAX_LEN];
+    put_wire(b_org, "b.org.");
+    put_wire(org, "org.");
+    put_wire(ns_a, "ns.a");
+    assert_true(zone->name_len > 0);
+    switch (s->plan) {
+    case 1:
+        return name_equal(lower, b_org) ? ZONE_MARK_BY_NAME : ZONE_MARK_NONE;
+    case 2:
+        return name_within(lower, b_org) && !name_equal(lower, b_org) ? ZONE_MARK_BY_BELOW : ZONE_MARK_NONE;
+    case 3:
+        return name_within(lower, org) || name_equal(lower, ns_a) ? ZONE_MARK_BY_BELOW : ZONE_MARK_NONE;
+    case PLAN_OTHERS:
+        return name_equal(lower, ns_a) ? ZONE_MARK_BY_NAME : ZONE_MARK_NONE;
+    default:
+        return ZONE_MARK_NONE;
+    }
+}
+
 static const struct zone_marks *marks_of(struct zone_marks *marks, const struct state *s, bool anew)
 {
-    *marks = (struct zone_marks){.match = match, .arg = s, .anew = anew};
+    *marks = (struct zone_marks){.match = s->plan == PLAN_OTHERS ? NULL : match, .match_foreign = match_foreign,
+                                 .arg = (void *)(uintptr_t)s, .anew = anew, .foreign_anew = anew};
     return s->plan ? marks : NULL;
+}
+
+static const uint8_t *listed(const struct zone_names *names, const uint8_t *name)
+{
+    for (size_t at = 0; at < names->len; at += name_len(names->bytes + at))
+        if (name_equal(names->bytes + at, name))
+            return names->bytes + at;
+    return NULL;
+}
+
+static size_t count_names(const struct zone_names *names)
+{
+    size_t cnt = 0;
+    for (size_t at = 0; at < names->len; at += name_len(names->bytes + at))
+        cnt++;
+    return cnt;
+}
+
+static const struct zone_names *foreign_of(const struct zone_version *v)
+{
+    static const struct zone_names none;
+    return v->foreign ? &v->foreign->names : &none;
+}
+
+/* What is told to come and go is what makes the one list of the other. */
+static void expect_foreign_told(const struct zone_version *before, const struct zone_version *v)
+{
+    const struct zone_names *was = foreign_of(before), *now = foreign_of(v);
+    for (size_t at = 0; at < was->len; at += name_len(was->bytes + at))
+        assert_int_equal(!listed(now, was->bytes + at), listed(&v->lost_foreign, was->bytes + at) != NULL);
+    for (size_t at = 0; at < now->len; at += name_len(now->bytes + at))
+        assert_int_equal(!listed(was, now->bytes + at), listed(&v->fresh_foreign, now->bytes + at) != NULL);
+    assert_int_equal(count_names(was) + count_names(&v->fresh_foreign), count_names(now) + count_names(&v->lost_foreign));
+}
+
+static void expect_same_foreign(const struct zone_foreign *a, const struct zone_foreign *b)
+{
+    assert_int_equal(a != NULL, b != NULL);
+    if (!a)
+        return;
+    assert_int_equal(a->cnt, b->cnt);
+    assert_int_equal(a->names.len, b->names.len);
+    assert_memory_equal(a->names.bytes, b->names.bytes, a->names.len);
+    assert_memory_equal(a->uses, b->uses, a->cnt * sizeof(*a->uses));
 }
 
 static uint32_t handle_of(const struct zone_node *n) { return (uint32_t)name_hash(zone_node_name(n), &test_key) | 1; }
@@ -493,6 +561,7 @@ static size_t expect_built(const struct zone_version *v, const struct state *s)
     size_t used = chunk_used_bytes(zone->pool), rr_cnt = 0;
     give_handles(want);
     assert_int_equal(v->pool_cnt, want->pool_cnt);
+    expect_same_foreign(v->foreign, want->foreign);
     trie_each(want->root, expect_same_node, (void *)v);
     expect_same_shape(v->root, want->root, 58);
     assert_int_equal(v->node_cnt, want->node_cnt);
@@ -532,6 +601,7 @@ static struct zone_version *step(struct zone *zone, const struct state *from, co
     if (!v)
         assert_int_equal(zone_apply(&v, zone->current, c, given), ERR_OK);
     expect_losses(zone->current, v);
+    expect_foreign_told(zone->current, v);
     if (pack)
         zone_pack(v);
     give_handles(v);
@@ -631,7 +701,7 @@ static const char *pools_of(const struct zone_version *v)
     return text;
 }
 
-static enum zone_mark match_all(const void *arg, const struct zone *zone, const uint8_t *lower)
+static enum zone_mark match_all(void *arg, const struct zone *zone, const uint8_t *lower)
 {
     (void)zone;
     (void)lower;
@@ -706,6 +776,66 @@ static void test_mail_servers_are_pools_by_name_alone(void **state)
     zone_version_put(zone_publish(zone, v));
     assert_string_equal(pools_of(zone->current), "www ");
     assert_int_equal(diag_cnt(diag, DIAG_WARNING), 1);
+    diag_free(diag);
+    zone_free(zone);
+}
+
+static void note_all_asked(void *arg, const struct zone *zone, struct diag *diag)
+{
+    (void)arg;
+    diag_warning(diag, NULL, 0, "%u", zone->depth);
+}
+
+static enum zone_mark match_by_name(void *arg, const struct zone *zone, const uint8_t *lower)
+{
+    (void)arg;
+    (void)zone;
+    return lower[0] == 4 ? ZONE_MARK_BY_NAME : ZONE_MARK_BY_BELOW;
+}
+
+/* Whoever marks hears which names of other zones a version points to, is warned of those that stay balanced, and hears when all was asked. */
+static void test_what_a_zone_points_to(void **state)
+{
+    (void)state;
+    enum zone_mark mark = ZONE_MARK_BY_BELOW;
+    struct diag *diag = diag_new(10);
+    struct zone_marks marks = {.match_foreign = match_by_name, .arg = &mark, .diag = diag, .all_asked = note_all_asked};
+    struct zone_records *records = records_of(APEX "@ 60 MX 10 Mail.B.org.\nwww 60 MX 10 mail.b.org.\nwww 60 A 1\n");
+    struct zone *zone = zone_new(test_apex, &test_key);
+    struct zone_version *v = zone_build(zone, records, &marks);
+    zone_records_free(records);
+    assert_int_equal(count_names(&v->fresh_foreign), 2); /* and the name server */
+    assert_non_null(listed(&v->fresh_foreign, (const uint8_t *)"\4mail\1b\3org"));
+    assert_int_equal(v->pool_cnt, 0);
+    assert_int_equal(diag_cnt(diag, DIAG_WARNING), 1);
+    assert_string_equal(diag_at(diag, 0)->text,
+                        "\"mail.b.org.\" is balanced although NS or MX records of zone \"example.com\" point to it");
+    give_handles(v);
+    assert_null(zone_publish(zone, v));
+    change(zone, "www 60 MX 10 mail.b.org.\n", "", &marks);
+    assert_ptr_not_equal(zone->current->foreign, v); /* one points to it still */
+    assert_int_equal(zone->current->foreign->cnt, 2);
+    change(zone, "@ 60 MX 10 mail.b.org.\n", "x 60 MX 5 y.b.org.\n", &marks);
+    assert_non_null(listed(foreign_of(zone->current), (const uint8_t *)"\1y\1b\3org"));
+    assert_null(listed(foreign_of(zone->current), (const uint8_t *)"\4mail\1b\3org"));
+    const struct zone_foreign *shared = zone->current->foreign;
+    change(zone, "", "x 60 A 5\n", &marks);
+    assert_ptr_equal(zone->current->foreign, shared);
+    assert_int_equal(diag_cnt(diag, DIAG_WARNING), 2); /* the second time with the first change */
+    marks.match = match_all;
+    assert_non_null(v = zone_remark(zone->current, &marks));
+    assert_int_equal(v->fresh_foreign.len + v->lost_foreign.len, 0);
+    assert_string_equal(diag_at(diag, 2)->text, "2");
+    give_handles(v);
+    zone_version_put(zone_publish(zone, v));
+    marks.match = NULL;
+    marks.match_foreign = NULL;
+    marks.foreign_anew = true;
+    assert_non_null(v = zone_remark(zone->current, &marks));
+    assert_null(v->foreign);
+    assert_int_equal(count_names(&v->lost_foreign), 2);
+    assert_int_equal(v->pool_cnt, 0);
+    zone_discard(v);
     diag_free(diag);
     zone_free(zone);
 }
@@ -1009,6 +1139,7 @@ int main(void)
         cmocka_unit_test(test_the_tests_meet_collisions),
         cmocka_unit_test(test_only_authoritative_names_are_pools),
         cmocka_unit_test(test_mail_servers_are_pools_by_name_alone),
+        cmocka_unit_test(test_what_a_zone_points_to),
         cmocka_unit_test(test_a_pool_without_handle),
         cmocka_unit_test(test_apply_makes_what_build_makes),
         cmocka_unit_test(test_changes_that_belong_elsewhere),

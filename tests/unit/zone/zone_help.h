@@ -95,10 +95,10 @@ static inline void add_line(struct zone_records *records, const char *line, unsi
     zone_records_add(records, &rr, "test", line_no);
 }
 
-/* Sorted records out of lines that end in '\n'. */
-static inline struct zone_records *records_of(const char *text)
+/* Sorted records of the zone `apex` out of lines that end in '\n'. */
+static inline struct zone_records *records_within(const uint8_t *apex, const char *text)
 {
-    struct zone_records *records = zone_records_new(test_apex, &test_key);
+    struct zone_records *records = zone_records_new(apex, &test_key);
     unsigned line_no = 1;
     for (const char *p = text; *p; line_no++) {
         char line[1024];
@@ -111,6 +111,11 @@ static inline struct zone_records *records_of(const char *text)
     }
     zone_records_sort(records);
     return records;
+}
+
+static inline struct zone_records *records_of(const char *text)
+{
+    return records_within(test_apex, text);
 }
 
 /* A decoder that has nothing in common with the code it checks. */
