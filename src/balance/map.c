@@ -4,17 +4,21 @@
 
 #include "base/mem.h"
 
-enum { BUCKETS_LEAST = 8 };
+/* When as many things were added as there were buckets, the table is full again: two a time are enough to have moved
+ * all by then. */
+enum { BUCKETS_LEAST = 8, MOVES = 2 };
 
 void map_fini(struct map *map)
 {
+    free(map->old);
     free(map->buckets);
     *map = (struct map){0};
 }
 
 static struct map_link **bucket_of(const struct map *map, uint64_t hash)
 {
-    return &map->buckets[hash & (map->bucket_cnt - 1)];
+    size_t old_at = hash & (map->old_cnt - 1);
+    return map->old && old_at >= map->moved ? &map->old[old_at] : &map->buckets[hash & (map->bucket_cnt - 1)];
 }
 
 static void put(struct map *map, struct map_link *link)
@@ -24,24 +28,38 @@ static void put(struct map *map, struct map_link *link)
     *bucket = link;
 }
 
-static void grow(struct map *map)
+static void move(struct map *map, size_t cnt)
 {
-    struct map_link **old = map->buckets;
-    size_t old_cnt = map->bucket_cnt;
-    map->bucket_cnt = old_cnt ? old_cnt * 2 : BUCKETS_LEAST;
-    map->buckets = mem_zalloc(map->bucket_cnt, sizeof *map->buckets);
-    for (size_t i = 0; i < old_cnt; i++)
-        for (struct map_link *link = old[i], *next; link; link = next) {
+    while (map->old && cnt--) {
+        struct map_link *link = map->old[map->moved++], *next;
+        for (; link; link = next) {
             next = link->next;
             put(map, link);
         }
-    free(old);
+        if (map->moved < map->old_cnt)
+            continue;
+        free(map->old);
+        map->old = NULL;
+    }
+}
+
+void map_settle(struct map *map) { move(map, SIZE_MAX); }
+
+static void grow(struct map *map)
+{
+    map_settle(map); /* long since */
+    map->old = map->buckets;
+    map->old_cnt = map->bucket_cnt;
+    map->moved = 0;
+    map->bucket_cnt = map->old_cnt ? map->old_cnt * 2 : BUCKETS_LEAST;
+    map->buckets = mem_zalloc(map->bucket_cnt, sizeof *map->buckets);
 }
 
 void map_add(struct map *map, struct map_link *link, uint64_t hash)
 {
     if (map->cnt == map->bucket_cnt)
         grow(map);
+    move(map, MOVES);
     link->hash = hash;
     put(map, link);
     map->cnt++;

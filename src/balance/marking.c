@@ -19,9 +19,10 @@ static uint64_t digest(const struct plan_zone *zone, const struct plan_group *gr
     return hash_fold(name_hash(group->name, &digest_key) + group->is_below, name_hash(zone->apex, &digest_key) | 1) | 1;
 }
 
-static void index_zone(struct balance_plan *plan, const struct plan_zone *zone)
+static void index_zone(struct balance_plan *plan, struct plan_zone *zone)
 {
     uint32_t number = 0;
+    map_settle(&zone->groups);
     plan->zone_depths[zone->depth >> 6] |= UINT64_C(1) << (zone->depth & 63);
     for (size_t i = 0; i < zone->groups.bucket_cnt; i++)
         for (struct map_link *link = zone->groups.buckets[i]; link; link = link->next) {
@@ -33,9 +34,10 @@ static void index_zone(struct balance_plan *plan, const struct plan_zone *zone)
 
 void plan_index(struct balance_plan *plan)
 {
+    map_settle(&plan->zones);
     for (size_t i = 0; i < plan->zones.bucket_cnt; i++)
         for (struct map_link *link = plan->zones.buckets[i]; link; link = link->next)
-            index_zone(plan, MAP_ITEM(link, const struct plan_zone, link));
+            index_zone(plan, MAP_ITEM(link, struct plan_zone, link));
     plan->rules += plan->zones.cnt && !plan->rules; /* 0 is for no group at all */
 }
 

@@ -111,6 +111,7 @@ void pointed_fini(struct balance *balance)
 {
     while (!ring_is_empty(&balance->news))
         free_news(MAP_ITEM(balance->news.after, struct pointed_news, ring));
+    map_settle(&balance->pointed);
     for (size_t i = 0; i < balance->pointed.bucket_cnt; i++)
         for (struct map_link *link = balance->pointed.buckets[i], *next; link; link = next) {
             next = link->next;
