@@ -4,22 +4,8 @@
 #include <string.h>
 
 #include "balance/private.h"
-#include "base/clock.h"
 #include "base/mem.h"
 #include "dns/name.h"
-
-/* What may be done where it comes up: a few of these fit into the 5 ms of the control thread. */
-enum { INLINE_US = 1000 };
-
-/* What is left for work of a call that began at `begin_us`; nothing runs beside a validation that could be kept
- * waiting. */
-static uint64_t inline_us(const struct balance *balance, uint64_t begin_us)
-{
-    uint64_t taken_us = clock_mono_us() - begin_us;
-    if (!balance->probe)
-        return UINT64_MAX;
-    return taken_us < INLINE_US ? INLINE_US - taken_us : 0;
-}
 
 /* ---- life */
 
@@ -51,6 +37,7 @@ struct balance *balance_new(uv_loop_t *loop, struct pool_directory *directory, b
     ring_init(&balance->normal);
     ring_init(&balance->rescans);
     ring_init(&balance->news);
+    ring_init(&balance->leaving);
     uv_timer_init(loop, &balance->summary);
     uv_unref((uv_handle_t *)&balance->summary);
     if (probing)
@@ -115,7 +102,7 @@ void balance_set_plan(struct balance *balance, struct balance_plan **plan)
 
 const struct balance_plan *balance_get_plan(const struct balance *balance) { return balance->plan; }
 
-/* ---- versions */
+/* ---- zones and pools */
 
 struct balance_zone *balance_find_zone(const struct balance *balance, const uint8_t *apex)
 {
@@ -132,13 +119,15 @@ const struct plan_group *balance_find_group(const struct balance *balance, const
     return group && group->is_below && pointed_is(balance, owner) ? NULL : group;
 }
 
-static struct balance_zone *add_zone(struct balance *balance, const uint8_t *apex)
+struct balance_zone *balance_add_zone(struct balance *balance, const uint8_t *apex)
 {
     unsigned len = name_len(apex);
     struct balance_zone *zone = mem_zalloc(1, sizeof *zone + len);
     memcpy(zone->apex, apex, len);
     ring_init(&zone->pools);
     ring_init(&zone->rescan);
+    ring_init(&zone->fresh);
+    ring_init(&zone->lost);
     zone->rescan_at = &zone->pools;
     zone->plan = balance->plan;
     zone->plan->user_cnt++;
@@ -177,7 +166,7 @@ static void note_handle(struct balance *balance, struct balance_pool *pool)
     balance->by_handle[pool->handle] = pool;
 }
 
-static struct balance_pool *add_pool(struct balance *balance, struct balance_zone *zone, const uint8_t *owner)
+struct balance_pool *balance_add_pool(struct balance *balance, struct balance_zone *zone, const uint8_t *owner)
 {
     uint32_t handle = pool_directory_take(balance->directory);
     unsigned len = name_len(owner);
@@ -193,102 +182,12 @@ static struct balance_pool *add_pool(struct balance *balance, struct balance_zon
         pool->families[i].index = i;
     }
     ring_init(&pool->queue);
+    ring_init(&pool->change);
     ring_add(&balance->all, &pool->all);
     ring_add(&zone->pools, &pool->of_zone);
     map_add(&balance->pools, &pool->link, pool_hash(balance, zone, owner));
     note_handle(balance, pool);
     return pool;
-}
-
-static void take_node(struct balance *balance, struct balance_zone *zone, struct zone_node *node, struct diag *diag)
-{
-    const uint8_t *owner = zone_node_name(node);
-    const struct plan_group *group = plan_find(zone->plan, zone->apex, owner);
-    node->pool = 0;
-    if (!group)
-        return;
-    struct balance_pool *pool = balance_find_pool(balance, zone, owner);
-    bool is_new = !pool;
-    if (is_new)
-        pool = add_pool(balance, zone, owner);
-    if (!pool) {
-        char text[NAME_TEXT_MAX];
-        diag_warning(diag, group->where.file, group->where.line,
-                     "\"%s\" is no pool and answered whole: there are %d pools already", name_to_text_bare(text, owner),
-                     POOL_HANDLES_MAX - 1);
-        return;
-    }
-    pool->mark = balance->mark;
-    node->pool = pool->handle;
-    bool changed = members_read(&pool->families[0], node);
-    changed |= members_read(&pool->families[1], node);
-    if (changed || is_new || pool->plan != zone->plan)
-        work_queue(pool, TODO_REBUILD, false);
-    group = balance_find_group(balance, zone->plan, zone, owner);
-    if (group)
-        members_check(pool, group, diag);
-}
-
-static void lose_handle(struct balance *balance, uint32_t handle)
-{
-    struct balance_pool *pool = handle < balance->by_handle_cap ? balance->by_handle[handle] : NULL;
-    if (pool && pool->mark != balance->mark)
-        work_lose_pool(pool);
-}
-
-void balance_version_ready(struct balance *balance, struct zone_version *version, struct diag *diag)
-{
-    const uint8_t *apex = version->zone->name;
-    uint64_t begin_us = clock_mono_us();
-    struct balance_zone *zone = balance_find_zone(balance, apex);
-    pointed_tell(balance, &version->fresh_foreign, false);
-    pointed_tell(balance, &version->lost_foreign, true);
-    if (!zone && version->fresh_pool_cnt)
-        zone = add_zone(balance, apex);
-    if (zone) {
-        work_follow_plan(balance, zone); /* nodes that are not fresh have pools too */
-        balance->mark++;
-        for (size_t i = 0; i < version->fresh_pool_cnt; i++)
-            take_node(balance, zone, version->fresh_pools[i], diag);
-        work_drop_zone_if_empty(balance, zone);
-    }
-    for (size_t i = 0; i < version->lost_pool_cnt; i++)
-        lose_handle(balance, version->lost_pools[i]);
-    work_slice(balance, inline_us(balance, begin_us));
-}
-
-void balance_zone_ready(struct balance *balance, const struct zone *zone)
-{
-    uint64_t begin_us = clock_mono_us();
-    struct balance_zone *ready = balance_find_zone(balance, zone->name);
-    if (!ready || ready->plan == balance->plan)
-        return;
-    work_follow_plan(balance, ready);
-    work_slice(balance, inline_us(balance, begin_us));
-}
-
-/* Ends the zone as well. */
-static void lose_pools(struct balance_zone *zone)
-{
-    struct ring *pools = &zone->pools;
-    for (bool more = !ring_is_empty(pools); more;) {
-        more = pools->after != pools->before;
-        work_lose_pool(MAP_ITEM(pools->after, struct balance_pool, of_zone));
-    }
-}
-
-void balance_zone_gone(struct balance *balance, const struct zone *zone)
-{
-    uint64_t begin_us = clock_mono_us();
-    struct balance_zone *gone = balance_find_zone(balance, zone->name);
-    const struct zone_foreign *foreign = zone->current ? zone->current->foreign : NULL;
-    if (foreign) {
-        struct zone_names names = {mem_dup(foreign->names.bytes, foreign->names.len), foreign->names.len};
-        pointed_tell(balance, &names, true);
-    }
-    if (gone)
-        lose_pools(gone);
-    work_slice(balance, inline_us(balance, begin_us));
 }
 
 size_t balance_pool_cnt(const struct balance *balance) { return balance->pool_cnt; }

@@ -80,21 +80,32 @@ enum err balance_start(struct balance *balance, uint64_t start_wait_ms) ATTR_NON
 void balance_set_plan(struct balance *balance, struct balance_plan **plan) ATTR_NONNULL_ALL;
 const struct balance_plan *balance_get_plan(const struct balance *balance) ATTR_NONNULL_ALL;
 
-/* A version is about to be published, in the same turn of the loop: gives each of its fresh pool nodes
- * (zone_version.fresh_pools) a handle, the same as before where the owner was a pool, and compiles. Members that are
- * new are subscribed. Handles that it lost (zone_version.lost_pools) and no fresh node got are retired after it is
- * published and a grace period has passed. Warnings (an annotated address that the rrset lacks sleeps; more than 1,024
- * members, or a wildcard without an http host: no pool, the rrset is served whole) to `diag`. Half a microsecond a node, whatever it is.
- * [control] */
-void balance_version_ready(struct balance *balance, struct zone_version *version, struct diag *diag) ATTR_NONNULL_ALL;
+/* A version is about to be published. False: nothing that is answered has changed so far, call again with the same
+ * version in another turn of the loop. True: publish it in this turn.
+ *
+ * Gives each of its fresh pool nodes (zone_version.fresh_pools) a handle, the same as before where the owner was a pool,
+ * in slices of at most a millisecond. When all have one, pools whose node is another take its records, members that are
+ * new are subscribed and tables compiled, at once as far as another millisecond reaches, in slices afterwards. Handles
+ * that it lost (zone_version.lost_pools) and no fresh node got are retired after it is published and a grace period has
+ * passed. Takes what it says of names of other zones (fresh_foreign, lost_foreign): an owner that some other zone points
+ * to is no pool by `below`. Warnings (an annotated address that the rrset lacks sleeps; more than 1,024 members, or
+ * a wildcard without an http host: no pool, the rrset is served whole) to `diag`. [control] */
+bool balance_version_ready(struct balance *balance, struct zone_version *version,
+                           struct diag *diag) ATTR_NONNULL_ALL ATTR_MUST_USE;
 /* The zone's load has ended without another version, as it is unchanged or failed: its pools take the settings of the
  * plan for the records that they have (balance_version_ready does the same for those of nodes that are not fresh).
  * Verdicts are kept by identity of the check; what it warns of goes to the log. Names that are annotated no more are
  * answered whole, and keep their handle until a version has lost it. [control] */
 void balance_zone_ready(struct balance *balance, const struct zone *zone) ATTR_NONNULL_ALL;
-/* The zone leaves the catalogue: its pools are retired likewise. [control] */
+/* The zone left the catalogue: its pools are retired likewise, and it points to no name any more. No version of it may
+ * be in between. [control] */
 void balance_zone_gone(struct balance *balance, const struct zone *zone) ATTR_NONNULL_ALL;
 
+/* Calls `fn` once, on the loop, when all pools are what the newest versions and plan make of them, but for tables that are
+ * jobs. What was found while records were held against a new plan, and has been logged, is added to `diag` before. One at
+ * a time. [control] */
+void balance_when_followed(struct balance *balance, struct diag *diag, void (*fn)(void *arg), void *arg)
+    ATTR_NONNULL(1, 2, 3);
 /* True when every probed pool has an up member or every member a verdict: workers may start. [control] */
 bool balance_settled(const struct balance *balance) ATTR_NONNULL_ALL;
 /* Calls `fn` once on the loop when balance_settled becomes (or is) true. [control] */
@@ -125,7 +136,13 @@ struct balance_pool_view {
     size_t member_cnt;
 };
 /* Every pool, a family at a time, in order of apex and owner (canonical); `owner` (wire, may be NULL) picks one name.
- * Some two microseconds a pool. Sleeping members come last; of groups with `below` they are not shown. */
+ * Some two microseconds a pool: all of them in one go are for who keeps nobody waiting. Sleeping members come last; of
+ * groups with `below` they are not shown. */
 void balance_each_pool(const struct balance *balance, const uint8_t *owner,
                        void (*fn)(void *arg, const struct balance_pool_view *pool), void *arg) ATTR_NONNULL(1, 3);
+/* All of them in slices, between which pools come and go, in no order: from `*at` (0 at first) on, for about `budget_us`.
+ * True: that were all. A pool that is there from the first slice to the last is shown once. */
+bool balance_walk_pools(const struct balance *balance, uint32_t *at, uint64_t budget_us,
+                        void (*fn)(void *arg, const struct balance_pool_view *pool), void *arg)
+    ATTR_NONNULL(1, 2, 4) ATTR_MUST_USE;
 size_t balance_pool_cnt(const struct balance *balance) ATTR_NONNULL_ALL;

@@ -48,6 +48,7 @@ void compile_clear(struct balance_family *family)
     compile_detach(family);
     family->state = POOL_LIVE;
     family->all_drained = false;
+    count_update(family);
     if (compile_present(family))
         put_table(family, NULL);
 }

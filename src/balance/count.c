@@ -2,22 +2,26 @@
 
 #include "balance/private.h"
 
-static void count_family(struct balance_counts *counts, const struct balance_family *family)
+void balance_count(struct balance_counts *counts, const struct balance *balance) { *counts = balance->counts; }
+
+static void add(struct balance_counts *counts, const struct balance_counted *counted, size_t by)
 {
-    if (!family->group)
+    if (!counted->is)
         return;
-    counts->pools[family->state]++;
-    counts->members[HEALTH_UP] += family->up_cnt;
-    counts->members[HEALTH_UNKNOWN] += family->unknown_cnt;
-    counts->members[HEALTH_DOWN] += family->cnt - family->up_cnt - family->unknown_cnt;
+    counts->pools[counted->state] += by;
+    counts->members[HEALTH_UP] += by * counted->up_cnt;
+    counts->members[HEALTH_UNKNOWN] += by * counted->unknown_cnt;
+    counts->members[HEALTH_DOWN] += by * (counted->cnt - counted->up_cnt - counted->unknown_cnt);
 }
 
-void balance_count(struct balance_counts *counts, const struct balance *balance)
+void count_update(struct balance_family *family)
 {
-    *counts = (struct balance_counts){0};
-    for (const struct ring *at = balance->all.after; at != &balance->all; at = at->after) {
-        const struct balance_pool *pool = MAP_ITEM(at, const struct balance_pool, all);
-        count_family(counts, &pool->families[0]);
-        count_family(counts, &pool->families[1]);
-    }
+    struct balance_counts *counts = &family->pool->balance->counts;
+    add(counts, &family->counted, (size_t)-1);
+    family->counted = (struct balance_counted){.is = family->group != NULL,
+                                               .state = family->state,
+                                               .cnt = family->cnt,
+                                               .up_cnt = family->up_cnt,
+                                               .unknown_cnt = family->unknown_cnt};
+    add(counts, &family->counted, 1);
 }

@@ -1,4 +1,4 @@
-/* How many pools and members there are, for a glance: a walk over all families without making views of them. */
+/* How many pools and members there are, for a glance: counted as they change. */
 #pragma once
 
 #include "balance/balance.h"

@@ -21,16 +21,22 @@ static struct addr record_at(const struct balance_family *family, const uint8_t 
     return addr;
 }
 
-static bool same_records(const struct balance_family *family, const uint8_t *image, uint32_t cnt, uint32_t ttl)
+static bool same_records(const struct balance_family *family, const struct balance_records *records,
+                         const uint8_t *image, uint32_t cnt, uint32_t ttl)
 {
-    if (cnt != family->record_cnt || ttl != family->record_ttl)
+    if (cnt != records->cnt || ttl != records->ttl)
         return false;
     for (uint32_t i = 0; i < cnt; i++) {
         struct addr addr = record_at(family, image, i);
-        if (!addr_same_host(&addr, &family->records[i]))
+        if (!addr_same_host(&addr, &records->addresses[i]))
             return false;
     }
     return true;
+}
+
+static const struct balance_records *newest(const struct balance_family *family)
+{
+    return family->has_next ? &family->next : &family->records;
 }
 
 /* Images hold addresses in canonical order, each once. */
@@ -39,44 +45,62 @@ bool members_read(struct balance_family *family, const struct zone_node *node)
     static const uint16_t types[2] = {RR_A, RR_AAAA};
     const struct zone_rrset *rrset = zone_node_rrset(node, types[family->index]);
     const uint8_t *image = rrset ? zone_node_image(node, rrset) : NULL;
-    uint32_t cnt = rrset ? rrset->rr_cnt : 0, ttl = rrset ? be32_get(image + RR_TTL_AT) : 0;
-    if (same_records(family, image, cnt, ttl))
+    struct balance_records next = {rrset ? rrset->rr_cnt : 0, rrset ? be32_get(image + RR_TTL_AT) : 0, NULL};
+    if (same_records(family, newest(family), image, next.cnt, next.ttl))
         return false;
-    free(family->records);
-    family->records = cnt ? mem_zalloc(cnt, sizeof *family->records) : NULL;
-    for (uint32_t i = 0; i < cnt; i++)
-        family->records[i] = record_at(family, image, i);
-    family->record_cnt = cnt;
-    family->record_ttl = ttl;
+    if (next.cnt)
+        next.addresses = mem_zalloc(next.cnt, sizeof *next.addresses);
+    for (uint32_t i = 0; i < next.cnt; i++)
+        next.addresses[i] = record_at(family, image, i);
+    if (family->has_next)
+        free(family->next.addresses);
+    family->next = next;
+    family->has_next = true;
     return true;
+}
+
+void members_adopt(struct balance_family *family)
+{
+    if (!family->has_next)
+        return;
+    free(family->records.addresses);
+    family->records = family->next;
+    family->next = (struct balance_records){0};
+    family->has_next = false;
+}
+
+void members_free_records(struct balance_family *family)
+{
+    free(family->records.addresses);
+    free(family->next.addresses);
 }
 
 static int cmp_addrs(const void *a, const void *b) { return addr_cmp(a, b); }
 
-static bool has_record(const struct balance_family *family, const struct addr *address)
+static bool has_record(const struct balance_records *records, const struct addr *address)
 {
-    return family->record_cnt &&
-           bsearch(address, family->records, family->record_cnt, sizeof *family->records, cmp_addrs);
+    return records->cnt && bsearch(address, records->addresses, records->cnt, sizeof *records->addresses, cmp_addrs);
 }
 
 /* ---- what a person must know */
 
-static size_t count_members(const struct balance_family *family, const struct plan_group *group)
+static size_t count_members(const struct balance_records *records, const struct plan_group *group)
 {
     size_t cnt = 0;
-    for (uint32_t i = 0; i < family->record_cnt; i++)
-        cnt += !group->ignore_others || plan_find_member(group, &family->records[i]);
+    for (uint32_t i = 0; i < records->cnt; i++)
+        cnt += !group->ignore_others || plan_find_member(group, &records->addresses[i]);
     return cnt;
 }
 
 /* Only where a group for many names meets a wildcard: one for the wildcard alone is refused with the plan. */
-static const struct probe_options *hostless(const struct balance_family *family, const struct plan_group *group)
+static const struct probe_options *hostless(const uint8_t *owner, const struct balance_records *records,
+                                            const struct plan_group *group)
 {
     const struct probe_options *probe = NULL;
-    if (!plan_is_wildcard(family->pool->owner))
+    if (!plan_is_wildcard(owner))
         return NULL;
-    for (uint32_t i = 0; i < family->record_cnt && !probe; i++) {
-        const struct plan_member *note = plan_find_member(group, &family->records[i]);
+    for (uint32_t i = 0; i < records->cnt && !probe; i++) {
+        const struct plan_member *note = plan_find_member(group, &records->addresses[i]);
         if (note || !group->ignore_others)
             probe = plan_hostless(plan_probes_of(group, note));
     }
@@ -86,10 +110,11 @@ static const struct probe_options *hostless(const struct balance_family *family,
 enum { REFUSAL_MAX = 160 };
 
 /* Why the rrset can't be a pool; false: it can. */
-static bool is_refused(const struct balance_family *family, const struct plan_group *group, char why[REFUSAL_MAX])
+static bool is_refused(const uint8_t *owner, const struct balance_records *records, const struct plan_group *group,
+                       char why[REFUSAL_MAX])
 {
-    const struct probe_options *probe = hostless(family, group);
-    size_t cnt = count_members(family, group);
+    const struct probe_options *probe = hostless(owner, records, group);
+    size_t cnt = count_members(records, group);
     if (probe)
         snprintf(why, REFUSAL_MAX, "probe \"%s\" has no \"host\", and a wildcard is no name to ask a server for",
                  probe->name);
@@ -105,31 +130,35 @@ static void check_sleeping(const struct balance_family *family, const struct pla
     for (size_t i = 0; i < group->member_cnt && !group->is_below; i++) {
         const struct plan_member *member = &group->members[i];
         char text[ADDR_TEXT_MAX];
-        if (member->address.family == balance_families[family->index] && !has_record(family, &member->address))
+        if (member->address.family == balance_families[family->index] && !has_record(newest(family), &member->address))
             diag_warning(diag, member->where.file, member->where.line,
                          "pool \"%s\": member %s sleeps, as the zone has no such %s record", owner,
                          addr_to_text(text, &member->address), balance_types[family->index]);
     }
 }
 
+static bool may_be_refused(const struct balance_pool *pool)
+{
+    return plan_is_wildcard(pool->owner) || newest(&pool->families[0])->cnt > POOL_MEMBERS_MAX ||
+           newest(&pool->families[1])->cnt > POOL_MEMBERS_MAX;
+}
+
 void members_check(const struct balance_pool *pool, const struct plan_group *group, struct diag *diag)
 {
     char owner[NAME_TEXT_MAX], why[REFUSAL_MAX];
-    const struct balance_family *families = pool->families;
-    if (!group->member_cnt && !plan_is_wildcard(pool->owner) && families[0].record_cnt <= POOL_MEMBERS_MAX &&
-        families[1].record_cnt <= POOL_MEMBERS_MAX)
+    if (!group->member_cnt && !may_be_refused(pool))
         return; /* most pools */
     name_to_text_bare(owner, pool->owner);
     for (unsigned i = 0; i < 2; i++) {
-        const struct balance_family *family = &families[i];
+        const struct balance_records *records = newest(&pool->families[i]);
         const struct opt_where *where = &group->where;
-        check_sleeping(family, group, owner, diag);
-        if (!family->record_cnt)
+        check_sleeping(&pool->families[i], group, owner, diag);
+        if (!records->cnt)
             continue;
-        if (is_refused(family, group, why))
+        if (is_refused(pool->owner, records, group, why))
             diag_warning(diag, where->file, where->line, "\"%s\" %s is no pool and answered whole: %s", owner,
                          balance_types[i], why);
-        else if (!count_members(family, group))
+        else if (!count_members(records, group))
             diag_warning(diag, where->file, where->line,
                          "pool \"%s\" has no %s member: \"others\" are ignored and no address of it is listed", owner,
                          balance_types[i]);
@@ -151,13 +180,15 @@ static void count_verdict(struct balance_family *family, enum health_verdict ver
         family->unknown_cnt += by;
 }
 
-static void count_waiting(struct balance_family *family)
+/* Whatever its counts and verdicts add to those of all. */
+static void count_all(struct balance_family *family)
 {
     struct balance *balance = family->pool->balance;
     bool waiting = balance->probe && !family->up_cnt && family->unknown_cnt;
     if (waiting != family->waiting)
         balance->waiting_cnt += waiting ? 1 : (size_t)-1;
     family->waiting = waiting;
+    count_update(family);
 }
 
 bool members_refresh(struct balance_family *family, uint32_t index)
@@ -171,7 +202,7 @@ bool members_refresh(struct balance_family *family, uint32_t index)
     member->verdict = verdict;
     member->unsettled = unsettled;
     count_verdict(family, verdict_of(member), 1);
-    count_waiting(family);
+    count_all(family);
     return true;
 }
 
@@ -242,29 +273,29 @@ void members_drop(struct balance_family *family)
 {
     struct former former = take_former(family);
     close_former(&former, family->pool->balance);
-    count_waiting(family);
+    count_all(family);
 }
 
 void members_rebuild(struct balance_family *family)
 {
     const struct plan_group *group = family->pool->group;
+    const struct balance_records *records = &family->records;
     char why[REFUSAL_MAX], host[NAME_TEXT_MAX];
-    family->refused = group && family->record_cnt && is_refused(family, group, why);
-    if (!group || !family->record_cnt || family->refused) {
+    if (!group || !records->cnt || is_refused(family->pool->owner, records, group, why)) {
         members_drop(family);
         return;
     }
     struct former former = take_former(family);
     family->group = group;
-    family->members = mem_zalloc(family->record_cnt, sizeof *family->members);
-    family->sides = mem_zalloc(family->record_cnt, sizeof *family->sides);
+    family->members = mem_zalloc(records->cnt, sizeof *family->members);
+    family->sides = mem_zalloc(records->cnt, sizeof *family->sides);
     name_to_text_bare(host, family->pool->owner);
-    for (uint32_t i = 0; i < family->record_cnt; i++) {
-        const struct plan_member *note = plan_find_member(group, &family->records[i]);
+    for (uint32_t i = 0; i < records->cnt; i++) {
+        const struct plan_member *note = plan_find_member(group, &records->addresses[i]);
         if (note || !group->ignore_others)
-            add_member(family, &former, &family->records[i], note, host);
+            add_member(family, &former, &records->addresses[i], note, host);
     }
     close_former(&former, family->pool->balance);
-    settings_make(&family->settings, group, family->pool->owner, family->record_ttl);
-    count_waiting(family);
+    settings_make(&family->settings, group, family->pool->owner, records->ttl);
+    count_all(family);
 }

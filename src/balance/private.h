@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 #include "balance/balance.h"
+#include "balance/count.h"
 #include "balance/map.h"
 #include "balance/plan.h"
 #include "base/hash.h"
@@ -61,22 +62,36 @@ struct balance_side {
     const struct plan_member *note; /* NULL: `members` does not name it */
 };
 
+/* An rrset. */
+struct balance_records {
+    uint32_t cnt, ttl;
+    struct addr *addresses; /* canonical order */
+};
+
+/* What a family is counted as in balance.counts. */
+struct balance_counted {
+    bool is;
+    enum pool_state state;
+    uint32_t cnt, up_cnt, unknown_cnt;
+};
+
 /* A hash table of many members being made by a job. */
 struct balance_build;
 
 struct balance_family {
     struct balance_pool *pool;
     unsigned index;   /* 0 A, 1 AAAA */
-    bool refused;     /* cannot be a pool: the rrset answers */
     bool waiting;     /* probed, nobody up, somebody unknown: counted in balance.waiting_cnt */
     bool all_drained; /* as last told */
     enum pool_state state;
-    uint32_t record_ttl;
-    uint32_t record_cnt;
-    struct addr *records;           /* the rrset, canonical order */
+    struct balance_records records;
+    struct balance_records
+        next; /* of a version that is being prepared, or was published without its turn having come */
+    bool has_next;
     const struct plan_group *group; /* that the members were made by; NULL: there are none */
     struct pool_settings settings;
     uint32_t cnt, up_cnt, unknown_cnt;
+    struct balance_counted counted;
     struct pool_member *members;
     struct balance_side *sides;
     struct balance_build *build;
@@ -94,6 +109,7 @@ struct balance_pool {
     struct ring all;
     struct ring of_zone;
     struct ring queue;
+    struct ring change; /* in zone.fresh or zone.lost */
     struct balance *balance;
     struct balance_zone *zone;
     struct balance_plan *plan;      /* that it was last built by, counted there; NULL: not built yet */
@@ -110,8 +126,15 @@ struct balance_zone {
     struct map_link link;
     struct ring pools;
     struct balance_plan *plan; /* that its pools are built by, counted there: that of its last load, not a newer one */
-    struct ring rescan;        /* in balance.rescans while pools may be left that were built by another plan */
-    struct ring *rescan_at;    /* of_zone of the first of these; &pools: none */
+    struct ring rescan;        /* in balance.rescans while there is anything left of what follows, or balance.leaving */
+    struct ring *rescan_at;    /* of_zone of the first pool that may have been built by another plan; &pools: none */
+    struct ring fresh;         /* pools whose node in the newest version is another one than before */
+    struct ring lost;          /* pools of which it has no node */
+    bool gone;                 /* it left: nobody finds it any more, all its pools are to go */
+    /* The version being prepared, between slices. */
+    bool preparing; /* `fresh` and `lost` are being filled, nothing is to be done yet */
+    uint64_t mark;
+    size_t at; /* in its fresh nodes, behind them its lost handles */
     uint8_t apex[];
 };
 
@@ -138,16 +161,21 @@ struct balance {
     size_t by_handle_cap;
     struct ring all;
     struct ring urgent, normal; /* work: pools in which somebody died, all others */
-    struct ring rescans;        /* zones whose pools are to be held against a new plan */
-    struct diag *rescan_diag;
+    struct ring rescans;        /* zones whose pools are to follow a version or a plan */
+    struct ring leaving;        /* zones that are gone */
+    struct diag *rescan_diag;   /* NULL: no pool is held against a new plan just now */
+    struct diag *found;         /* what was in such ones since balance_when_followed was last called; NULL: nothing */
     uint64_t mark;
     size_t pool_cnt; /* those with a group */
     size_t waiting_cnt;
+    struct balance_counts counts;
     size_t job_cnt, retire_cnt;
-    struct post_item wake_item, slice_item, settled_item;
+    struct post_item wake_item, slice_item, settled_item, followed_item;
     atomic_bool wake_sent; /* [any] */
-    bool slice_sent, settled_sent;
+    bool slice_sent, settled_sent, followed_sent;
     struct balance_waiter *waiters;
+    struct balance_waiter follower; /* fn NULL: none */
+    struct diag *follower_diag;
     struct log_rate rates[LINE_CNT];
     uv_timer_t summary;
     size_t suppressed[LINE_CNT]; /* since the last summary */
@@ -160,6 +188,9 @@ static const char *const balance_types[2] = {"A", "AAAA"};
 struct balance_zone *balance_find_zone(const struct balance *balance, const uint8_t *apex);
 struct balance_pool *balance_find_pool(const struct balance *balance, const struct balance_zone *zone,
                                        const uint8_t *owner);
+struct balance_zone *balance_add_zone(struct balance *balance, const uint8_t *apex);
+/* NULL: every handle is given. */
+struct balance_pool *balance_add_pool(struct balance *balance, struct balance_zone *zone, const uint8_t *owner);
 
 /* The group of `plan` that applies to an owner; NULL: none, or one with `below` although another zone points to the
  * owner. */
@@ -177,8 +208,15 @@ void work_lose_pool(struct balance_pool *pool);
 void work_drop_zone_if_empty(struct balance *balance, struct balance_zone *zone);
 /* One of `old_plans` that nobody uses. */
 void work_free_plan(struct balance *balance, struct balance_plan *plan);
+/* What may be done where it comes up, of a call that began at `begin_us`: a few of these fit into the 5 ms of the
+ * control thread. Without limit where nobody waits. */
+uint64_t work_inline_us(const struct balance *balance, uint64_t begin_us);
 /* From now on the zone's pools are built by the newest plan; those that are not, are queued. */
 void work_follow_plan(struct balance *balance, struct balance_zone *zone);
+/* Queues what there is of `fresh` and `lost`. */
+void work_follow_version(struct balance *balance, struct balance_zone *zone);
+/* From now on nobody finds it; the end of its pools is queued. */
+void work_leave_zone(struct balance *balance, struct balance_zone *zone);
 void work_end_rescan(struct balance *balance);
 /* wake of probe_new. [probe] */
 void work_wake(void *arg);
@@ -195,10 +233,13 @@ void pointed_fini(struct balance *balance);
 
 /* members.c */
 
-/* What a person must be told of a pool when `group` applies to its records. */
+/* What a person must be told of a pool when `group` applies to its newest records. */
 void members_check(const struct balance_pool *pool, const struct plan_group *group, struct diag *diag);
-/* Takes the rrset of a node. True when it is another one than before. */
+/* Takes the rrset of a node as the next records. True when they are others than before. */
 bool members_read(struct balance_family *family, const struct zone_node *node);
+/* The next records, if any, are the records from now on. */
+void members_adopt(struct balance_family *family);
+void members_free_records(struct balance_family *family);
 /* Makes members and checks anew by the records and the pool's group; what stays the same keeps its checks. */
 void members_rebuild(struct balance_family *family);
 /* No members and no checks. */
@@ -222,6 +263,11 @@ void checks_move(struct balance_side *side, uint32_t member);
 enum health_verdict checks_verdict(const struct balance_side *side, bool *unsettled);
 struct balance_target *checks_find_target(const struct balance *balance, uint32_t id);
 
+/* count.c */
+
+/* The family is counted as what it is now. */
+void count_update(struct balance_family *family);
+
 /* verdict.c */
 
 /* Takes what the prober has to tell until `end_us`; true: there is more. */
@@ -240,6 +286,6 @@ void compile_detach(struct balance_family *family);
 /* The table in use; NULL: none. */
 const struct pool_table *compile_present(const struct balance_family *family);
 
-/* settle.c: who waits until all is known */
+/* settle.c: who waits until all is done, or known */
 void settle_check(struct balance *balance);
 void settle_fini(struct balance *balance);

@@ -1,13 +1,54 @@
-/* Who waits until every pool can be answered for. */
+/* Who waits until every pool follows its zone, or can be answered for. */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "balance/private.h"
 #include "base/mem.h"
 
+static bool is_idle(const struct balance *balance)
+{
+    return ring_is_empty(&balance->rescans) && ring_is_empty(&balance->urgent) && ring_is_empty(&balance->normal) &&
+           ring_is_empty(&balance->news) && ring_is_empty(&balance->leaving);
+}
+
+/* ---- all is done */
+
+static void on_followed(struct post_item *item)
+{
+    struct balance *balance = MAP_ITEM(item, struct balance, followed_item);
+    struct balance_waiter follower = balance->follower;
+    balance->followed_sent = false;
+    if (!is_idle(balance))
+        return; /* the slice that ends it comes here again */
+    if (balance->found)
+        diag_merge(balance->follower_diag, balance->found);
+    diag_free(balance->found);
+    balance->found = NULL;
+    balance->follower.fn = NULL;
+    follower.fn(follower.arg);
+}
+
+static void check_followed(struct balance *balance)
+{
+    if (!balance->follower.fn || balance->followed_sent || !is_idle(balance))
+        return;
+    balance->followed_sent = true;
+    post_send(balance->post, &balance->followed_item, on_followed);
+}
+
+void balance_when_followed(struct balance *balance, struct diag *diag, void (*fn)(void *arg), void *arg)
+{
+    assert(!balance->follower.fn);
+    balance->follower = (struct balance_waiter){.fn = fn, .arg = arg};
+    balance->follower_diag = diag;
+    check_followed(balance);
+}
+
+/* ---- all is known */
+
 bool balance_settled(const struct balance *balance)
 {
-    return !balance->waiting_cnt && !balance->job_cnt && ring_is_empty(&balance->rescans) &&
-           ring_is_empty(&balance->urgent) && ring_is_empty(&balance->normal) && ring_is_empty(&balance->news);
+    return !balance->waiting_cnt && !balance->job_cnt && is_idle(balance);
 }
 
 static void on_settled(struct post_item *item)
@@ -25,6 +66,7 @@ static void on_settled(struct post_item *item)
 
 void settle_check(struct balance *balance)
 {
+    check_followed(balance);
     if (!balance->waiters || balance->settled_sent || !balance_settled(balance))
         return;
     balance->settled_sent = true;
@@ -43,6 +85,7 @@ void balance_when_settled(struct balance *balance, void (*fn)(void *arg), void *
 
 void settle_fini(struct balance *balance)
 {
+    diag_free(balance->found);
     while (balance->waiters) {
         struct balance_waiter *waiter = balance->waiters;
         balance->waiters = waiter->next;

@@ -108,6 +108,7 @@ void verdict_tell_state(struct balance_family *family, enum pool_state state, bo
     char owner[NAME_TEXT_MAX];
     family->state = state;
     family->all_drained = all_drained;
+    count_update(family);
     if (was_down == is_down && was_drained == all_drained)
         return;
     name_to_text_bare(owner, family->pool->owner);

@@ -4,6 +4,7 @@
 
 #include "balance/private.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "dns/name.h"
 
@@ -141,7 +142,7 @@ enum { RR_TTL_AT = 6 };
 static uint32_t served_ttl(const struct balance_family *family, const struct pool_table *table)
 {
     if (!table)
-        return family->record_ttl;
+        return family->records.ttl;
     switch ((enum pool_outcome)table->outcome) {
     case POOL_ANSWER:
         return be32_get(table->bytes + RR_TTL_AT);
@@ -209,6 +210,8 @@ static void view_family(struct viewing *v, const struct balance_family *family)
 
 static void view_pool(struct viewing *v, const struct balance_pool *pool)
 {
+    if (pool->zone->gone)
+        return; /* its end is only a matter of slices */
     view_family(v, &pool->families[0]);
     view_family(v, &pool->families[1]);
 }
@@ -235,6 +238,21 @@ static void each(struct viewing *v)
     free(pools);
 }
 
+/* True: that were all. */
+static bool some(struct viewing *v, uint32_t *at, uint64_t end_us)
+{
+    enum { BETWEEN_LOOKS = 256 }; /* at the clock, where there are no pools */
+    const struct balance *balance = v->balance;
+    while (*at < balance->by_handle_cap) {
+        const struct balance_pool *pool = balance->by_handle[(*at)++];
+        if (pool)
+            view_pool(v, pool);
+        if ((pool || *at % BETWEEN_LOOKS == 0) && clock_mono_us() >= end_us)
+            return false;
+    }
+    return true;
+}
+
 /* It may be in any zone that its name is within. */
 static void one(struct viewing *v, const uint8_t *owner)
 {
@@ -246,21 +264,42 @@ static void one(struct viewing *v, const uint8_t *owner)
     }
 }
 
-void balance_each_pool(const struct balance *balance, const uint8_t *owner,
-                       void (*fn)(void *arg, const struct balance_pool_view *pool), void *arg)
+static struct viewing *viewing_new(const struct balance *balance,
+                                   void (*fn)(void *arg, const struct balance_pool_view *pool), void *arg)
 {
     struct viewing *v = mem_zalloc(1, sizeof *v);
-    uint8_t lower[NAME_MAX_LEN];
     v->fn = fn;
     v->arg = arg;
     v->balance = balance;
+    return v;
+}
+
+static void viewing_free(struct viewing *v)
+{
+    free(v->members);
+    free(v->reasons);
+    free(v);
+}
+
+void balance_each_pool(const struct balance *balance, const uint8_t *owner,
+                       void (*fn)(void *arg, const struct balance_pool_view *pool), void *arg)
+{
+    struct viewing *v = viewing_new(balance, fn, arg);
+    uint8_t lower[NAME_MAX_LEN];
     if (owner) {
         name_to_lower(lower, owner);
         one(v, lower);
     } else {
         each(v);
     }
-    free(v->members);
-    free(v->reasons);
-    free(v);
+    viewing_free(v);
+}
+
+bool balance_walk_pools(const struct balance *balance, uint32_t *at, uint64_t budget_us,
+                        void (*fn)(void *arg, const struct balance_pool_view *pool), void *arg)
+{
+    struct viewing *v = viewing_new(balance, fn, arg);
+    bool complete = some(v, at, clock_mono_us() + budget_us);
+    viewing_free(v);
+    return complete;
 }

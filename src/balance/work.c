@@ -1,12 +1,22 @@
 /* What takes time: members made anew, tables, the end of pools, a new plan held against all pools. In slices. */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "balance/private.h"
 #include "base/clock.h"
 #include "base/mem.h"
 
-/* In one go of a posted slice, of which loop/post.c runs a few together. */
-enum { SLICE_US = 500 };
+/* In one go of a posted slice, of which loop/post.c runs a few together; and in a call from elsewhere. */
+enum { SLICE_US = 500, INLINE_US = 1000 };
+
+/* Nothing runs beside a validation that could be kept waiting. */
+uint64_t work_inline_us(const struct balance *balance, uint64_t begin_us)
+{
+    uint64_t taken_us = clock_mono_us() - begin_us;
+    if (!balance->probe)
+        return UINT64_MAX;
+    return taken_us < INLINE_US ? INLINE_US - taken_us : 0;
+}
 
 /* ---- work in slices */
 
@@ -49,6 +59,7 @@ static void set_group(struct balance_pool *pool, const struct plan_group *group)
     pool->group = group;
 }
 
+/* Members and checks by the records and the plan of the zone. */
 static void rebuild(struct balance_pool *pool)
 {
     struct balance_plan *plan = pool->zone->plan; /* a newer one is not for the rrsets that there are */
@@ -100,7 +111,7 @@ static void end_pool(struct balance_pool *pool)
     for (unsigned i = 0; i < 2; i++) {
         members_drop(&pool->families[i]);
         compile_detach(&pool->families[i]);
-        free(pool->families[i].records);
+        members_free_records(&pool->families[i]);
     }
     move_plan(pool->balance, &pool->plan, NULL);
     retire_handle(pool->balance, pool->handle);
@@ -109,9 +120,10 @@ static void end_pool(struct balance_pool *pool)
 
 void work_drop_zone_if_empty(struct balance *balance, struct balance_zone *zone)
 {
-    if (!ring_is_empty(&zone->pools))
+    if (!ring_is_empty(&zone->pools) || zone->preparing)
         return;
-    map_remove(&balance->zones, &zone->link);
+    if (!zone->gone)
+        map_remove(&balance->zones, &zone->link);
     ring_remove(&zone->rescan);
     move_plan(balance, &zone->plan, NULL);
     free(zone);
@@ -127,6 +139,7 @@ void work_lose_pool(struct balance_pool *pool)
     map_remove(&balance->pools, &pool->link);
     ring_remove(&pool->all);
     ring_remove(&pool->of_zone);
+    ring_remove(&pool->change);
     balance->by_handle[pool->handle] = NULL;
     set_group(pool, NULL);
     work_queue(pool, TODO_RETIRE, false);
@@ -134,7 +147,7 @@ void work_lose_pool(struct balance_pool *pool)
     work_drop_zone_if_empty(balance, zone);
 }
 
-/* ---- slices */
+/* ---- the queues */
 
 bool work_one(struct balance *balance)
 {
@@ -160,48 +173,113 @@ bool work_one(struct balance *balance)
     return true;
 }
 
+/* ---- pools that follow a plan or a version */
+
+enum { WARNINGS_MOST = 100, FOUND_MOST = 1000 };
+
 void work_end_rescan(struct balance *balance)
 {
-    diag_log(balance->rescan_diag);
-    diag_free(balance->rescan_diag);
+    struct diag *diag = balance->rescan_diag;
     balance->rescan_diag = NULL;
+    diag_log(diag);
+    if (diag_cnt(diag, DIAG_WARNING) && !balance->found)
+        balance->found = diag_new(FOUND_MOST);
+    if (balance->found)
+        diag_merge(balance->found, diag);
+    diag_free(diag);
+}
+
+static void queue_zone(struct balance *balance, struct balance_zone *zone)
+{
+    if (ring_is_empty(&zone->rescan))
+        ring_add(&balance->rescans, &zone->rescan);
 }
 
 void work_follow_plan(struct balance *balance, struct balance_zone *zone)
 {
-    enum { WARNINGS_MOST = 100 };
     if (zone->plan == balance->plan)
         return;
     move_plan(balance, &zone->plan, balance->plan);
     zone->rescan_at = zone->pools.after;
-    ring_remove(&zone->rescan);
-    ring_add(&balance->rescans, &zone->rescan);
+    queue_zone(balance, zone);
     if (!balance->rescan_diag)
         balance->rescan_diag = diag_new(WARNINGS_MOST);
 }
 
-/* Pools that are new are built by the new plan anyway. */
+void work_follow_version(struct balance *balance, struct balance_zone *zone)
+{
+    if (!ring_is_empty(&zone->lost) || !ring_is_empty(&zone->fresh))
+        queue_zone(balance, zone);
+    else
+        work_drop_zone_if_empty(balance, zone);
+}
+
+void work_leave_zone(struct balance *balance, struct balance_zone *zone)
+{
+    assert(!zone->preparing);
+    map_remove(&balance->zones, &zone->link);
+    zone->gone = true;
+    ring_remove(&zone->rescan);
+    ring_add(&balance->leaving, &zone->rescan);
+}
+
+/* Everything that may wait for it is done as well. */
+static void renew(struct balance_pool *pool)
+{
+    ring_remove(&pool->queue);
+    pool->todo = 0;
+    pool->urgent = false;
+    rebuild(pool);
+    compile_family(&pool->families[0]);
+    compile_family(&pool->families[1]);
+}
+
+static void follow_node(struct balance_pool *pool)
+{
+    ring_remove(&pool->change);
+    members_adopt(&pool->families[0]);
+    members_adopt(&pool->families[1]);
+    renew(pool);
+}
+
+/* Pools that are new are built by the new plan anyway, and those that are lost need none. */
+static void follow_plan(struct balance *balance, struct balance_pool *pool)
+{
+    pool->zone->rescan_at = pool->of_zone.after;
+    if (!pool->plan || pool->plan == pool->zone->plan || !ring_is_empty(&pool->change))
+        return;
+    renew(pool);
+    if (pool->group)
+        members_check(pool, pool->group, balance->rescan_diag);
+}
+
+/* What somebody may be asking for goes before what only has to end. */
 static bool rescan_one(struct balance *balance)
 {
     if (ring_is_empty(&balance->rescans))
         return false;
     struct balance_zone *zone = MAP_ITEM(balance->rescans.after, struct balance_zone, rescan);
-    struct ring *at = zone->rescan_at;
-    if (at == &zone->pools) {
+    if (!ring_is_empty(&zone->fresh))
+        follow_node(MAP_ITEM(zone->fresh.after, struct balance_pool, change));
+    else if (zone->rescan_at != &zone->pools)
+        follow_plan(balance, MAP_ITEM(zone->rescan_at, struct balance_pool, of_zone));
+    else if (!ring_is_empty(&zone->lost))
+        work_lose_pool(MAP_ITEM(zone->lost.after, struct balance_pool, change)); /* and the zone with its last one */
+    else
         ring_remove(&zone->rescan);
-        return true;
-    }
-    struct balance_pool *pool = MAP_ITEM(at, struct balance_pool, of_zone);
-    zone->rescan_at = at->after;
-    if (pool->plan && pool->plan != zone->plan) {
-        rebuild(pool);
-        if (pool->group)
-            members_check(pool, pool->group, balance->rescan_diag);
-        compile_family(&pool->families[0]);
-        compile_family(&pool->families[1]);
-    }
     return true;
 }
+
+static bool leave_one(struct balance *balance)
+{
+    if (ring_is_empty(&balance->leaving))
+        return false;
+    struct balance_zone *zone = MAP_ITEM(balance->leaving.after, struct balance_zone, rescan);
+    work_lose_pool(MAP_ITEM(zone->pools.after, struct balance_pool, of_zone)); /* likewise */
+    return true;
+}
+
+/* ---- slices */
 
 static void on_slice(struct post_item *item)
 {
@@ -214,7 +292,7 @@ void work_slice(struct balance *balance, uint64_t budget_us)
 {
     uint64_t now_us = clock_mono_us(), end_us = budget_us < UINT64_MAX - now_us ? now_us + budget_us : UINT64_MAX;
     bool more = verdict_take(balance, end_us);
-    while (work_one(balance) || pointed_one(balance) || rescan_one(balance)) {
+    while (work_one(balance) || pointed_one(balance) || rescan_one(balance) || leave_one(balance)) {
         if (clock_mono_us() < end_us)
             continue;
         more = true; /* or nothing, which the next slice will find */

@@ -23,6 +23,7 @@ struct load_result {
     struct post_item item;
     struct zone_load load;
     struct balance_marking marking;
+    struct diag *pools_diag; /* NULL: no handle was given yet */
     struct store_load *owner;
     size_t index; /* of its load_item */
 };
@@ -265,12 +266,10 @@ static void leave_zones(struct store_load *load)
     }
 }
 
-static void finish(struct store_load *load)
+static void finish(void *arg)
 {
+    struct store_load *load = arg;
     struct store *store = load->store;
-    if (load->cancelled)
-        leave_zones(load);
-    drop_zones(load);
     if (!store->quiet && !load->cancelled)
         log_summary(load);
     load->report.diag = load->diag;
@@ -281,6 +280,19 @@ static void finish(struct store_load *load)
     job_run(store->loop, &load->prepare, free_work, free_done);
 }
 
+/* The zones are there; what is found while pools that they kept follow the plan is to be in the report. */
+static void end_reading(struct store_load *load)
+{
+    struct balance *balance = load->store->balance;
+    if (load->cancelled)
+        leave_zones(load);
+    drop_zones(load);
+    if (balance && !load->cancelled)
+        balance_when_followed(balance, load->diag, finish, load);
+    else
+        finish(load);
+}
+
 /* The last of: every runner's end, every claimed zone's result. */
 static void try_finish(struct store_load *load)
 {
@@ -288,7 +300,7 @@ static void try_finish(struct store_load *load)
         return;
     size_t claimed = load->next < load->plan->cnt ? load->next : load->plan->cnt;
     if (load->delivered == claimed)
-        finish(load);
+        end_reading(load);
 }
 
 static void runner_done(struct job *job)
@@ -399,24 +411,34 @@ static void take_result(struct store_load *load, struct store_zone *zone, struct
     }
 }
 
+static void tell_pools(struct store_load *load, struct load_result *result)
+{
+    if (!load->store->quiet)
+        diag_log(result->pools_diag);
+    diag_merge(load->diag, result->pools_diag);
+    diag_free(result->pools_diag);
+}
+
 /* Pools of the version that comes get their handles, and now is the time for new annotations: not before, or they would
- * meet records for which they were not written. */
-static void take_pools(struct store_load *load, const struct store_zone *zone, const struct zone_load *done)
+ * meet records for which they were not written. False: not yet. */
+static bool take_pools(struct store_load *load, const struct store_zone *zone, struct load_result *result)
 {
     struct store *store = load->store;
+    const struct zone_load *done = &result->load;
     if (!store->balance)
-        return;
+        return true;
     if (!done->version) {
         balance_zone_ready(store->balance, zone->zone);
-        return;
+        return true;
     }
-    struct diag *diag = diag_new(ZONE_LOAD_DIAG_MOST);
-    diag_set_file(diag, done->path);
-    balance_version_ready(store->balance, done->version, diag);
-    if (!store->quiet)
-        diag_log(diag);
-    diag_merge(load->diag, diag);
-    diag_free(diag);
+    if (!result->pools_diag) {
+        result->pools_diag = diag_new(ZONE_LOAD_DIAG_MOST);
+        diag_set_file(result->pools_diag, done->path);
+    }
+    if (!balance_version_ready(store->balance, done->version, result->pools_diag))
+        return false;
+    tell_pools(load, result);
+    return true;
 }
 
 static void result_arrived(struct post_item *item)
@@ -424,10 +446,13 @@ static void result_arrived(struct post_item *item)
     struct load_result *result = container_of(item, struct load_result, item);
     struct store_load *load = result->owner;
     struct load_item *of = &load->items[result->index];
+    if (!take_pools(load, of->zone, result)) {
+        post_send(load->store->post, item, result_arrived); /* for the next slice */
+        return;
+    }
     take_path(of->zone, of->path);
     if (result->load.diag)
         diag_merge(load->diag, result->load.diag);
-    take_pools(load, of->zone, &result->load);
     take_result(load, of->zone, &result->load);
     of->zone->marked = result->marking.marked;
     balance_marking_fini(&result->marking);

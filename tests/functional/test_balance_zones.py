@@ -103,6 +103,24 @@ def test_groups_that_nothing_matches(rondo):
     assert list(complaints(reload(server)).values()) == ['"ns.cut.example.com"', 'below "www.apps.example.com"']
 
 
+def test_what_a_plan_finds_in_records_that_stay_is_reported(rondo):
+    """Another plan over a zone that did not change: what it finds is in the reload's answer and, once, in the log."""
+    server = arrange(rondo, RECORDS, [{"name": "www.apps"}]).start()
+    words = 'rondo.conf:LINE: pool "www.apps.example.com": member 192.0.2.9 sleeps, as the zone has no such A record'
+    for _ in range(2):
+        rearrange(server, [{"name": "www.apps", "members": [{"address": "192.0.2.9"}]}])
+        (line,) = [number for number, row in enumerate(server.config_text().splitlines(), 1) if "192.0.2.9" in row]
+        mark = server.log_mark()
+        answer = server.ctl_json("reload")
+        (message,) = [row for row in answer["messages"] if "sleeps" in row["text"]]
+        assert (message["level"], message["line"]) == ("warning", line)
+        assert message["file"].endswith("rondo.conf")
+        assert answer["warnings"] == 1
+        assert server.log_since(mark).count(words.replace("LINE", str(line))) == 1
+    rearrange(server, [{"name": "www.apps"}])
+    assert server.ctl_json("reload")["messages"] == []
+
+
 def test_many_groups_that_nothing_matches_are_no_flood(rondo):
     server = arrange(rondo, RECORDS, [{"name": f"gone{i}"} for i in range(2000)] + [{"name": "www.apps"}])
     done = server.validate()

@@ -102,8 +102,8 @@ void rig_plan(struct rig *rig, const char *text)
     rig_spin(rig);
 }
 
-/* `lines` as a whole new version of `zone`, published. */
-static void load_zone(struct rig *rig, struct zone *zone, const char *apex, const char *lines)
+/* `lines` as a whole new version of `zone`. */
+static struct zone_version *build(struct rig *rig, struct zone *zone, const char *apex, const char *lines)
 {
     static unsigned serial;
     static const struct balance_marked never = {false, 0}; /* what is built anew is marked anew */
@@ -116,11 +116,27 @@ static void load_zone(struct rig *rig, struct zone *zone, const char *apex, cons
     balance_marking_fini(&marking);
     zone_records_free(records);
     free(text);
-    balance_version_ready(rig->balance, version, rig->diag);
-    struct zone_version *was = zone_publish(zone, version);
+    return version;
+}
+
+struct zone_version *rig_build(struct rig *rig, const char *lines) { return build(rig, rig->zone, "@", lines); }
+
+bool rig_ready(struct rig *rig, struct zone_version *version)
+{
+    if (!balance_version_ready(rig->balance, version, rig->diag))
+        return false;
+    struct zone_version *was = zone_publish(version->zone, version);
     zone_version_forget_pools(version);
     if (was)
         zone_version_put(was); /* there are no readers */
+    return true;
+}
+
+static void load_zone(struct rig *rig, struct zone *zone, const char *apex, const char *lines)
+{
+    struct zone_version *version = build(rig, zone, apex, lines);
+    while (!rig_ready(rig, version))
+        rig_turn(rig);
 }
 
 void rig_zone_now(struct rig *rig, const char *lines) { load_zone(rig, rig->zone, "@", lines); }
@@ -144,7 +160,7 @@ void rig_turn(struct rig *rig) { uv_run(&rig->loop, UV_RUN_NOWAIT); }
 static bool busy(const struct balance *balance)
 {
     return balance->retire_cnt || balance->job_cnt || balance->slice_sent || balance->settled_sent ||
-           balance->wake_sent;
+           balance->followed_sent || balance->wake_sent;
 }
 
 void rig_spin(struct rig *rig)

@@ -65,8 +65,11 @@ void rig_plan(struct rig *rig, const char *text);
 void rig_plan_now(struct rig *rig, const char *text);
 /* A whole new version, lines as in unit/zone/zone_help.h, SOA and NS put before; published. */
 void rig_zone(struct rig *rig, const char *lines);
-/* Without a turn of the loop afterwards. */
+/* Without a turn of the loop afterwards, nor before if there is not much of it. */
 void rig_zone_now(struct rig *rig, const char *lines);
+/* The same in two steps: a version of the zone, and one call that may publish it. */
+struct zone_version *rig_build(struct rig *rig, const char *lines);
+bool rig_ready(struct rig *rig, struct zone_version *version);
 /* The same of the other zone; names without a final dot are relative to example.com all the same. */
 void rig_other(struct rig *rig, const char *lines);
 void rig_other_now(struct rig *rig, const char *lines);

@@ -191,7 +191,7 @@ static void test_plan_changes_settings_of_an_unchanged_zone(void **state)
 }
 
 #define ONLY(address, more)                                                                                            \
-    GROUPS("{ name = \"www\"; probe = \"tcp\"; others = \"ignore\"; members = ( { address = \"" address                   \
+    GROUPS("{ name = \"www\"; probe = \"tcp\"; others = \"ignore\"; members = ( { address = \"" address                \
            "\"; } ); }" more)
 
 /* Annotations and records change together; in between neither meets the other's. */
@@ -273,23 +273,113 @@ static void test_annotation_vanishes_and_comes_back(void **state)
     rig_fini(&rig);
 }
 
+static void count(void *arg) { ++*(unsigned *)arg; }
+
+/* In the log, and for whoever waits until pools have followed. */
 static void test_plan_warns_of_sleepers(void **state)
 {
     (void)state;
     RIG(rig, WWW, two);
+    unsigned calls = 0;
+    struct diag *found = diag_new(10);
     log_begin();
-    rig_plan(&rig, GROUPS("{ name = \"www\"; members = ( { address = \"192.0.2.9\"; } ); }"));
+    rig_plan_now(&rig, GROUPS("{ name = \"www\"; members = ( { address = \"192.0.2.9\"; } ); }"));
+    balance_when_followed(rig.balance, found, count, &calls);
+    assert_int_equal(calls, 0); /* on the loop */
+    rig_spin(&rig);
     expect_said(log_end(), "pool \"www.example.com\": member 192.0.2.9 sleeps");
+    assert_int_equal(calls, 1);
+    assert_string_equal(diag_text(found), "3: warning: pool \"www.example.com\": member 192.0.2.9 sleeps, as the zone "
+                                          "has no such A record\n");
+    balance_when_followed(rig.balance, found, count, &calls);
+    rig_spin(&rig);
+    assert_int_equal(calls, 2);
+    assert_int_equal(diag_cnt(found, DIAG_WARNING), 1); /* once */
+    diag_free(found);
     rig_fini(&rig);
 }
 
 static char *many_names(unsigned cnt)
 {
-    char *zone = mem_zalloc(cnt, 64);
+    char *zone = mem_zalloc(cnt + 1, 64);
     size_t len = 0;
     for (unsigned i = 0; i < cnt; i++)
         len += (size_t)sprintf(zone + len, "n%u 60 A %u\nn%u 60 A 255\n", i, i % 200, i);
     return zone;
+}
+
+enum { SLICED_CNT = 20000 };
+#define SLICED GROUPS("{ below = \"@\"; }, { name = \"www\"; probe = \"tcp\"; }")
+
+/* Until a large version is published, nothing of it shows: who dies meanwhile dies among the old members. */
+static void test_version_in_slices(void **state)
+{
+    (void)state;
+    char *zone = many_names(SLICED_CNT), *other = many_names(SLICED_CNT);
+    unsigned calls = 1, followed = 0;
+    strcat(zone, two);
+    strcat(other, "www 60 A 3\n");
+    memcpy(other, "n0 60 A 7", 9);
+    RIG(rig, SLICED, zone);
+    assert_int_equal(balance_pool_cnt(rig.balance), SLICED_CNT + 1);
+    struct zone_version *version = rig_build(&rig, other);
+    for (; !rig_ready(&rig, version); calls++) {
+        if (calls == 1) {
+            fake_say("192.0.2.2", HEALTH_UP, false, "x");
+            fake_say("192.0.2.1", HEALTH_DOWN, false, "x");
+            rig_turn(&rig);
+            expect_answer(&rig, "www", "2 ttl 20");
+            assert_null(fake_find("192.0.2.3"));
+        }
+        rig_turn(&rig);
+        expect_answer(&rig, "n0", "0 255 ttl 20");
+    }
+    assert_true(calls > 1);
+    balance_when_followed(rig.balance, rig.diag, count, &followed);
+    assert_false(balance_settled(rig.balance));
+    rig_spin(&rig);
+    assert_int_equal(followed, 1);
+    expect_answer(&rig, "n0", "7 255 ttl 20");
+    expect_answer(&rig, "www", "3 ttl 20");
+    assert_non_null(fake_find("192.0.2.3"));
+    rig_fini(&rig);
+    free(zone);
+    free(other);
+}
+
+/* The next version comes while the one before is still being followed, and the next zone of the name too. */
+static void test_versions_and_zones_overtake(void **state)
+{
+    (void)state;
+    char *zone = many_names(SLICED_CNT);
+    RIG(rig, SLICED, zone);
+    rig_zone_now(&rig, "x 60 A 1\n"); /* SLICED_CNT are lost */
+    assert_false(balance_settled(rig.balance));
+    rig_zone_now(&rig, zone);
+    rig_plan_now(&rig, GROUPS("{ below = \"@\"; ttl = 7; }"));
+    rig_zone_now(&rig, zone);
+    rig_spin(&rig);
+    assert_int_equal(balance_pool_cnt(rig.balance), SLICED_CNT);
+    expect_answer(&rig, "n3", "3 255 ttl 7");
+    struct balance_counts counts;
+    balance_count(&counts, rig.balance);
+    assert_int_equal(counts.pools[POOL_LIVE], SLICED_CNT);
+    assert_int_equal(counts.members[HEALTH_UP], 2 * SLICED_CNT);
+    balance_zone_gone(rig.balance, rig.zone);
+    assert_false(balance_settled(rig.balance));
+    struct zone_version *last = rig.zone->current;
+    rig.zone->current = NULL;
+    zone_version_put(last);
+    rig_zone_now(&rig, "n3 60 A 9\n");
+    expect_answer(&rig, "n3", "9 ttl 7");
+    rig_spin(&rig);
+    expect_answer(&rig, "n3", "9 ttl 7");
+    assert_int_equal(balance_pool_cnt(rig.balance), 1);
+    balance_count(&counts, rig.balance);
+    assert_int_equal(counts.pools[POOL_LIVE], 1);
+    assert_int_equal(counts.members[HEALTH_UP], 1);
+    rig_fini(&rig);
+    free(zone);
 }
 
 /* More than one slice's work, and plans and versions that come in the middle of it. */
@@ -325,8 +415,6 @@ static void test_slices(void **state)
 }
 
 /* ---- settled */
-
-static void count(void *arg) { ++*(unsigned *)arg; }
 
 static void test_settled(void **state)
 {
@@ -407,6 +495,8 @@ int main(void)
         cmocka_unit_test(test_annotation_vanishes_and_comes_back),
         cmocka_unit_test(test_plan_warns_of_sleepers),
         cmocka_unit_test(test_slices),
+        cmocka_unit_test(test_version_in_slices),
+        cmocka_unit_test(test_versions_and_zones_overtake),
         cmocka_unit_test(test_settled),
         cmocka_unit_test(test_gone_while_waiting),
         cmocka_unit_test(test_without_probing),

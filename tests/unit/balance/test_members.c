@@ -177,11 +177,11 @@ static void test_too_many(void **state)
     RIG(rig, GROUPS("{ name = \"www\"; probe = \"tcp\"; }"), "www 60 A 1\nwww 60 A 2\nwww 60 AAAA 1\n");
     struct balance_pool *pool = rig.balance->by_handle[rig_handle(&rig, "www")];
     struct balance_family *family = &pool->families[0];
-    free(family->records);
-    family->records = mem_zalloc(CNT, sizeof *family->records);
-    family->record_cnt = CNT;
+    free(family->records.addresses);
+    family->records.addresses = mem_zalloc(CNT, sizeof *family->records.addresses);
+    family->records.cnt = CNT;
     for (unsigned i = 0; i < CNT; i++)
-        family->records[i] = (struct addr){.bytes = {10, 0, (uint8_t)(i >> 8), (uint8_t)i}, .family = ADDR_V4};
+        family->records.addresses[i] = (struct addr){.bytes = {10, 0, (uint8_t)(i >> 8), (uint8_t)i}, .family = ADDR_V4};
     members_check(pool, pool->group, rig.diag);
     expect_said(diag_text(rig.diag),
                 "3: warning: \"www.example.com\" A is no pool and answered whole: 1025 addresses are more than the 1024");
@@ -191,7 +191,7 @@ static void test_too_many(void **state)
     expect_answer(&rig, "www", "whole");
     assert_string_equal(rig_answer(&rig, "www", ADDR_V6), "1 ttl 20");
     assert_int_equal(fake_subscribed(), 1);
-    family->record_cnt--;
+    family->records.cnt--;
     work_queue(pool, TODO_REBUILD, false);
     work_slice(rig.balance, 0);
     rig_spin(&rig);

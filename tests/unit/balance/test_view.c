@@ -115,6 +115,41 @@ static void test_order(void **state)
     rig_fini(&rig);
 }
 
+/* In slices: who is there all the time is shown once, whoever else comes and goes. */
+static void note_shown(void *arg, const struct balance_pool_view *view)
+{
+    unsigned *shown = arg;
+    shown[view->members[0].address.bytes[3]]++;
+}
+
+static void test_walk(void **state)
+{
+    (void)state;
+    enum { CNT = 250 };
+    char *zone = mem_zalloc(CNT, 32);
+    unsigned shown[256] = {0}, slices = 1;
+    uint32_t at = 0;
+    size_t len = 0;
+    for (unsigned i = 0; i < CNT; i++)
+        len += (size_t)sprintf(zone + len, "n%u 60 A %u\n", i, i);
+    RIG(rig, GROUPS("{ below = \"@\"; }"), zone);
+    for (; !balance_walk_pools(rig.balance, &at, 0, note_shown, shown); slices++)
+        if (slices == 100) {
+            memcpy(zone, "x0", 2); /* another name, so another pool */
+            rig_zone(&rig, zone);
+        }
+    assert_true(slices >= CNT);
+    for (unsigned i = 1; i < CNT; i++)
+        assert_int_equal(shown[i], 1);
+    at = 0;
+    memset(shown, 0, sizeof shown);
+    assert_true(balance_walk_pools(rig.balance, &at, 10000000, note_shown, shown));
+    for (unsigned i = 0; i < CNT; i++)
+        assert_int_equal(shown[i], 1);
+    rig_fini(&rig);
+    free(zone);
+}
+
 static void test_states(void **state)
 {
     (void)state;
@@ -238,9 +273,9 @@ static void test_not_probed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_members), cmocka_unit_test(test_order),      cmocka_unit_test(test_states),
-        cmocka_unit_test(test_reasons), cmocka_unit_test(test_bounds),     cmocka_unit_test(test_inexact),
-        cmocka_unit_test(test_shares),  cmocka_unit_test(test_not_probed),
+        cmocka_unit_test(test_walk),    cmocka_unit_test(test_members), cmocka_unit_test(test_order),
+        cmocka_unit_test(test_states),  cmocka_unit_test(test_reasons), cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_inexact), cmocka_unit_test(test_shares),  cmocka_unit_test(test_not_probed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
