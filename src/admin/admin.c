@@ -40,6 +40,8 @@ enum err admin_open(struct admin **admin, const struct admin_setup *setup, struc
     made->started_mono_ms = clock_mono_ms();
     uv_timer_init(setup->loop, &made->again);
     made->again.data = made;
+    uv_idle_init(setup->loop, &made->walking);
+    made->walking.data = made;
     *admin = made;
     return ERR_OK;
 }
@@ -49,7 +51,7 @@ enum err admin_give_to(const struct admin *admin, uid_t uid, gid_t gid, struct d
     return ctl_server_give_to(admin->server, uid, gid, diag);
 }
 
-static void again_closed(uv_handle_t *handle)
+static void walking_closed(uv_handle_t *handle)
 {
     struct admin *admin = handle->data;
     free(admin->running.items);
@@ -59,13 +61,21 @@ static void again_closed(uv_handle_t *handle)
     free(admin);
 }
 
+static void again_closed(uv_handle_t *handle)
+{
+    struct admin *admin = handle->data;
+    uv_close((uv_handle_t *)&admin->walking, walking_closed);
+}
+
 void admin_close(struct admin **admin)
 {
+    static const char stopping[] = "rondod is stopping";
     struct admin *closing = *admin;
     *admin = NULL;
     if (!closing)
         return;
-    admin_reload_drop(closing, "rondod is stopping");
+    admin_reload_drop(closing, stopping);
+    admin_pools_drop(closing, stopping);
     ctl_server_close(&closing->server);
     uv_close((uv_handle_t *)&closing->again, again_closed);
 }

@@ -9,7 +9,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "ctl/text.h"
-#include "dns/name.h"
 
 /* ==== status ==== */
 
@@ -75,56 +74,12 @@ static void admin_run_zones(void *arg, const struct ctl_request *request, struct
     ctl_reply_render(&reply, zones_render, zones_answer_free, answer);
 }
 
-/* ==== pools ==== */
-
-struct pools_answer {
-    struct view_pools *view;
-    char *name; /* asked for; NULL: all */
-};
-
-static void pools_answer_free(void *arg)
-{
-    struct pools_answer *answer = arg;
-    view_pools_free(answer->view);
-    free(answer->name);
-    free(answer);
-}
-
-static void pools_render(void *arg, struct ctl_result *result)
-{
-    const struct pools_answer *answer = arg;
-    if (answer->name && !answer->view->cnt) {
-        result->status = CTL_STATUS_FAILED;
-        result->error = mem_printf("\"%s\" is no pool", answer->name);
-        return;
-    }
-    json_t *list = json_array();
-    for (size_t i = 0; i < answer->view->cnt; i++)
-        json_array_append_new(list, view_pool_json(&answer->view->pools[i], answer->view->taken_wall_ms));
-    result->data = json_pack("{so}", "pools", list);
-}
-
-static struct view_pools *pools_take(const struct admin *admin, const char *name)
-{
-    uint8_t wire[NAME_MAX_LEN], lower[NAME_MAX_LEN];
-    unsigned len;
-    if (!admin->setup.balance || (name && name_from_text(wire, &len, name, strlen(name), NULL)))
-        return view_pools_none();
-    if (name)
-        name_to_lower(lower, wire);
-    return view_pools_take(admin->setup.balance, name ? lower : NULL);
-}
+/* ==== pools, reload, log, stop ==== */
 
 static void admin_run_pools(void *arg, const struct ctl_request *request, struct ctl_reply *reply)
 {
-    struct pools_answer *answer = mem_zalloc(1, sizeof *answer);
-    const char *name = request->arg_cnt ? request->args[0] : NULL;
-    answer->name = name ? mem_strdup(name) : NULL;
-    answer->view = pools_take(arg, name);
-    ctl_reply_render(&reply, pools_render, pools_answer_free, answer);
+    admin_pools_ask(arg, request->arg_cnt ? request->args[0] : NULL, reply);
 }
-
-/* ==== reload, log, stop ==== */
 
 static void admin_run_reload(void *arg, const struct ctl_request *request, struct ctl_reply *reply)
 {

@@ -22,6 +22,10 @@ struct admin {
      * somebody else has started one by then. */
     struct reply_list running, queued;
     uv_timer_t again;
+
+    /* Clients for whom all pools are looked at: the first of them in each turn of the loop. */
+    struct pools_walk *walks;
+    uv_idle_t walking;
 };
 
 /* admin/commands.c: one handler a command. */
@@ -32,6 +36,13 @@ void admin_reload_ask(struct admin *admin, struct ctl_reply *reply) ATTR_NONNULL
 /* Tells all that wait why it will not be. */
 void admin_reload_drop(struct admin *admin, const char *why) ATTR_NONNULL_ALL;
 void admin_reload_again(uv_timer_t *timer) ATTR_NONNULL_ALL;
+
+/* admin/pools.c */
+
+/* `name` NULL: all. The reply is taken. */
+void admin_pools_ask(struct admin *admin, const char *name, struct ctl_reply *reply) ATTR_NONNULL(1, 3);
+/* Tells all that wait why it will not be. */
+void admin_pools_drop(struct admin *admin, const char *why) ATTR_NONNULL_ALL;
 
 /* admin/admin.c */
 void admin_status_take(const struct admin *admin, struct view_status *status) ATTR_NONNULL_ALL;

@@ -26,11 +26,6 @@ void view_pools_free(struct view_pools *view)
     free(view);
 }
 
-struct taking {
-    struct view_pools *view;
-    size_t cap;
-};
-
 static const struct balance_member_view *take_members(struct arena *arena, const struct balance_pool_view *pool)
 {
     struct balance_member_view *members =
@@ -42,22 +37,27 @@ static const struct balance_member_view *take_members(struct arena *arena, const
     return members;
 }
 
+static const uint8_t *take_name(struct view_pools *view, const uint8_t *name)
+{
+    return arena_dup(&view->arena, name, name_len(name), 1);
+}
+
 static void take(void *arg, const struct balance_pool_view *pool)
 {
-    struct taking *taking = arg;
-    struct view_pools *view = taking->view;
-    if (view->cnt == taking->cap) {
-        taking->cap = taking->cap ? taking->cap * 2 : 64;
-        view->pools = mem_realloc(view->pools, taking->cap, sizeof *view->pools);
+    struct view_pools *view = arg;
+    if (view->cnt == view->cap) {
+        view->cap = view->cap ? view->cap * 2 : 64;
+        view->pools = mem_realloc(view->pools, view->cap, sizeof *view->pools);
     }
+    const struct balance_pool_view *last = view->cnt ? &view->pools[view->cnt - 1] : NULL;
     struct balance_pool_view *copy = &view->pools[view->cnt++];
     *copy = *pool;
-    copy->owner = arena_dup(&view->arena, pool->owner, name_len(pool->owner), 1);
-    copy->apex = arena_dup(&view->arena, pool->apex, name_len(pool->apex), 1);
+    copy->owner = take_name(view, pool->owner);
+    copy->apex = last && name_equal(last->apex, pool->apex) ? last->apex : take_name(view, pool->apex);
     copy->members = take_members(&view->arena, pool);
 }
 
-struct view_pools *view_pools_none(void)
+struct view_pools *view_pools_new(void)
 {
     struct view_pools *view = mem_zalloc(1, sizeof *view);
     arena_init(&view->arena);
@@ -65,10 +65,27 @@ struct view_pools *view_pools_none(void)
     return view;
 }
 
-struct view_pools *view_pools_take(const struct balance *balance, const uint8_t *owner)
+void view_pools_take(struct view_pools *view, const struct balance *balance, const uint8_t *owner)
 {
-    struct view_pools *view = view_pools_none();
-    struct taking taking = {view, 0};
-    balance_each_pool(balance, owner, take, &taking);
-    return view;
+    balance_each_pool(balance, owner, take, view);
+}
+
+bool view_pools_walk(struct view_pools *view, const struct balance *balance, uint64_t budget_us)
+{
+    view->taken_wall_ms = clock_wall_ms();
+    return balance_walk_pools(balance, &view->walked, budget_us, take, view);
+}
+
+static int cmp_pools(const void *a, const void *b)
+{
+    const struct balance_pool_view *x = a, *y = b;
+    int cmp = x->apex == y->apex ? 0 : name_cmp(x->apex, y->apex);
+    cmp = cmp ? cmp : name_cmp(x->owner, y->owner);
+    return cmp ? cmp : (x->family > y->family) - (x->family < y->family);
+}
+
+void view_pools_sort(struct view_pools *view)
+{
+    if (view->cnt)
+        qsort(view->pools, view->cnt, sizeof *view->pools, cmp_pools);
 }

@@ -1,5 +1,6 @@
-/* Pools and their members as operators see them: the part of the model of admin/view.h that balance knows. Taken on the control thread, as bytes
- * and numbers; text is made of it elsewhere. */
+/* Pools and their members as operators see them: the part of the model of admin/view.h that balance knows. Taken on the
+ * control thread, all of them in slices, as bytes and numbers; they are brought into order, and text is made of them,
+ * elsewhere. */
 #pragma once
 
 #include <stdbool.h>
@@ -16,14 +17,20 @@ extern const char *const view_pool_policy_names[POOL_HASH + 1];
 const char *view_pool_type(enum addr_family family);
 
 struct view_pools {
-    struct balance_pool_view *pools; /* by apex, owner and family; all they point to is in the arena */
-    size_t cnt;
-    uint64_t taken_wall_ms;
+    struct balance_pool_view *pools; /* all they point to is in the arena */
+    size_t cnt, cap;
+    uint32_t walked;        /* view_pools_walk has come so far */
+    uint64_t taken_wall_ms; /* lastly */
     struct arena arena;
 };
 void view_pools_free(struct view_pools *view);
-/* Nothing. */
-struct view_pools *view_pools_none(void) ATTR_FREED_BY(view_pools_free) ATTR_MUST_USE;
-/* All, or those of `owner` (wire, lower-cased; NULL: all). */
-struct view_pools *view_pools_take(const struct balance *balance, const uint8_t *owner)
-    ATTR_FREED_BY(view_pools_free) ATTR_MUST_USE ATTR_NONNULL(1);
+/* Nothing so far. */
+struct view_pools *view_pools_new(void) ATTR_FREED_BY(view_pools_free) ATTR_MUST_USE;
+/* Takes those of `owner` (wire, lower-cased). */
+void view_pools_take(struct view_pools *view, const struct balance *balance, const uint8_t *owner) ATTR_NONNULL_ALL;
+/* Takes more of all there are, for about `budget_us`; true: that were all. Those that come or go between two calls are in
+ * it or not. */
+bool view_pools_walk(struct view_pools *view, const struct balance *balance,
+                     uint64_t budget_us) ATTR_NONNULL_ALL ATTR_MUST_USE;
+/* By apex, owner (canonical) and family. [job] */
+void view_pools_sort(struct view_pools *view) ATTR_NONNULL_ALL;

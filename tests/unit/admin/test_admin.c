@@ -34,7 +34,9 @@ size_t store_zone_cnt(const struct store *store, enum store_zone_state state)
 struct balance {
     struct balance_pool_view pools[2];
     size_t cnt;
+    bool endless; /* a walk over all pools never ends */
 };
+static unsigned walk_slices; /* so far */
 
 void balance_each_pool(const struct balance *balance, const uint8_t *owner, void (*fn)(void *arg, const struct balance_pool_view *pool),
                        void *arg)
@@ -42,6 +44,18 @@ void balance_each_pool(const struct balance *balance, const uint8_t *owner, void
     for (size_t i = 0; i < balance->cnt; i++)
         if (!owner || name_equal(owner, balance->pools[i].owner))
             fn(arg, &balance->pools[i]);
+}
+
+/* One a slice, the last one first. */
+bool balance_walk_pools(const struct balance *balance, uint32_t *at, uint64_t budget_us,
+                        void (*fn)(void *arg, const struct balance_pool_view *pool), void *arg)
+{
+    assert_in_range(budget_us, 100, 1000);
+    walk_slices++;
+    if (balance->endless || *at == balance->cnt)
+        return !balance->endless;
+    fn(arg, &balance->pools[balance->cnt - 1 - (*at)++]);
+    return *at == balance->cnt;
 }
 
 void balance_count(struct balance_counts *counts, const struct balance *balance)
@@ -234,6 +248,14 @@ static int stop(void **state)
     return 0;
 }
 
+static void turn(struct fixture *f)
+{
+    for (int i = 0; i < 20; i++) {
+        uv_run(&f->loop, UV_RUN_NOWAIT);
+        usleep(200);
+    }
+}
+
 static json_int_t number(const json_t *object, const char *key)
 {
     const json_t *value = json_object_get(object, key);
@@ -373,6 +395,63 @@ static void pools_shows_each(void **state)
     ctl_answer_fini(&answer);
 }
 
+static int ask_pools(struct fixture *f)
+{
+    int fd = talk_connect(f->path);
+    unsigned before = walk_slices;
+    talk_request(&f->loop, fd, "pools", NULL);
+    for (uint64_t end_ms = talk_now_ms() + TALK_PATIENCE_MS; walk_slices == before;) {
+        assert_true(talk_now_ms() < end_ms);
+        uv_run(&f->loop, UV_RUN_NOWAIT);
+    }
+    return fd;
+}
+
+/* All pools are looked at in slices; whoever else asks is answered in between, and who leaves is forgotten. */
+static void pools_hold_nobody_up(void **state)
+{
+    struct fixture *f = *state;
+    struct ctl_answer answer;
+    f->balance.endless = true;
+    int first = ask_pools(f);
+    unsigned before = walk_slices;
+    uv_run(&f->loop, UV_RUN_NOWAIT);
+    assert_int_equal(walk_slices, before + 1); /* a turn, a slice */
+    assert_int_equal(talk(&f->loop, f->path, "status", NULL, &answer), CTL_STATUS_DONE);
+    ctl_answer_fini(&answer);
+    assert_int_equal(talk(&f->loop, f->path, "pools", "x.example.com", &answer), CTL_STATUS_DONE);
+    ctl_answer_fini(&answer);
+    int second = talk_connect(f->path);
+    talk_request(&f->loop, second, "pools", NULL);
+    close(first);
+    f->balance.endless = false;
+    assert_int_equal(talk_answer(&f->loop, second, &answer), ERR_OK);
+    assert_int_equal(answer.status, CTL_STATUS_DONE);
+    assert_int_equal(json_array_size(json_object_get(answer.data, "pools")), 2);
+    ctl_answer_fini(&answer);
+    before = walk_slices;
+    turn(f);
+    assert_int_equal(walk_slices, before); /* nobody waits */
+}
+
+static void who_waits_for_pools_at_the_end_is_told(void **state)
+{
+    struct fixture *f = *state;
+    struct ctl_answer answer;
+    f->balance.endless = true;
+    int fds[2] = {ask_pools(f), ask_pools(f)};
+    turn(f);
+    unsigned before = walk_slices;
+    admin_close(&f->admin);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(talk_answer(&f->loop, fds[i], &answer), ERR_OK);
+        assert_int_equal(answer.status, CTL_STATUS_FAILED);
+        assert_string_equal(answer.error, "rondod is stopping");
+        ctl_answer_fini(&answer);
+    }
+    assert_int_equal(walk_slices, before);
+}
+
 static void pools_takes_a_name(void **state)
 {
     struct fixture *f = *state;
@@ -434,14 +513,6 @@ static int ask_reload(struct fixture *f)
     f->asked = false;
     talk_request(&f->loop, fd, "reload", NULL);
     return fd;
-}
-
-static void turn(struct fixture *f)
-{
-    for (int i = 0; i < 20; i++) {
-        uv_run(&f->loop, UV_RUN_NOWAIT);
-        usleep(200);
-    }
 }
 
 static void reload_waits_and_tells_what_happened(void **state)
@@ -703,6 +774,8 @@ int main(void)
         CASE(zones_shows_each),
         CASE(zones_takes_names),
         CASE(pools_shows_each),
+        CASE(pools_hold_nobody_up),
+        CASE(who_waits_for_pools_at_the_end_is_told),
         CASE(pools_takes_a_name),
         CASE(no_zones_and_no_workers_is_an_answer_too),
         CASE(log_sets_the_level),

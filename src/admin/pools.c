@@ -1,0 +1,112 @@
+/* The command `pools`. One name is answered at once. All of them take long: they are looked at in slices, one client
+ * after the other, between which the loop does everything else, and pools come and go. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "admin/internal.h"
+#include "admin/view_json.h"
+#include "base/mem.h"
+#include "dns/name.h"
+
+/* Once a turn of the loop, beside whatever else there is. */
+enum { SLICE_US = 500 };
+
+struct pools_walk {
+    struct pools_walk *next;
+    struct ctl_reply *reply;
+    struct view_pools *view;
+    char *name; /* asked for; NULL: all */
+};
+
+static void walk_free(void *arg)
+{
+    struct pools_walk *walk = arg;
+    view_pools_free(walk->view);
+    free(walk->name);
+    free(walk);
+}
+
+/* In a job, where what is large is freed too. */
+static void render(void *arg, struct ctl_result *result)
+{
+    struct pools_walk *walk = arg;
+    struct view_pools *view = walk->view;
+    walk->view = NULL;
+    if (walk->name && !view->cnt) {
+        result->status = CTL_STATUS_FAILED;
+        result->error = mem_printf("\"%s\" is no pool", walk->name);
+    } else {
+        json_t *list = json_array();
+        view_pools_sort(view);
+        for (size_t i = 0; i < view->cnt; i++)
+            json_array_append_new(list, view_pool_json(&view->pools[i], view->taken_wall_ms));
+        result->data = json_pack("{so}", "pools", list);
+    }
+    view_pools_free(view);
+}
+
+static void answer(struct pools_walk *walk) { ctl_reply_render(&walk->reply, render, walk_free, walk); }
+
+static void take_name(struct view_pools *view, const struct admin *admin, const char *name)
+{
+    uint8_t wire[NAME_MAX_LEN], lower[NAME_MAX_LEN];
+    unsigned len;
+    if (!admin->setup.balance || name_from_text(wire, &len, name, strlen(name), NULL))
+        return;
+    name_to_lower(lower, wire);
+    view_pools_take(view, admin->setup.balance, lower);
+}
+
+static struct pools_walk *first_out(struct admin *admin)
+{
+    struct pools_walk *walk = admin->walks;
+    admin->walks = walk->next;
+    return walk;
+}
+
+static void drop(struct pools_walk *walk, const char *why)
+{
+    ctl_reply_send(&walk->reply, CTL_STATUS_FAILED, why, NULL);
+    walk_free(walk);
+}
+
+static void on_turn(uv_idle_t *idle)
+{
+    struct admin *admin = idle->data;
+    if (!ctl_reply_wanted(admin->walks->reply))
+        drop(first_out(admin), NULL);
+    else if (view_pools_walk(admin->walks->view, admin->setup.balance, SLICE_US))
+        answer(first_out(admin));
+    if (!admin->walks)
+        uv_idle_stop(idle);
+}
+
+static void queue(struct admin *admin, struct pools_walk *walk)
+{
+    struct pools_walk **end = &admin->walks;
+    while (*end)
+        end = &(*end)->next;
+    *end = walk;
+    uv_idle_start(&admin->walking, on_turn);
+}
+
+void admin_pools_ask(struct admin *admin, const char *name, struct ctl_reply *reply)
+{
+    struct pools_walk *walk = mem_zalloc(1, sizeof *walk);
+    walk->reply = reply;
+    walk->view = view_pools_new();
+    walk->name = name ? mem_strdup(name) : NULL;
+    if (name)
+        take_name(walk->view, admin, name);
+    if (name || !admin->setup.balance)
+        answer(walk);
+    else
+        queue(admin, walk);
+}
+
+void admin_pools_drop(struct admin *admin, const char *why)
+{
+    while (admin->walks)
+        drop(first_out(admin), why);
+    uv_idle_stop(&admin->walking);
+}
