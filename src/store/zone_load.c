@@ -41,7 +41,7 @@ static void refuse_serial(struct zone_load *load, const struct zone_records *rec
 {
     char name[NAME_TEXT_MAX];
     const struct zone_record *soa = find_soa(records);
-    diag_error(load->diag, records->files[soa->file], soa->line,
+    diag_error(load->diag, zone_records_file(records, soa), soa->line,
                "zone \"%s\": refused: the records changed, but serial %u is not above the last one, %u",
                name_to_text_bare(name, load->zone->name), load->serial, load->source_serial);
 }
