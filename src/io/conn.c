@@ -17,11 +17,11 @@ enum {
     PAGE_LEN = 4096,
     IN_ROOM = (CONN_IN_LEN + PAGE_LEN - 1) / PAGE_LEN * PAGE_LEN,
     OUT_ROOM = (CONN_OUT_LEN + PAGE_LEN - 1) / PAGE_LEN * PAGE_LEN,
-    /* An answer's place in the scratch memory: its length field, then the message, which begins aligned. Not a
-     * power of two, or the 32 beginnings would share a set of the first-level cache. */
-    ANSWER_AT = 64,
-    ANSWER_ROOM = ANSWER_AT + 65536 + 64,
+    /* An answer's place in the scratch memory. Not a power of two, or the 32 beginnings would share a set of the
+     * first-level cache. */
+    ANSWER_ROOM = 65536 + 64,
 };
+#define SCRATCH_ROOM (IN_ROOM + OUT_ROOM + ANSWER_BATCH_MAX * ANSWER_ROOM)
 _Static_assert(IN_ROOM + OUT_ROOM == 200 * 1024, "tcp_max's help says so");
 
 /* Address space only: pages come when they are touched, and huge ones never, or the first byte kept would cost 2
@@ -60,10 +60,11 @@ void conn_store_fini(struct conn_store *store)
 enum err conn_scratch_init(struct conn_scratch *s, const struct answer_shared *shared)
 {
     *s = (struct conn_scratch){0};
-    s->in = reserve(IN_ROOM + ANSWER_BATCH_MAX * ANSWER_ROOM);
+    s->in = reserve(SCRATCH_ROOM);
     if (!s->in)
         return ERR_IO;
-    s->out = s->in + IN_ROOM;
+    s->stream = s->in + IN_ROOM;
+    s->out = s->stream + OUT_ROOM;
     s->answers = answer_worker_new(shared);
     return ERR_OK;
 }
@@ -71,7 +72,7 @@ enum err conn_scratch_init(struct conn_scratch *s, const struct answer_shared *s
 void conn_scratch_fini(struct conn_scratch *s)
 {
     if (s->in)
-        (void)munmap(s->in, IN_ROOM + ANSWER_BATCH_MAX * ANSWER_ROOM);
+        (void)munmap(s->in, SCRATCH_ROOM);
     answer_worker_free(s->answers);
     *s = (struct conn_scratch){0};
 }
@@ -118,13 +119,13 @@ static void raise_to(uint32_t *peak, uint32_t len)
         *peak = len;
 }
 
-/* Complete requests from `at` on, as packets; returns how many. A message too short for a header, an empty one
+/* Complete requests from `at` on, as packets, `most` of them; returns how many. A message too short for a header, an empty one
  * too, is no DNS and leaves no ground to believe what follows: *malformed, when it is the next. */
 static unsigned gather(const struct conn *c, struct conn_scratch *s, const uint8_t *in, uint32_t len, uint32_t at,
-                       bool *malformed)
+                       unsigned most, bool *malformed)
 {
     unsigned n = 0;
-    while (n < ANSWER_BATCH_MAX && len - at >= 2) {
+    while (n < most && len - at >= 2) {
         uint32_t message_len = be16_get(in + at);
         if (message_len < MSG_HEADER_LEN) {
             *malformed = n == 0;
@@ -135,7 +136,7 @@ static unsigned gather(const struct conn *c, struct conn_scratch *s, const uint8
         s->packets[n] = (struct answer_packet){
             .in = in + at + 2,
             .in_len = message_len,
-            .out = s->out + n * ANSWER_ROOM + ANSWER_AT,
+            .out = s->out + n * ANSWER_ROOM,
             .out_cap = 65535,
             .proto = ANSWER_TCP,
             .client = c->client,
@@ -146,79 +147,70 @@ static unsigned gather(const struct conn *c, struct conn_scratch *s, const uint8
     return n;
 }
 
-/* Puts the length field before each answer and lists them in s->iov; a request without an answer has an empty
- * entry there. Returns the bytes in all. */
-static size_t list_answers(struct conn_scratch *s, unsigned cnt)
+/* Writes the stream; keeps what the socket does not take. Nothing else is kept: while it were, nothing would be read. */
+static void flush(struct conn *c, struct conn_scratch *s)
 {
-    size_t sum = 0;
-    for (unsigned i = 0; i < cnt; i++) {
-        const struct answer_packet *p = &s->packets[i];
-        s->iov[i] = (struct iovec){p->out - 2, 0};
-        if (p->outcome != ANSWER_SEND)
-            continue;
-        be16_put(p->out - 2, (uint16_t)p->out_len);
-        s->iov[i].iov_len = 2 + (size_t)p->out_len;
-        sum += s->iov[i].iov_len;
-    }
-    return sum;
-}
-
-/* Keeps the answers of which the socket took only the first `sent` bytes; returns how many requests are thereby
- * done with. Where there is no room for an answer its request stays in the input, to be answered again later, and
- * counted again: that takes less memory than keeping 32 answers of 64 KiB for each connection that might ask for
- * them. */
-static unsigned keep_answers(struct conn *c, const struct conn_scratch *s, unsigned cnt, size_t sent)
-{
-    unsigned i = 0;
-    for (; i < cnt; i++) {
-        size_t len = s->iov[i].iov_len, skip = sent < len ? sent : len;
-        sent -= skip;
-        if (len - skip > CONN_OUT_LEN - c->out_len)
-            break;
-        memcpy(c->out + c->out_len, (const uint8_t *)s->iov[i].iov_base + skip, len - skip);
-        c->out_len += (uint32_t)(len - skip);
-    }
-    raise_to(&c->out_peak, c->out_len);
-    return i;
-}
-
-/* Sends the answers of s->packets, all in one call; returns how many requests are done with. */
-static unsigned send_answers(struct conn *c, struct conn_scratch *s, unsigned cnt)
-{
-    size_t sum = list_answers(s, cnt);
-    if (sum == 0)
-        return cnt;
-    const struct msghdr h = {.msg_iov = s->iov, .msg_iovlen = cnt};
-    ssize_t sent = sendmsg(c->fd, &h, MSG_NOSIGNAL);
-    if (likely(sent == (ssize_t)sum))
-        return cnt;
-    if (sent < 0 && !is_transient(errno)) {
+    size_t len = s->stream_len, sent = 0;
+    s->stream_len = 0;
+    if (len == 0)
+        return;
+    ssize_t got = send(c->fd, s->stream, len, MSG_NOSIGNAL);
+    if (likely(got == (ssize_t)len))
+        return;
+    if (got < 0 && !is_transient(errno)) {
         c->state = CONN_DONE;
-        return cnt;
+        return;
     }
+    if (got > 0)
+        sent = (size_t)got;
+    c->out_len = (uint32_t)(len - sent);
+    memcpy(c->out, s->stream + sent, c->out_len);
+    raise_to(&c->out_peak, c->out_len);
     c->state = CONN_WRITING;
     c->queued = kernel_queue(c);
-    return keep_answers(c, s, cnt, sent < 0 ? 0 : (size_t)sent);
 }
 
-/* Answers what is complete in `len` bytes at `in` (the scratch memory or c->in) and keeps the rest. */
-static void answer_all(struct conn *c, struct conn_scratch *s, const uint8_t *in, uint32_t len)
+/* Puts the answers of s->packets into the stream, which is written when it is full; returns how many requests are done
+ * with, all unless the connection is no longer reading. The others stay in the input, to be answered again later, and
+ * counted again: that takes less memory than keeping 32 answers of 64 KiB for each connection that might ask for
+ * them. */
+static unsigned put_answers(struct conn *c, struct conn_scratch *s, unsigned cnt)
+{
+    for (unsigned i = 0; i < cnt; i++) {
+        const struct answer_packet *p = &s->packets[i];
+        if (p->outcome != ANSWER_SEND)
+            continue;
+        if (p->out_len + 2 > CONN_OUT_LEN - s->stream_len)
+            flush(c, s);
+        if (c->state != CONN_READING)
+            return i;
+        be16_put(s->stream + s->stream_len, (uint16_t)p->out_len);
+        memcpy(s->stream + s->stream_len + 2, p->out, p->out_len);
+        s->stream_len += p->out_len + 2;
+    }
+    return cnt;
+}
+
+/* Answers what is complete in `len` bytes at `in` (the scratch memory or c->in) and keeps the rest; begins with `most`
+ * requests at once. */
+static void answer_all(struct conn *c, struct conn_scratch *s, const uint8_t *in, uint32_t len, unsigned most)
 {
     uint32_t at = 0;
+    bool malformed = false;
+    unsigned cnt;
     c->state = CONN_READING;
-    while (c->state == CONN_READING) {
-        bool malformed = false;
-        unsigned cnt = gather(c, s, in, len, at, &malformed);
-        if (malformed)
-            c->state = CONN_DONE;
-        if (cnt == 0)
-            break;
+    while (c->state == CONN_READING && (cnt = gather(c, s, in, len, at, most, &malformed)) > 0) {
         answer_batch(s->answers, s->packets, cnt);
         c->progress = true;
-        unsigned done = send_answers(c, s, cnt);
+        unsigned done = put_answers(c, s, cnt);
         if (done > 0)
             at = (uint32_t)(s->packets[done - 1].in + s->packets[done - 1].in_len - in);
+        most = most < ANSWER_BATCH_MAX / 2 ? most * 2 : ANSWER_BATCH_MAX;
     }
+    if (c->state == CONN_READING)
+        flush(c, s);
+    if (malformed && c->state == CONN_READING)
+        c->state = CONN_DONE;
     c->in_len = len - at;
     if (c->in_len > 0 && in + at != c->in)
         memmove(c->in, in + at, c->in_len);
@@ -232,7 +224,7 @@ void conn_read(struct conn *c, struct conn_scratch *s)
     uint8_t *in = c->in_len > 0 ? c->in : s->in;
     ssize_t got = recv(c->fd, in + c->in_len, CONN_IN_LEN - c->in_len, 0);
     if (got > 0)
-        answer_all(c, s, in, c->in_len + (uint32_t)got);
+        answer_all(c, s, in, c->in_len + (uint32_t)got, ANSWER_BATCH_MAX);
     else if (got == 0 || !is_transient(errno))
         c->state = CONN_DONE;
 }
@@ -251,5 +243,6 @@ void conn_write(struct conn *c, struct conn_scratch *s)
     if (c->out_at < c->out_len)
         return;
     c->out_at = c->out_len = 0;
-    answer_all(c, s, c->in, c->in_len);
+    /* Who did not take answers may do so again: few are made in vain then. */
+    answer_all(c, s, c->in, c->in_len, 1);
 }

@@ -2,15 +2,14 @@
  * epoll, no list and no clock: its worker (io/tcp.c) says when the socket is ready and is told what to wait for.
  * [io], one worker at a time.
  *
- * What is complete in a read is answered at once, up to 32 requests a write. Only what is left over is kept in the
- * connection's own buffers: the beginning of a message, and answers that the socket did not take. While there are
- * such answers nothing is read. */
+ * What is complete in a read is answered at once and in one write, or as few as answers of CONN_OUT_LEN bytes in all
+ * take. Only what is left over is kept in the connection's own buffers: the beginning of a message, and answers that the
+ * socket did not take. While there are such answers nothing is read. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/uio.h>
 
 #include "answer/answer.h"
 #include "base/addr.h"
@@ -21,7 +20,7 @@ enum {
     CONN_MESSAGE_MAX = 2 + 65535,
     /* A message fits in whatever part of it came, so there is always room to read. */
     CONN_IN_LEN = CONN_MESSAGE_MAX,
-    /* The rest of the longest answer that went out in part, and as much again. */
+    /* What is written at once, all of which may have to be kept: the longest answer, and as much again. */
     CONN_OUT_LEN = 2 * CONN_MESSAGE_MAX,
 };
 
@@ -60,9 +59,10 @@ enum err conn_store_init(struct conn_store *store, size_t cnt) ATTR_NONNULL_ALL 
 struct conn_scratch {
     struct answer_worker *answers;
     struct answer_packet packets[ANSWER_BATCH_MAX];
-    struct iovec iov[ANSWER_BATCH_MAX];
-    uint8_t *in;  /* what is read when nothing was kept */
-    uint8_t *out; /* room for 32 answers of any size */
+    uint8_t *in;     /* what is read when nothing was kept */
+    uint8_t *out;    /* room for 32 answers of any size */
+    uint8_t *stream; /* CONN_OUT_LEN bytes: answers with their length fields, to be written at once */
+    uint32_t stream_len;
 };
 void conn_scratch_fini(struct conn_scratch *scratch) ATTR_NONNULL_ALL;
 enum err conn_scratch_init(struct conn_scratch *scratch, const struct answer_shared *shared)
