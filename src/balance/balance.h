@@ -1,13 +1,14 @@
 /* Ties names to pools: the configuration's `balance` groups ↔ rrsets of zone versions ↔ pools ↔ health. Lives on the
- * control thread, but for the pure matcher that jobs call while they build a version.
+ * control thread, but for what jobs ask of a plan while they make a version (balance/marking.h).
  *
  * The way: store builds a version; nodes whose owner the zone's plan annotates (and that have A or AAAA, and are
  * authoritative) are listed in it as fresh pool nodes. Before it is published, balance_version_ready gives each its
- * handle (the same as before where the owner was a pool), brings members up to date, subscribes their checks and
- * compiles. A verdict later recompiles only the pools concerned and never touches the zone.
+ * handle (the same as before where the owner was a pool); then members are brought up to date, their checks subscribed
+ * and tables compiled. A verdict later recompiles only the pools concerned and never touches the zone.
  *
  * Nothing here keeps the loop for long: what is more than a millisecond's work goes on in slices, pools in which a
- * member died first; until its turn comes a new pool's rrset is answered whole, an old one's table stays. */
+ * member died first; until its turn comes a new pool's rrset is answered whole, an old one's table stays. A piece of it
+ * is some 64 members, or a table; tests/functional/test_pools_many.py measures. */
 #pragma once
 
 #include <stdbool.h>
@@ -85,7 +86,7 @@ const struct balance_plan *balance_get_plan(const struct balance *balance) ATTR_
  *
  * Gives each of its fresh pool nodes (zone_version.fresh_pools) a handle, the same as before where the owner was a pool,
  * in slices of at most a millisecond. When all have one, pools whose node is another take its records, members that are
- * new are subscribed and tables compiled, at once as far as another millisecond reaches, in slices afterwards. Handles
+ * new are subscribed and tables compiled, in what is left of that millisecond and in slices afterwards. Handles
  * that it lost (zone_version.lost_pools) and no fresh node got are retired after it is published and a grace period has
  * passed. Takes what it says of names of other zones (fresh_foreign, lost_foreign): an owner that some other zone points
  * to is no pool by `below`. Warnings (an annotated address that the rrset lacks sleeps; more than 1,024 members, or

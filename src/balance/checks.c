@@ -61,7 +61,7 @@ void checks_open(struct balance_side *side, struct balance_family *family, uint3
                  const char *host)
 {
     struct balance *balance = family->pool->balance;
-    const struct plan_probes *probes = plan_probes_of(family->pool->group, side->note);
+    const struct plan_probes *probes = plan_probes_of(family->group, side->note);
     const struct addr *checked =
         side->note && side->note->check_address.family != ADDR_NONE ? &side->note->check_address : address;
     if (!balance->probe || !probes->cnt)
@@ -92,6 +92,12 @@ void checks_move(struct balance_side *side, uint32_t member)
 {
     for (uint32_t i = 0; i < side->check_cnt; i++)
         side->checks[i].member = member;
+}
+
+void checks_mute(struct balance_side *side)
+{
+    for (uint32_t i = 0; i < side->check_cnt; i++)
+        side->checks[i].family = NULL;
 }
 
 /* All must pass: one that is down decides, and none may be unknown. */

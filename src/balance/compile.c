@@ -100,7 +100,7 @@ static void build_done(struct job *job)
     }
     balance->job_cnt--;
     free_build(build);
-    work_slice(balance, 0);
+    work_post(balance); /* not now: many jobs may end in one turn of the loop */
 }
 
 static void start_build(struct balance_family *family)

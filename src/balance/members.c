@@ -1,169 +1,10 @@
-/* Who is a member: the addresses of an rrset, and what the group says of them. */
-#include <stdio.h>
+/* Who is a member, and who checks them. A pool of a thousand members may come or change at any time, so checks are
+ * opened and closed in pieces; until they are, its table stays. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "balance/private.h"
-#include "base/buf.h"
 #include "base/mem.h"
 #include "dns/name.h"
-
-/* ---- records */
-
-/* Where the TTL stands in an image's record, behind owner, type and class. */
-enum { RR_TTL_AT = 6 };
-
-static struct addr record_at(const struct balance_family *family, const uint8_t *image, uint32_t index)
-{
-    struct addr addr = {.family = (uint8_t)balance_families[family->index]};
-    size_t rr_len = family->index ? IMAGE_RR_AAAA_LEN : IMAGE_RR_A_LEN;
-    memcpy(addr.bytes, image + index * rr_len + IMAGE_RR_FIXED_LEN, addr_len(&addr));
-    return addr;
-}
-
-static bool same_records(const struct balance_family *family, const struct balance_records *records,
-                         const uint8_t *image, uint32_t cnt, uint32_t ttl)
-{
-    if (cnt != records->cnt || ttl != records->ttl)
-        return false;
-    for (uint32_t i = 0; i < cnt; i++) {
-        struct addr addr = record_at(family, image, i);
-        if (!addr_same_host(&addr, &records->addresses[i]))
-            return false;
-    }
-    return true;
-}
-
-static const struct balance_records *newest(const struct balance_family *family)
-{
-    return family->has_next ? &family->next : &family->records;
-}
-
-/* Images hold addresses in canonical order, each once. */
-bool members_read(struct balance_family *family, const struct zone_node *node)
-{
-    static const uint16_t types[2] = {RR_A, RR_AAAA};
-    const struct zone_rrset *rrset = zone_node_rrset(node, types[family->index]);
-    const uint8_t *image = rrset ? zone_node_image(node, rrset) : NULL;
-    struct balance_records next = {rrset ? rrset->rr_cnt : 0, rrset ? be32_get(image + RR_TTL_AT) : 0, NULL};
-    if (same_records(family, newest(family), image, next.cnt, next.ttl))
-        return false;
-    if (next.cnt)
-        next.addresses = mem_zalloc(next.cnt, sizeof *next.addresses);
-    for (uint32_t i = 0; i < next.cnt; i++)
-        next.addresses[i] = record_at(family, image, i);
-    if (family->has_next)
-        free(family->next.addresses);
-    family->next = next;
-    family->has_next = true;
-    return true;
-}
-
-void members_adopt(struct balance_family *family)
-{
-    if (!family->has_next)
-        return;
-    free(family->records.addresses);
-    family->records = family->next;
-    family->next = (struct balance_records){0};
-    family->has_next = false;
-}
-
-void members_free_records(struct balance_family *family)
-{
-    free(family->records.addresses);
-    free(family->next.addresses);
-}
-
-static int cmp_addrs(const void *a, const void *b) { return addr_cmp(a, b); }
-
-static bool has_record(const struct balance_records *records, const struct addr *address)
-{
-    return records->cnt && bsearch(address, records->addresses, records->cnt, sizeof *records->addresses, cmp_addrs);
-}
-
-/* ---- what a person must know */
-
-static size_t count_members(const struct balance_records *records, const struct plan_group *group)
-{
-    size_t cnt = 0;
-    for (uint32_t i = 0; i < records->cnt; i++)
-        cnt += !group->ignore_others || plan_find_member(group, &records->addresses[i]);
-    return cnt;
-}
-
-/* Only where a group for many names meets a wildcard: one for the wildcard alone is refused with the plan. */
-static const struct probe_options *hostless(const uint8_t *owner, const struct balance_records *records,
-                                            const struct plan_group *group)
-{
-    const struct probe_options *probe = NULL;
-    if (!plan_is_wildcard(owner))
-        return NULL;
-    for (uint32_t i = 0; i < records->cnt && !probe; i++) {
-        const struct plan_member *note = plan_find_member(group, &records->addresses[i]);
-        if (note || !group->ignore_others)
-            probe = plan_hostless(plan_probes_of(group, note));
-    }
-    return probe;
-}
-
-enum { REFUSAL_MAX = 160 };
-
-/* Why the rrset can't be a pool; false: it can. */
-static bool is_refused(const uint8_t *owner, const struct balance_records *records, const struct plan_group *group,
-                       char why[REFUSAL_MAX])
-{
-    const struct probe_options *probe = hostless(owner, records, group);
-    size_t cnt = count_members(records, group);
-    if (probe)
-        snprintf(why, REFUSAL_MAX, "probe \"%s\" has no \"host\", and a wildcard is no name to ask a server for",
-                 probe->name);
-    else if (cnt > POOL_MEMBERS_MAX)
-        snprintf(why, REFUSAL_MAX, "%zu addresses are more than the %d that a pool may have", cnt, POOL_MEMBERS_MAX);
-    return probe || cnt > POOL_MEMBERS_MAX;
-}
-
-/* A group for many names may list more than any of them has. */
-static void check_sleeping(const struct balance_family *family, const struct plan_group *group, const char *owner,
-                           struct diag *diag)
-{
-    for (size_t i = 0; i < group->member_cnt && !group->is_below; i++) {
-        const struct plan_member *member = &group->members[i];
-        char text[ADDR_TEXT_MAX];
-        if (member->address.family == balance_families[family->index] && !has_record(newest(family), &member->address))
-            diag_warning(diag, member->where.file, member->where.line,
-                         "pool \"%s\": member %s sleeps, as the zone has no such %s record", owner,
-                         addr_to_text(text, &member->address), balance_types[family->index]);
-    }
-}
-
-static bool may_be_refused(const struct balance_pool *pool)
-{
-    return plan_is_wildcard(pool->owner) || newest(&pool->families[0])->cnt > POOL_MEMBERS_MAX ||
-           newest(&pool->families[1])->cnt > POOL_MEMBERS_MAX;
-}
-
-void members_check(const struct balance_pool *pool, const struct plan_group *group, struct diag *diag)
-{
-    char owner[NAME_TEXT_MAX], why[REFUSAL_MAX];
-    if (!group->member_cnt && !may_be_refused(pool))
-        return; /* most pools */
-    name_to_text_bare(owner, pool->owner);
-    for (unsigned i = 0; i < 2; i++) {
-        const struct balance_records *records = newest(&pool->families[i]);
-        const struct opt_where *where = &group->where;
-        check_sleeping(&pool->families[i], group, owner, diag);
-        if (!records->cnt)
-            continue;
-        if (is_refused(pool->owner, records, group, why))
-            diag_warning(diag, where->file, where->line, "\"%s\" %s is no pool and answered whole: %s", owner,
-                         balance_types[i], why);
-        else if (!count_members(records, group))
-            diag_warning(diag, where->file, where->line,
-                         "pool \"%s\" has no %s member: \"others\" are ignored and no address of it is listed", owner,
-                         balance_types[i]);
-    }
-}
 
 /* ---- verdicts and counts */
 
@@ -210,7 +51,7 @@ bool members_refresh(struct balance_family *family, uint32_t index)
 
 /* Members as they were, while new ones take over from them. */
 struct former {
-    struct pool_member *members;
+    const struct pool_member *members;
     struct balance_side *sides;
     uint32_t cnt, at;
     bool same_group;
@@ -226,9 +67,8 @@ static struct balance_side *former_side(struct former *former, const struct addr
 }
 
 static void add_member(struct balance_family *family, struct former *former, const struct addr *address,
-                       const struct plan_member *note, const char *host)
+                       const struct plan_member *note)
 {
-    const struct plan_group *group = family->pool->group;
     uint32_t index = family->cnt++;
     struct pool_member *member = &family->members[index];
     struct balance_side *side = &family->sides[index], *was = former_side(former, address);
@@ -236,66 +76,108 @@ static void add_member(struct balance_family *family, struct former *former, con
         .address = *address,
         .weight = note ? note->weight : 1,
         .tier = note ? note->tier : 1,
-        .probed = plan_probes_of(group, note)->cnt > 0,
+        .probed = plan_probes_of(family->group, note)->cnt > 0,
     };
+    side->note = note;
     if (was) {
         *side = *was;
         *was = (struct balance_side){0};
         checks_move(side, index);
-    } else {
-        side->note = note;
-        checks_open(side, family, index, address, host);
     }
     member->verdict = checks_verdict(side, &member->unsettled);
     count_verdict(family, verdict_of(member), 1);
 }
 
-/* Only now that new checks are open: a target that both want lives on, and its verdict with it. */
-static void close_former(struct former *former, struct balance *balance)
+/* What nobody took over is closed later, and says nothing any more. */
+static void put_off(struct balance_family *family, struct balance_side **sides, uint32_t cnt)
 {
-    for (uint32_t i = 0; i < former->cnt; i++)
-        checks_close(&former->sides[i], balance);
-    free(former->members);
-    free(former->sides);
+    struct balance_closing *closing = mem_zalloc(1, sizeof *closing), **end = &family->closing;
+    for (uint32_t i = 0; i < cnt; i++)
+        checks_mute(&(*sides)[i]);
+    *closing = (struct balance_closing){.sides = *sides, .cnt = cnt};
+    *sides = NULL;
+    while (*end)
+        end = &(*end)->next;
+    *end = closing;
 }
 
-static struct former take_former(struct balance_family *family)
+static void take_members(struct balance_family *family, struct former *former)
 {
-    struct former former = {family->members, family->sides, family->cnt, 0, family->group == family->pool->group};
-    family->members = NULL;
-    family->sides = NULL;
-    family->cnt = family->up_cnt = family->unknown_cnt = 0;
-    family->group = NULL;
-    return former;
-}
-
-void members_drop(struct balance_family *family)
-{
-    struct former former = take_former(family);
-    close_former(&former, family->pool->balance);
-    count_all(family);
+    const struct balance_records *records = &family->records;
+    family->members = mem_zalloc(records->cnt, sizeof *family->members);
+    family->sides = mem_zalloc(records->cnt, sizeof *family->sides);
+    for (uint32_t i = 0; i < records->cnt; i++) {
+        const struct plan_member *note = plan_find_member(family->group, &records->addresses[i]);
+        if (note || !family->group->ignore_others)
+            add_member(family, former, &records->addresses[i], note);
+    }
+    settings_make(&family->settings, family->group, family->pool->owner, records->ttl);
 }
 
 void members_rebuild(struct balance_family *family)
 {
     const struct plan_group *group = family->pool->group;
-    const struct balance_records *records = &family->records;
-    char why[REFUSAL_MAX], host[NAME_TEXT_MAX];
-    if (!group || !records->cnt || is_refused(family->pool->owner, records, group, why)) {
-        members_drop(family);
-        return;
-    }
-    struct former former = take_former(family);
-    family->group = group;
-    family->members = mem_zalloc(records->cnt, sizeof *family->members);
-    family->sides = mem_zalloc(records->cnt, sizeof *family->sides);
-    name_to_text_bare(host, family->pool->owner);
-    for (uint32_t i = 0; i < records->cnt; i++) {
-        const struct plan_member *note = plan_find_member(group, &records->addresses[i]);
-        if (note || !group->ignore_others)
-            add_member(family, &former, &records->addresses[i], note, host);
-    }
-    close_former(&former, family->pool->balance);
-    settings_make(&family->settings, group, family->pool->owner, records->ttl);
+    struct pool_member *members = family->members;
+    struct former former = {members, family->sides, family->cnt, 0, family->group == group};
+    family->members = NULL;
+    family->sides = NULL;
+    family->cnt = family->up_cnt = family->unknown_cnt = family->open_cnt = 0;
+    family->group = group && family->records.cnt && !records_refused(family, group) ? group : NULL;
+    if (family->group)
+        take_members(family, &former);
+    if (former.cnt)
+        put_off(family, &former.sides, former.cnt);
+    free(former.sides);
+    free(members);
     count_all(family);
+}
+
+/* ---- checks, in pieces */
+
+/* Members that a piece opens or closes the checks of: with a few probes each, some 0.2 ms. */
+enum { PIECE_MOST = 64 };
+
+static void open_some(struct balance_family *family, unsigned *left)
+{
+    char host[NAME_TEXT_MAX] = "";
+    for (; *left && family->open_cnt < family->cnt; family->open_cnt++) {
+        uint32_t i = family->open_cnt;
+        struct balance_side *side = &family->sides[i];
+        if (side->open)
+            continue;
+        if (!*host)
+            name_to_text_bare(host, family->pool->owner);
+        checks_open(side, family, i, &family->members[i].address, host);
+        side->open = true;
+        members_refresh(family, i);
+        --*left;
+    }
+}
+
+static void close_some(struct balance_family *family, unsigned *left)
+{
+    for (struct balance_closing *closing; *left && (closing = family->closing);) {
+        for (; *left && closing->at < closing->cnt; --*left)
+            checks_close(&closing->sides[closing->at++], family->pool->balance);
+        if (closing->at < closing->cnt)
+            return;
+        family->closing = closing->next;
+        free(closing->sides);
+        free(closing);
+    }
+}
+
+static bool is_open(const struct balance_family *family) { return family->open_cnt == family->cnt; }
+
+bool members_work(struct balance_pool *pool)
+{
+    struct balance_family *families = pool->families;
+    unsigned left = PIECE_MOST;
+    open_some(&families[0], &left);
+    open_some(&families[1], &left);
+    /* Only now that new checks are open: a target that both want lives on, and its verdict with it. */
+    for (unsigned i = 0; i < 2; i++)
+        if (is_open(&families[i]))
+            close_some(&families[i], &left);
+    return is_open(&families[0]) && is_open(&families[1]) && !families[0].closing && !families[1].closing;
 }

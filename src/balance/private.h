@@ -51,7 +51,7 @@ struct balance_target {
 struct balance_check {
     struct balance_target *target;
     struct balance_check *next, **at;
-    struct balance_family *family;
+    struct balance_family *family; /* NULL: of a former member, to be closed */
     uint32_t member;
 };
 
@@ -59,7 +59,15 @@ struct balance_check {
 struct balance_side {
     struct balance_check *checks;
     uint32_t check_cnt;
+    bool open;                      /* the checks are, be they none */
     const struct plan_member *note; /* NULL: `members` does not name it */
+};
+
+/* Sides of former members whose checks are to be closed. */
+struct balance_closing {
+    struct balance_closing *next;
+    struct balance_side *sides;
+    uint32_t cnt, at;
 };
 
 /* An rrset. */
@@ -94,14 +102,17 @@ struct balance_family {
     struct balance_counted counted;
     struct pool_member *members;
     struct balance_side *sides;
+    uint32_t open_cnt; /* sides from the first on whose checks are open */
+    struct balance_closing *closing;
     struct balance_build *build;
 };
 
 enum balance_todo {
-    TODO_REBUILD = 1,   /* members, checks */
+    TODO_REBUILD = 1,   /* members, and then all of what follows */
     TODO_COMPILE_A = 2, /* << family index */
     TODO_COMPILE_AAAA = 4,
-    TODO_RETIRE = 8, /* and nothing else */
+    TODO_CHECKS = 8,  /* before anything is compiled */
+    TODO_RETIRE = 16, /* and nothing else; with TODO_REBUILD at first: members are to go */
 };
 
 struct balance_pool {
@@ -201,6 +212,8 @@ const struct plan_group *balance_find_group(const struct balance *balance, const
 void work_queue(struct balance_pool *pool, unsigned todo, bool urgent);
 /* Events, then what is queued, for at most `budget_us`, but one piece of it at least; the rest is posted. */
 void work_slice(struct balance *balance, uint64_t budget_us);
+/* Posts a slice. */
+void work_post(struct balance *balance);
 /* The next piece of what is queued; false: nothing is. */
 bool work_one(struct balance *balance);
 /* From now on nobody finds it; the rest is queued. Ends its zone with its last pool. */
@@ -231,19 +244,26 @@ void pointed_tell(struct balance *balance, struct zone_names *names, bool is_gon
 bool pointed_one(struct balance *balance);
 void pointed_fini(struct balance *balance);
 
-/* members.c */
+/* records.c */
 
 /* What a person must be told of a pool when `group` applies to its newest records. */
-void members_check(const struct balance_pool *pool, const struct plan_group *group, struct diag *diag);
+void records_check(const struct balance_pool *pool, const struct plan_group *group, struct diag *diag);
 /* Takes the rrset of a node as the next records. True when they are others than before. */
-bool members_read(struct balance_family *family, const struct zone_node *node);
+bool records_read(struct balance_family *family, const struct zone_node *node);
 /* The next records, if any, are the records from now on. */
-void members_adopt(struct balance_family *family);
-void members_free_records(struct balance_family *family);
-/* Makes members and checks anew by the records and the pool's group; what stays the same keeps its checks. */
+void records_adopt(struct balance_family *family);
+/* With this group they can be no pool. */
+bool records_refused(const struct balance_family *family, const struct plan_group *group);
+void records_free(struct balance_family *family);
+
+/* members.c */
+
+/* Makes members anew by the records and the pool's group (NULL: there are none); who stays the same keeps the checks.
+ */
 void members_rebuild(struct balance_family *family);
-/* No members and no checks. */
-void members_drop(struct balance_family *family);
+/* A piece of what that leaves to do: checks of new members are opened, then those of former ones closed. True: that was
+ * all, and the members can be told by their verdicts. */
+bool members_work(struct balance_pool *pool);
 /* Brings verdict and counts of a member up to date; true when its verdict or `unsettled` changed. */
 bool members_refresh(struct balance_family *family, uint32_t member);
 
@@ -253,13 +273,15 @@ void settings_make(struct pool_settings *settings, const struct plan_group *grou
 
 /* checks.c */
 
-/* Subscribes what the pool's group wants checked; `host` is the owner as text. */
+/* Subscribes what the family's group wants checked; `host` is the owner as text. */
 void checks_open(struct balance_side *side, struct balance_family *family, uint32_t member, const struct addr *address,
                  const char *host);
 void checks_close(struct balance_side *side, struct balance *balance);
 /* The side now belongs to that member of the same family. */
 void checks_move(struct balance_side *side, uint32_t member);
-/* The verdict over all checks of a member. */
+/* What the checks find is for no member any more. */
+void checks_mute(struct balance_side *side);
+/* The verdict over all checks of a member; unknown while they are not open. */
 enum health_verdict checks_verdict(const struct balance_side *side, bool *unsettled);
 struct balance_target *checks_find_target(const struct balance *balance, uint32_t id);
 

@@ -53,6 +53,8 @@ static void take_event(struct balance *balance, const struct probe_event *event)
     target->unsettled = event->unsettled;
     for (struct balance_check *check = target->checks; check; check = check->next) {
         struct balance_family *family = check->family;
+        if (!family)
+            continue;
         enum health_verdict before = family->members[check->member].verdict;
         if (!members_refresh(family, check->member))
             continue;

@@ -32,13 +32,13 @@ static void take_node(struct balance *balance, struct balance_zone *zone, struct
     }
     pool->mark = zone->mark;
     node->pool = pool->handle;
-    bool changed = members_read(&pool->families[0], node);
-    changed |= members_read(&pool->families[1], node);
+    bool changed = records_read(&pool->families[0], node);
+    changed |= records_read(&pool->families[1], node);
     if (changed || is_new || pool->plan != balance->plan)
         ring_add(&zone->fresh, &pool->change);
     group = balance_find_group(balance, balance->plan, zone, owner);
     if (group)
-        members_check(pool, group, diag);
+        records_check(pool, group, diag);
 }
 
 static void take_lost(struct balance *balance, struct balance_zone *zone, uint32_t handle)

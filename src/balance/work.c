@@ -59,7 +59,7 @@ static void set_group(struct balance_pool *pool, const struct plan_group *group)
     pool->group = group;
 }
 
-/* Members and checks by the records and the plan of the zone. */
+/* Members by the records and the plan of the zone. */
 static void rebuild(struct balance_pool *pool)
 {
     struct balance_plan *plan = pool->zone->plan; /* a newer one is not for the rrsets that there are */
@@ -106,12 +106,18 @@ static void retire_handle(struct balance *balance, uint32_t handle)
     post_send(balance->post, &retire->item, after_publish);
 }
 
+/* Without a group it has no members. */
+static void end_members(struct balance_pool *pool)
+{
+    members_rebuild(&pool->families[0]);
+    members_rebuild(&pool->families[1]);
+}
+
 static void end_pool(struct balance_pool *pool)
 {
     for (unsigned i = 0; i < 2; i++) {
-        members_drop(&pool->families[i]);
         compile_detach(&pool->families[i]);
-        members_free_records(&pool->families[i]);
+        records_free(&pool->families[i]);
     }
     move_plan(pool->balance, &pool->plan, NULL);
     retire_handle(pool->balance, pool->handle);
@@ -142,12 +148,35 @@ void work_lose_pool(struct balance_pool *pool)
     ring_remove(&pool->change);
     balance->by_handle[pool->handle] = NULL;
     set_group(pool, NULL);
-    work_queue(pool, TODO_RETIRE, false);
+    work_queue(pool, TODO_REBUILD | TODO_RETIRE, false);
     pool->zone = NULL;
     work_drop_zone_if_empty(balance, zone);
 }
 
 /* ---- the queues */
+
+/* A table is a piece of its own, as one of many members takes long. */
+static void compile_one(struct balance_pool *pool)
+{
+    unsigned family = pool->todo & TODO_COMPILE_A ? 0 : 1;
+    pool->todo &= (uint8_t) ~(TODO_COMPILE_A << family);
+    if (!pool->todo) {
+        ring_remove(&pool->queue);
+        pool->urgent = false;
+    }
+    compile_family(&pool->families[family]);
+}
+
+static void retire_one(struct balance_pool *pool)
+{
+    if (pool->todo & TODO_REBUILD)
+        end_members(pool);
+    pool->todo = TODO_RETIRE;
+    if (!members_work(pool))
+        return;
+    ring_remove(&pool->queue);
+    end_pool(pool);
+}
 
 bool work_one(struct balance *balance)
 {
@@ -155,21 +184,17 @@ bool work_one(struct balance *balance)
     if (first == &balance->normal)
         return false;
     struct balance_pool *pool = MAP_ITEM(first, struct balance_pool, queue);
-    unsigned todo = pool->todo;
-    ring_remove(first);
-    pool->todo = 0;
-    pool->urgent = false;
-    if (todo & TODO_RETIRE) {
-        end_pool(pool);
-        return true;
-    }
-    if (todo & TODO_REBUILD) {
+    if (pool->todo & TODO_RETIRE) {
+        retire_one(pool);
+    } else if (pool->todo & TODO_REBUILD) {
         rebuild(pool);
-        todo = TODO_COMPILE_A | TODO_COMPILE_AAAA;
+        pool->todo = TODO_CHECKS | TODO_COMPILE_A | TODO_COMPILE_AAAA; /* the next pieces */
+    } else if (pool->todo & TODO_CHECKS) {
+        if (members_work(pool))
+            pool->todo &= (uint8_t)~TODO_CHECKS;
+    } else {
+        compile_one(pool);
     }
-    for (unsigned i = 0; i < 2; i++)
-        if (todo & TODO_COMPILE_A << i)
-            compile_family(&pool->families[i]);
     return true;
 }
 
@@ -223,22 +248,21 @@ void work_leave_zone(struct balance *balance, struct balance_zone *zone)
     ring_add(&balance->leaving, &zone->rescan);
 }
 
-/* Everything that may wait for it is done as well. */
+/* Its checks and tables are the next pieces. */
 static void renew(struct balance_pool *pool)
 {
-    ring_remove(&pool->queue);
-    pool->todo = 0;
-    pool->urgent = false;
     rebuild(pool);
-    compile_family(&pool->families[0]);
-    compile_family(&pool->families[1]);
+    ring_remove(&pool->queue);
+    pool->todo = TODO_CHECKS | TODO_COMPILE_A | TODO_COMPILE_AAAA;
+    pool->urgent = false;
+    ring_add(pool->balance->normal.after, &pool->queue);
 }
 
 static void follow_node(struct balance_pool *pool)
 {
     ring_remove(&pool->change);
-    members_adopt(&pool->families[0]);
-    members_adopt(&pool->families[1]);
+    records_adopt(&pool->families[0]);
+    records_adopt(&pool->families[1]);
     renew(pool);
 }
 
@@ -250,7 +274,7 @@ static void follow_plan(struct balance *balance, struct balance_pool *pool)
         return;
     renew(pool);
     if (pool->group)
-        members_check(pool, pool->group, balance->rescan_diag);
+        records_check(pool, pool->group, balance->rescan_diag);
 }
 
 /* What somebody may be asking for goes before what only has to end. */
@@ -288,6 +312,14 @@ static void on_slice(struct post_item *item)
     work_slice(balance, SLICE_US);
 }
 
+void work_post(struct balance *balance)
+{
+    if (balance->slice_sent)
+        return;
+    balance->slice_sent = true;
+    post_send(balance->post, &balance->slice_item, on_slice);
+}
+
 void work_slice(struct balance *balance, uint64_t budget_us)
 {
     uint64_t now_us = clock_mono_us(), end_us = budget_us < UINT64_MAX - now_us ? now_us + budget_us : UINT64_MAX;
@@ -300,10 +332,8 @@ void work_slice(struct balance *balance, uint64_t budget_us)
     }
     if (balance->rescan_diag && ring_is_empty(&balance->rescans))
         work_end_rescan(balance);
-    if (more && !balance->slice_sent) {
-        balance->slice_sent = true;
-        post_send(balance->post, &balance->slice_item, on_slice);
-    }
+    if (more)
+        work_post(balance);
     settle_check(balance);
 }
 
