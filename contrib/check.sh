@@ -4,7 +4,7 @@
 #
 #   build/check    gcc, ASan and UBSan, warnings are errors: lints, units, fuzzer corpora, smoke, functional tests
 #   build/tsan     gcc, TSan: units and smoke
-#   build/release  gcc -O2 as users build it: instructions a query
+#   build/release  gcc -O2 as users build it: units, instructions a query, limits of memory
 set -u
 cd "$(dirname "$0")/.." || exit 1
 jobs=$(nproc 2>/dev/null || echo 2)
@@ -123,7 +123,8 @@ else
 fi
 
 if build build/release CC=gcc CFLAGS="-O2 -g"; then
-    functional build/release "-k test_instructions"
+    make_check build/release TESTS='$(UNIT_TESTS)'
+    functional build/release "-k 'test_instructions or test_memory'"
 else
     broken "build/release does not build"
 fi

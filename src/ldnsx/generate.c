@@ -183,7 +183,7 @@ static bool generate_one(struct generation *g, uint32_t i)
         return false;
     }
     record_finish(r, &g->head, owner, g->lexer.words, g->lexer.words + g->lexer.word_cnt);
-    return r->error_cnt == errors;
+    return r->error_cnt == errors && !r->gave_up;
 }
 
 static void generate(struct generation *g, const struct range *range)
@@ -211,6 +211,10 @@ void read_generate(struct zone_reader *r)
 
     if (lexer->word_cnt < 5) {
         read_error(r, lexer->entry_line, "$GENERATE needs range, owner, type and rdata");
+        return;
+    }
+    if (lexer->line > lexer->entry_line + 1) {
+        read_error(r, lexer->entry_line, "$GENERATE must stand in one line");
         return;
     }
     if (!read_range(&range, &lexer->words[1])) {

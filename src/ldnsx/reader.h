@@ -42,6 +42,7 @@ struct zone_reader {
     unsigned depth, file_cnt, error_cnt;
     uint64_t bytes; /* of all files */
     bool gave_up;
+    bool stopped; /* by `fn` */
     /* TTLs (RFC 1035 5.1, RFC 2308 4) */
     uint32_t ttl, default_ttl;
     bool ttl_known, default_ttl_known;

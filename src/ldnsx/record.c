@@ -195,7 +195,8 @@ void record_finish(struct zone_reader *r, const struct record_head *head, const 
         return;
     rr.ttl = r->ttl;
     check_names(r, &rr);
-    r->fn(r->arg, &rr, r->input->file, entry_line(r));
+    if (!r->fn(r->arg, &rr, r->input->file, entry_line(r)))
+        r->stopped = r->gave_up = true;
 }
 
 /* The owner the entry states. False: an error was told. */

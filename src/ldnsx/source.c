@@ -10,10 +10,13 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/room.h"
 
 /* One step of reading and hashing; also the longest line: a step without a line's end is refused. No record comes near
  * it. */
 enum { STEP = 1 << 20 };
+/* From this size on a file is not read before it was seen that there is memory for it. */
+enum { LARGE = 64 << 20 };
 
 struct source {
     const char *path; /* owned by the sources */
@@ -143,6 +146,17 @@ static enum err check_step(const char *text, size_t at, size_t len, char why[SOU
     return ERR_OK;
 }
 
+/* What is left must do for the records too, but those are counted when they are there. */
+static enum err check_room(uint64_t size, char why[SOURCE_WHY_MAX])
+{
+    uint64_t room = size < LARGE ? UINT64_MAX : room_bytes();
+    if (room > size + LARGE)
+        return ERR_OK;
+    snprintf(why, SOURCE_WHY_MAX, "does not fit in memory: it has %llu MiB, and %llu are left",
+             (unsigned long long)size >> 20, (unsigned long long)room >> 20);
+    return ERR_LIMIT;
+}
+
 /* Reads up to `len` bytes, fewer at the file's end only. */
 static ssize_t read_full(int fd, char *out, size_t len)
 {
@@ -161,7 +175,7 @@ static ssize_t read_full(int fd, char *out, size_t len)
 }
 
 /* `size` is what the file is said to have: ten thousand small files must not take ten thousand times two steps of
- * memory. */
+ * memory, and a large one is believed only when its first steps are text. */
 static enum err read_steps(struct source_text *source, int fd, uint64_t size, char why[SOURCE_WHY_MAX])
 {
     enum { ENDS = 2 }; /* the newline and the zero */
@@ -184,7 +198,7 @@ static enum err read_steps(struct source_text *source, int fd, uint64_t size, ch
         if ((size_t)got < step)
             return ERR_OK;
         if (cap - ENDS - source->len < STEP) {
-            cap = 2 * cap + STEP;
+            cap = cap < size ? (size_t)size + STEP + ENDS : 2 * cap + STEP;
             source->text = mem_realloc(source->text, cap, 1);
         }
     }
@@ -209,7 +223,9 @@ enum err source_load(struct source_text *source, struct zonefile_sources *source
     *source = (struct source_text){.text = NULL};
     enum err e = open_regular(&fd, &st, path, why);
     if (!e) {
-        e = read_steps(source, fd, (uint64_t)st.st_size, why);
+        e = check_room((uint64_t)st.st_size, why);
+        if (!e)
+            e = read_steps(source, fd, (uint64_t)st.st_size, why);
         close(fd);
     }
     if (e) {

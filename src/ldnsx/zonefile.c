@@ -122,7 +122,7 @@ static struct zone_reader *reader_new(zonefile_record_fn *fn, void *arg, struct 
 /* Frees all; the verdict. */
 static enum err finish(struct zone_reader *r, struct source_text *source)
 {
-    enum err e = r->error_cnt ? ERR_INVALID : ERR_OK;
+    enum err e = r->error_cnt ? ERR_INVALID : r->stopped ? ERR_LIMIT : ERR_OK;
     free(source->text);
     free(r);
     return e;

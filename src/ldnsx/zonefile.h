@@ -22,13 +22,14 @@ void zonefile_sources_free(struct zonefile_sources *sources);
 bool zonefile_unchanged(const struct zonefile_sources *sources) ATTR_NONNULL_ALL;
 
 /* Gets each record: owner as written (case kept), class IN. `file` and `line` (of the record's first line) are valid
- * until zonefile_sources_free (file) and during the call (rr). */
-typedef void zonefile_record_fn(void *arg, const struct rr *rr, const char *file, unsigned line);
+ * until zonefile_sources_free (file) and during the call (rr). False: it wants no more, reading ends. */
+typedef bool zonefile_record_fn(void *arg, const struct rr *rr, const char *file, unsigned line);
 
 /* Reads the file at `path` with `origin` as its first $ORIGIN. Everything wrong goes to `diag`; reading goes on behind
  * an error (to the next line) until 100 of them. Records without a stated TTL take $TTL, else the last stated one (RFC
  * 1035 5.1), else, as BIND, the SOA's MINIMUM for the first records, with BIND's warning. *sources is always set
- * (caller frees). ERR_INVALID when there was any error: the records given to `fn` are not to be used. */
+ * (caller frees). ERR_INVALID when there was any error, ERR_LIMIT when `fn` ended it (which is not told): the records
+ * given to `fn` are not to be used. A file that there is no memory for is an error. */
 enum err zonefile_read(const char *path, const uint8_t *origin, zonefile_record_fn *fn, void *arg, struct diag *diag,
                        struct zonefile_sources **sources) ATTR_NONNULL(1, 2, 3, 5, 6) ATTR_MUST_USE;
 /* The same from memory (tests, fuzzers, a control command); $INCLUDE is refused. `name` stands for the file in

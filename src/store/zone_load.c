@@ -1,14 +1,42 @@
 #include "store/zone_load.h"
 
 #include "base/clock.h"
+#include "base/room.h"
 #include "dns/name.h"
 #include "dns/rr.h"
 #include "zone/changeset.h"
 #include "zone/records.h"
 
-static void add_record(void *arg, const struct rr *rr, const char *file, unsigned line)
+/* Records on their way from the text, and how much memory they took when there was last looked for more. */
+struct filling {
+    struct zone_records *records;
+    struct zone_load *load;
+    size_t looked_bytes;
+};
+
+/* To sort the records and to make a version of them takes up to twice what they take themselves. */
+enum { LOOK_EVERY = 32 << 20, BUILD_FACTOR = 2 };
+
+/* A zone too large for this machine is refused while there is memory to say so: its neighbours go on. */
+static bool has_room(struct filling *f, const char *file, unsigned line)
 {
-    zone_records_add(arg, rr, file, line);
+    char name[NAME_TEXT_MAX];
+    uint64_t room = room_bytes();
+    f->looked_bytes = zone_records_bytes(f->records);
+    if (room / BUILD_FACTOR > f->looked_bytes + LOOK_EVERY)
+        return true;
+    diag_error(f->load->diag, file, line,
+               "zone \"%s\" does not fit in memory: the %zu records so far take %zu MiB, and %llu are left",
+               name_to_text_bare(name, f->load->zone->name), f->records->cnt, f->looked_bytes >> 20,
+               (unsigned long long)room >> 20);
+    return false;
+}
+
+static bool add_record(void *arg, const struct rr *rr, const char *file, unsigned line)
+{
+    struct filling *f = arg;
+    zone_records_add(f->records, rr, file, line);
+    return zone_records_bytes(f->records) < f->looked_bytes + LOOK_EVERY || has_room(f, file, line);
 }
 
 /* RFC 1982 3.2 with SERIAL_BITS 32; two serials half the circle apart have no order, which counts as not risen. */
@@ -92,7 +120,8 @@ static enum zone_load_outcome read_zone(struct zone_load *load)
 {
     enum zone_load_outcome outcome = ZONE_LOAD_FAILED;
     struct zone_records *records = zone_records_new(load->zone->name, load->zone->key);
-    enum err e = zonefile_read(load->path, load->zone->name, add_record, records, load->diag, &load->sources_new);
+    struct filling filling = {.records = records, .load = load};
+    enum err e = zonefile_read(load->path, load->zone->name, add_record, &filling, load->diag, &load->sources_new);
     if (!e)
         e = zone_records_check(records, load->diag);
     if (!e)

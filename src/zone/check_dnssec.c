@@ -27,6 +27,15 @@ static unsigned byte_at(const struct rr *rr, unsigned at)
     return at < rr->rdata_len ? rr->rdata[at] : 0;
 }
 
+static void check_keys(struct zone_check *check, const struct zone_owner *owner, uint16_t type)
+{
+    size_t cnt;
+    const struct zone_record *recs = zone_owner_rrset(owner, type, &cnt);
+    for (size_t i = 0; i < cnt; i++)
+        if (old_algorithm(byte_at(&recs[i].rr, 3)))
+            warn_old(check, &recs[i], "algorithm", old_algorithm(byte_at(&recs[i].rr, 3)));
+}
+
 static void check_ds(struct zone_check *check, const struct zone_record *rec)
 {
     const char *digest = old_digest(byte_at(&rec->rr, 3)), *algorithm = old_algorithm(byte_at(&rec->rr, 2));
@@ -91,15 +100,12 @@ static void check_child_keys(struct zone_check *check, const struct zone_owner *
 void zone_check_dnssec(struct zone_check *check, const struct zone_owner *owner)
 {
     size_t cnt;
-    const struct zone_record *recs;
 
     if (owner->recs[owner->cnt - 1].rr.type < RR_KEY)
         return;
-    recs = zone_owner_rrset(owner, RR_KEY, &cnt);
-    for (size_t i = 0; i < cnt; i++)
-        if (old_algorithm(byte_at(&recs[i].rr, 3)))
-            warn_old(check, &recs[i], "algorithm", old_algorithm(byte_at(&recs[i].rr, 3)));
-    recs = zone_owner_rrset(owner, RR_DS, &cnt);
+    check_keys(check, owner, RR_KEY);
+    check_keys(check, owner, RR_DNSKEY);
+    const struct zone_record *recs = zone_owner_rrset(owner, RR_DS, &cnt);
     for (size_t i = 0; i < cnt; i++)
         check_ds(check, &recs[i]);
     if (!name_equal(owner->recs->rr.owner, check->records->apex))

@@ -99,6 +99,11 @@ void zone_records_add(struct zone_records *records, const struct rr *rr, const c
     records->sorted = false;
 }
 
+size_t zone_records_bytes(const struct zone_records *records)
+{
+    return records->arena.total_bytes + records->cap * sizeof(*records->recs);
+}
+
 static int owner_cmp(const uint8_t *a, const uint8_t *b)
 {
     if (a == b)

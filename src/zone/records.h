@@ -53,6 +53,8 @@ struct zone_records *zone_records_new(const uint8_t *apex, const struct hash_key
 void zone_records_add(struct zone_records *records, const struct rr *rr, const char *file, unsigned line) ATTR_NONNULL(1, 2);
 /* The file that `record`, one of them, stood in. */
 const char *zone_records_file(const struct zone_records *records, const struct zone_record *record) ATTR_NONNULL_ALL;
+/* What they take of memory so far. */
+size_t zone_records_bytes(const struct zone_records *records) ATTR_NONNULL_ALL;
 /* Sorts by owner hash, owner, type, canonical rdata (RFC 4034 6.3: names in rdata of the RFC's list compared lower-cased), then order of adding; drops exact
  * duplicates silently, whatever their TTL; the first one added stays (RFC 2181 5). Afterwards all records of one owner share one
  * owner pointer. Cheap on what is sorted already; records may then be taken out, order kept, with `cnt` lowered. */

@@ -19,12 +19,13 @@ static void must(int truth)
         abort();
 }
 
-static void add(void *arg, const struct rr *rr, const char *file, unsigned line)
+static bool add(void *arg, const struct rr *rr, const char *file, unsigned line)
 {
     must(name_check(rr->owner, NAME_MAX_LEN) == name_len(rr->owner));
     must(rr->ttl <= 0x7fffffff && line > 0 && !rdata_type_meta(rr->type));
     must(rdata_valid(rr->type, rr->rdata, rr->rdata_len));
     zone_records_add(arg, rr, file, line);
+    return true;
 }
 
 /* A $GENERATE of millions is fine for an operator, but would be all that a fuzzer does. */

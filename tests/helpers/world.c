@@ -22,9 +22,10 @@ static void die(const char *what, const struct diag *diag)
     exit(2);
 }
 
-static void add_record(void *arg, const struct rr *rr, const char *file, unsigned line)
+static bool add_record(void *arg, const struct rr *rr, const char *file, unsigned line)
 {
     zone_records_add(arg, rr, file, line);
+    return true;
 }
 
 static void wire_of(uint8_t out[NAME_MAX_LEN], const char *text)

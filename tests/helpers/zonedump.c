@@ -10,9 +10,10 @@
 #include "ldnsx/zonefile.h"
 #include "zone/records.h"
 
-static void add(void *arg, const struct rr *rr, const char *file, unsigned line)
+static bool add(void *arg, const struct rr *rr, const char *file, unsigned line)
 {
     zone_records_add(arg, rr, file, line);
+    return true;
 }
 
 static int text_cmp(const void *a, const void *b)

@@ -17,9 +17,10 @@ static const uint8_t origin[] = "\7example";
 struct seen {
     char text[8192];
     size_t len, cnt;
+    size_t most; /* 0: no limit */
 };
 
-static void see(void *arg, const struct rr *rr, const char *file, unsigned line)
+static bool see(void *arg, const struct rr *rr, const char *file, unsigned line)
 {
     struct seen *seen = arg;
     char owner[NAME_TEXT_MAX], type[RR_TYPE_TEXT_MAX];
@@ -30,6 +31,7 @@ static void see(void *arg, const struct rr *rr, const char *file, unsigned line)
         seen->len +=
             (size_t)snprintf(seen->text + seen->len, sizeof(seen->text) - seen->len, "%u %.60s %u %s %u\n", line,
                              name_to_text(owner, rr->owner), rr->ttl, rr_type_to_text(type, rr->type), rr->rdata_len);
+    return seen->cnt != seen->most;
 }
 
 static enum err read_text(struct seen *seen, struct diag **diag, const char *text)
@@ -220,12 +222,31 @@ static void test_sizes(void **state)
     unlink(path);
 }
 
+/* Who gets the records may have enough of them: no more come, and no word is said of it. */
+static void test_reading_is_stopped(void **state)
+{
+    static const char *const texts[] = {
+        "a 60 A 192.0.2.1\nb 60 A 192.0.2.1\nc 60 A 192.0.2.1\nd 60 A 192.0.2.1\n",
+        "$GENERATE 1-16000000 h$ 60 A 192.0.2.1\nd 60 A 192.0.2.1\n",
+    };
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct seen seen = {.most = 3};
+        struct diag *diag = diag_new(10);
+        assert_int_equal(zonefile_read_text("text", texts[i], strlen(texts[i]), origin, see, &seen, diag), ERR_LIMIT);
+        assert_int_equal(seen.cnt, 3);
+        assert_int_equal(diag_cnt(diag, DIAG_ERROR) + diag_cnt(diag, DIAG_WARNING), 0);
+        diag_free(diag);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_records), cmocka_unit_test(test_inheritance),     cmocka_unit_test(test_generate),
         cmocka_unit_test(test_errors),  cmocka_unit_test(test_reading_goes_on), cmocka_unit_test(test_zero_byte),
         cmocka_unit_test(test_sources), cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_reading_is_stopped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
