@@ -5,8 +5,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* What we lack, not the target: descriptors, memory, local ports (EADDRNOTAVAIL, EADDRINUSE), room in the epoll set.
- * EAGAIN is connect's word for a full routing cache or no free port. */
+/* What we lack, not the target: descriptors, memory, local ports (EADDRNOTAVAIL, as not_begun() lets it through;
+ * EADDRINUSE), room in the epoll set. EAGAIN is connect's word for a full routing cache or no free port. */
 static bool is_ours(int error)
 {
     switch (error) {
@@ -30,6 +30,50 @@ static void broken(struct check *check, int error)
         check->local_error = error;
     else
         kind_broken(&check->run, error);
+}
+
+/* ---- no way there ---- */
+
+/* TCP says EADDRNOTAVAIL both when all local ports to that target are taken and when this machine has no address to
+ * ask from (no IPv6 at all). A datagram socket knows the difference without a packet: it is routed alike and finds its
+ * source address alike, but its ports are others. 0: there is a way, so it is the ports. */
+static int way_error(const struct sockaddr_storage *to, socklen_t to_len)
+{
+    int fd = socket(to->ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return errno;
+    int error = connect(fd, (const struct sockaddr *)to, to_len) ? errno : 0;
+    close(fd);
+    return error;
+}
+
+/* socket() or connect() said at once that it can't be. Whoever can't reach a member from here must not send clients to
+ * it before others that it knows to live, so that there is no way is a failed check, however little the target can do
+ * for it; "here" in the reason says where to look. */
+static void not_begun(struct check *check, int error, const struct sockaddr_storage *to, socklen_t to_len)
+{
+    const uint32_t family = check->run.target->address.family;
+    int way = error == EADDRNOTAVAIL ? way_error(to, to_len) : error;
+    switch (way) {
+    case 0:
+        check->local_error = error;
+        break;
+    case EADDRNOTAVAIL:
+    case EAFNOSUPPORT: /* a kernel without that family */
+        kind_fail(&check->run, (struct reason){REASON_NO_ADDRESS, family});
+        break;
+    case ENETUNREACH:
+    case EHOSTUNREACH: /* an "unreachable" route */
+    case EINVAL:       /* a "blackhole" route; a link-local address, which needs its link's name */
+        kind_fail(&check->run, (struct reason){REASON_NO_ROUTE, family});
+        break;
+    case EPERM:  /* a packet filter */
+    case EACCES: /* a "prohibit" route; a security module */
+        kind_fail(&check->run, (struct reason){REASON_FORBIDDEN, (uint32_t)way});
+        break;
+    default:
+        broken(check, way);
+    }
 }
 
 /* ---- connecting ---- */
@@ -70,9 +114,9 @@ static void begin_connecting(struct check *check, int epoll_fd, uint64_t tag)
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.u64 = tag};
     check->fd = socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (check->fd < 0)
-        broken(check, errno);
+        not_begun(check, errno, &to, to_len);
     else if (connect(check->fd, (const struct sockaddr *)&to, to_len) && errno != EINPROGRESS)
-        broken(check, errno);
+        not_begun(check, errno, &to, to_len);
     else if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, check->fd, &event))
         check->local_error = errno;
 }

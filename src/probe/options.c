@@ -271,7 +271,9 @@ const struct opt_table probe_opt_table = {
     .size = sizeof(struct probe_options),
     .list = true,
     .where_offset = offsetof(struct probe_options, where),
-    .help = "The ways in which members of pools are checked; a pool or a member names the one it wants.",
+    .help = "The ways in which members of pools are checked; a pool or a member names the one it wants. To have no route "
+            "to a member, or no address of its family, is a failed check; to have no file descriptor or local port left "
+            "counts for nothing, and the check is tried again.",
     .opts = opts,
     .cnt = sizeof opts / sizeof *opts,
     .check = check,

@@ -17,6 +17,10 @@ enum reason_shown { REASON_PLAIN, REASON_NUMBER, REASON_DURATION, REASON_ERRNO }
     X(STATUS, NUMBER, "status %") \
     X(SYSTEM, ERRNO, "%") \
     X(LOCAL, ERRNO, "not checked, trying again: %") \
+    X(NO_PORT, PLAIN, "not checked, trying again: no free local port") \
+    X(NO_ROUTE, NUMBER, "no IPv% route from here") \
+    X(NO_ADDRESS, NUMBER, "no IPv% address here to ask from") \
+    X(FORBIDDEN, ERRNO, "not allowed from here: %") \
     X(NO_CONNECTION, DURATION, "no connection within %") \
     X(NO_ANSWER, DURATION, "no answer within %") \
     X(HEAD_SLOW, DURATION, "headers not complete within %") \

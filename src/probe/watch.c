@@ -1,5 +1,6 @@
 #include "probe/watch.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -119,15 +120,22 @@ static void tell(struct watch *watch, uint32_t slot, struct reason reason, bool 
         watch->wake(watch->wake_arg);
 }
 
+/* "Cannot assign requested address" would be the system's word for a lack of ports. */
+static struct reason reason_of_lack(int error)
+{
+    return error == EADDRNOTAVAIL ? (struct reason){REASON_NO_PORT, 0} : (struct reason){REASON_LOCAL, (uint32_t)error};
+}
+
 /* Could not be checked for a lack of ours: nothing is counted, however often it happens. */
 static void not_checked(struct watch *watch, uint32_t slot, int error)
 {
     struct watched *w = at(watch, slot);
-    char address[ADDR_TEXT_MAX];
+    struct reason reason = reason_of_lack(error);
+    char address[ADDR_TEXT_MAX], text[PROBE_REASON_MAX];
     if (log_rate_ok(&watch->local_rate, LOCAL_BURST))
-        log_warning("could not check \"%s\", trying again: %s", addr_port_to_text(address, &w->target->address),
-                    strerrordesc_np(error));
-    tell(watch, slot, (struct reason){REASON_LOCAL, (uint32_t)error}, false);
+        log_warning("member at \"%s\" %s", addr_port_to_text(address, &w->target->address),
+                    reason_to_text(text, reason));
+    tell(watch, slot, reason, false);
     wait_until(watch, slot, schedule_retry_us(&w->target->timing, watch->now_us, (uint32_t)random_u64(&watch->rng)));
 }
 

@@ -116,7 +116,7 @@ static void test_no_route_is_a_failure(void **state)
     subscribe_spec(f, &spec);
     assert_true(next_event(f, &event, 2000));
     assert_int_equal(event.verdict, HEALTH_DOWN);
-    assert_string_equal(event.reason, "network is unreachable");
+    assert_string_equal(event.reason, "no IPv4 route from here");
 }
 
 /* ---- dying and coming back ---- */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -68,11 +69,11 @@ static int tear_down(void **state)
     return 0;
 }
 
-static uint32_t add(struct fixture *f, unsigned number)
+static uint32_t add_at(struct fixture *f, struct addr address)
 {
     struct probe_spec spec = {
         .type = PROBE_HTTP,
-        .address = {.bytes = {127, 0, 0, (uint8_t)(1 + number)}, .family = ADDR_V4, .port = ntohs(f->at.sin_port)},
+        .address = address,
         .timing = {.interval_ms = 5000, .fast_interval_ms = 1000, .timeout_ms = 1000, .rise = 2, .fall = 3},
     };
     struct exchange_wish wish;
@@ -82,6 +83,13 @@ static uint32_t add(struct fixture *f, unsigned number)
     assert_true(exchange_take(f->exchange, &wish));
     watch_wish(&f->watch, &wish);
     return slot;
+}
+
+static uint32_t add(struct fixture *f, unsigned number)
+{
+    const struct addr address = {
+        .bytes = {127, 0, 0, (uint8_t)(1 + number)}, .family = ADDR_V4, .port = ntohs(f->at.sin_port)};
+    return add_at(f, address);
 }
 
 static void leave(struct fixture *f, uint32_t slot)
@@ -194,6 +202,57 @@ static void test_what_is_there_is_read_before_the_deadline_is_judged(void **stat
     answer(take(f, NULL), yes);
     pass(f, SECOND + 90000, SECOND);
     assert_int_equal(look(f, slot).verdict, HEALTH_UP);
+}
+
+/* ---- no way to the target ---- */
+
+/* Whether it can be reached from here or not, it is down, and asked no more often than any other that is. No machine has
+ * a route for TCP to the broadcast address. */
+static void test_no_way_is_down(void **state)
+{
+    struct fixture *f = *state;
+    const struct addr nowhere = {.bytes = {255, 255, 255, 255}, .family = ADDR_V4, .port = 80};
+    uint32_t slot = add_at(f, nowhere);
+    pass(f, 0, 0);
+    assert_int_equal(look(f, slot).verdict, HEALTH_DOWN);
+    assert_int_equal(look(f, slot).reason.code, REASON_NO_ROUTE);
+    assert_int_equal(f->woken, 1);
+    assert_int_equal(f->watch.running_cnt, 0);
+    assert_in_range(watch_wait_us(&f->watch), SECOND, 5 * SECOND); /* the second is for spreading */
+    pass(f, 5 * SECOND, 5 * SECOND);
+    for (unsigned i = 0; i < 10; i++) {
+        assert_in_range(watch_wait_us(&f->watch), 5 * SECOND, 11 * SECOND / 2);
+        pass(f, 11 * SECOND / 2, 11 * SECOND / 2);
+    }
+    assert_int_equal(f->woken, 1);
+}
+
+/* Nothing is known of a target for which we had no descriptor; what was known stays. */
+static void test_our_own_lack_is_no_verdict(void **state)
+{
+    struct fixture *f = *state;
+    struct rlimit before, none;
+    uint32_t slot = add(f, 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){.rlim_cur = 3, .rlim_max = before.rlim_max};
+    for (unsigned i = 0; i < 2; i++) {
+        enum health_verdict known = i ? HEALTH_UP : HEALTH_UNKNOWN;
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+        for (unsigned j = 0; j < 5; j++) {
+            pass(f, j ? SECOND : 0, SECOND);
+            assert_int_equal(look(f, slot).verdict, known);
+            assert_false(look(f, slot).unsettled);
+            assert_int_equal(look(f, slot).reason.code, REASON_LOCAL);
+            assert_in_range(watch_wait_us(&f->watch), SECOND / 2, SECOND);
+        }
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+        pass(f, SECOND, SECOND);
+        check_all(f, yes);
+        assert_int_equal(look(f, slot).verdict, HEALTH_UP);
+        f->now_us += watch_wait_us(&f->watch);
+        clock_fake_us(f->now_us);
+        watch_tick(&f->watch, 5 * SECOND);
+    }
 }
 
 /* ---- stalls ---- */
@@ -419,6 +478,8 @@ int main(void)
         TEST(test_verdicts_and_starts),
         TEST(test_deadline),
         TEST(test_what_is_there_is_read_before_the_deadline_is_judged),
+        TEST(test_no_way_is_down),
+        TEST(test_our_own_lack_is_no_verdict),
         TEST(test_a_stall_takes_no_time),
         TEST(test_a_failure_in_a_stall_is_excused_once),
         TEST(test_work_is_no_stall),
