@@ -139,7 +139,7 @@ uint64_t service_count(const struct service *s, size_t offset)
 void service_wait_open(const struct service *s, size_t cnt)
 {
     for (unsigned i = 0; io_tcp_open(s->io) != cnt; i++) {
-        assert_true(i < 1000);
+        assert_true(i < SERVICE_PATIENCE_SEC * 200);
         sleep_ms(5);
     }
 }
@@ -188,7 +188,7 @@ static int client(const struct service *s, int type, const char *from, const cha
 {
     struct sockaddr_storage sa;
     struct addr addr;
-    const struct timeval patience = {.tv_sec = 5};
+    const struct timeval patience = {.tv_sec = SERVICE_PATIENCE_SEC};
     assert_int_equal(addr_from_text(&addr, to), ERR_OK);
     int fd = socket(addr.family == ADDR_V4 ? AF_INET : AF_INET6, type, 0);
     assert_true(fd >= 0);
@@ -232,7 +232,7 @@ static bool read_all(int fd, uint8_t *out, size_t len)
     for (size_t at = 0; at < len;) {
         ssize_t got = recv(fd, out + at, len - at, 0);
         if (got < 0)
-            assert_int_equal(errno, ECONNRESET); /* not EAGAIN: 5 s passed */
+            assert_int_equal(errno, ECONNRESET); /* not EAGAIN: patience has ended */
         if (got <= 0)
             return false;
         at += (size_t)got;
@@ -249,12 +249,15 @@ size_t client_read(int fd, uint8_t out[SERVICE_MESSAGE_MAX])
     return read_all(fd, out, len) ? len : 0;
 }
 
-bool client_is_closed(int fd, int ms)
+static bool closed_within(int fd, int ms)
 {
     struct pollfd p = {.fd = fd, .events = POLLIN};
     uint8_t byte;
     return poll(&p, 1, ms) == 1 && recv(fd, &byte, 1, 0) <= 0;
 }
+
+bool client_is_closed_now(int fd) { return closed_within(fd, 0); }
+bool client_is_closed(int fd) { return closed_within(fd, SERVICE_PATIENCE_SEC * 1000); }
 
 void sleep_ms(unsigned ms) { nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000L}, NULL); }
 

@@ -36,7 +36,12 @@ bool answer_is_good(const uint8_t *answer, size_t len, uint16_t id);
 /* The generation that all its eight A records tell; fails the test when they don't agree. */
 uint16_t answer_generation(const uint8_t *answer, size_t len);
 
-/* Sockets bound to `from` (NULL: any) and connected to `to` at the service's port. Reads end after 5 s. */
+/* Until what does not come is a failure: long, as a busy machine is none. */
+enum { SERVICE_PATIENCE_SEC = 20 };
+/* For main: a program that hangs in what can't be waited for with patience (a thread that does not end) is killed. */
+enum { SERVICE_ALARM_SEC = 600 };
+
+/* Sockets bound to `from` (NULL: any) and connected to `to` at the service's port. Reads end after that patience. */
 int client_udp(const struct service *service, const char *from, const char *to);
 int client_tcp(const struct service *service, const char *from, const char *to);
 /* Sends all bytes, or fails the test. */
@@ -45,13 +50,15 @@ void client_send(int fd, const void *bytes, size_t len);
 void client_send_query(int fd, uint16_t id, const char *label, uint16_t type);
 /* Reads a message; returns its length, 0 when the connection ended before it, by a reset too. */
 size_t client_read(int fd, uint8_t out[SERVICE_MESSAGE_MAX]);
-/* True when the service closed this connection within `ms`. */
-bool client_is_closed(int fd, int ms);
+/* True when the service has closed this connection, or does so while there is patience. */
+bool client_is_closed_now(int fd);
+bool client_is_closed(int fd);
 
 uint64_t service_count(const struct service *service, size_t offset);
 /* One of io's counters. */
 #define SERVICE_COUNT(service, name) service_count((service), offsetof(struct io_counters, name))
-/* Waits until io_tcp_open is `cnt`; fails the test after 5 s. */
+/* Waits until io_tcp_open is `cnt`; fails the test when patience ends. */
 void service_wait_open(const struct service *service, size_t cnt);
 void sleep_ms(unsigned ms);
+/* Monotonic. Only for what may not come too early; how late it comes says more about the machine. */
 uint64_t now_ms(void);

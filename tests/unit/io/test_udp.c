@@ -162,9 +162,7 @@ static void test_stop_and_start_again(void **state)
     service_start(&s, &o, (const char *const[]){"127.0.0.1", "::1", NULL});
     int fd = client_udp(&s, NULL, "127.0.0.1");
     for (uint16_t i = 0; i < 20; i++) {
-        uint64_t begin = now_ms();
         io_stop(s.io);
-        assert_true(now_ms() - begin < 1000);
         ask(fd, i);
         sleep_ms(1);
         assert_int_equal(io_start(s.io, &s.shared), ERR_OK);
@@ -220,15 +218,17 @@ static void test_reading_that_fails(void **state)
     ask(fd, 1);
     expect_answer(fd, 1);
     __atomic_store_n(&recv_calls, 0, __ATOMIC_RELAXED);
+    uint64_t begin = now_ms();
     fail_by(NO_MEMORY);
     ask(fd, 2);
-    sleep_ms(100);
+    while (SERVICE_COUNT(&s, udp_recv_errors) < 5)
+        sleep_ms(1);
     fail_by(0);
     ask(fd, 3);
     expect_answer(fd, 2);
     expect_answer(fd, 3);
-    assert_true(SERVICE_COUNT(&s, udp_recv_errors) >= 1);
-    assert_true(__atomic_load_n(&recv_calls, __ATOMIC_RELAXED) < 30);
+    /* One each 10 ms, and those that were answered. */
+    assert_true(__atomic_load_n(&recv_calls, __ATOMIC_RELAXED) < (now_ms() - begin) / 10 + 5);
     close(fd);
     service_stop(&s);
 }
@@ -304,5 +304,6 @@ int main(void)
         cmocka_unit_test(test_reading_that_fails),
         cmocka_unit_test(test_publishing_while_answering),
     };
+    alarm(SERVICE_ALARM_SEC);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -289,7 +289,7 @@ static void test_a_zone_that_goes(void **state)
     assert_int_equal(f->report.removed, 2);
     assert_int_equal(balance_pool_cnt(f->balance), 0);
     for (unsigned i = 0; f->pools.entries[www].tables[0]; i++) {
-        assert_true(i < 1000); /* until readers are gone */
+        assert_true(i < 10000); /* until readers are gone */
         usleep(2000);
         uv_run(&f->loop, UV_RUN_NOWAIT);
     }
