@@ -51,7 +51,7 @@ struct probe_spec spec_of(enum probe_type type, const char *address, uint16_t po
 {
     struct probe_spec spec = {
         .type = type,
-        .timing = {.interval_ms = 200, .fast_interval_ms = 100, .timeout_ms = 100, .rise = 2, .fall = 3},
+        .timing = {.interval_ms = 200, .fast_interval_ms = 100, .timeout_ms = SPEC_TIMEOUT_MS, .rise = 2, .fall = 3},
     };
     assert_int_equal(addr_port_from_text(&spec.address, address, port), ERR_OK);
     return spec;
@@ -97,12 +97,11 @@ bool next_event(struct fixture *f, struct probe_event *event, int within_ms)
     }
 }
 
-void expect_event(struct fixture *f, uint32_t target, enum health_verdict verdict, bool unsettled, int within_ms)
+void expect_event(struct fixture *f, uint32_t target, enum health_verdict verdict, bool unsettled)
 {
     struct probe_event event;
-    if (!next_event(f, &event, within_ms))
-        fail_msg("no event within %d ms, expected %s%s", within_ms, health_verdict_name(verdict),
-                 unsettled ? ", unsettled" : "");
+    if (!next_event(f, &event, PATIENCE_MS))
+        fail_msg("no event, expected %s%s", health_verdict_name(verdict), unsettled ? ", unsettled" : "");
     assert_int_equal(event.target, target);
     if (event.verdict != verdict || event.unsettled != unsettled)
         fail_msg("expected %s%s, got %s%s: %s", health_verdict_name(verdict), unsettled ? ", unsettled" : "",
@@ -117,9 +116,21 @@ void expect_reason(struct fixture *f, uint32_t target, const char *reason)
     assert_string_equal(state.reason, reason);
 }
 
-void wait_accepted(const struct server *server, uint32_t cnt, unsigned within_ms)
+void wait_reason(struct fixture *f, uint32_t target, const char *reason)
 {
-    for (unsigned i = 0; i < within_ms && server_accepted(server) < cnt; i++)
+    struct probe_event state;
+    for (unsigned i = 0; i < PATIENCE_MS; i++) {
+        probe_state(f->probe, target, &state);
+        if (!strcmp(state.reason, reason))
+            return;
+        sleep_ms(1);
+    }
+    fail_msg("\"%s\", expected \"%s\"", state.reason, reason);
+}
+
+void wait_accepted(const struct server *server, uint32_t cnt)
+{
+    for (unsigned i = 0; i < PATIENCE_MS && server_accepted(server) < cnt; i++)
         sleep_ms(1);
     assert_true(server_accepted(server) >= cnt);
 }

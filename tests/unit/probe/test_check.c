@@ -1,6 +1,7 @@
 /* One check and its socket, step by step in one thread: what the peer does, then what epoll says of it. */
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -67,15 +69,32 @@ static void open_check(struct fixture *f, enum probe_type type, const char *expe
                4711);
 }
 
-/* Hands on what epoll says within 100 ms; false: nothing. */
-static bool step(struct fixture *f)
+enum { PATIENCE_MS = 20000, ALARM_SEC = 600 };
+
+/* Hands on what epoll says within `ms`; false: nothing. */
+static bool step_within(struct fixture *f, int ms)
 {
     struct epoll_event event;
-    if (epoll_wait(f->epoll_fd, &event, 1, 100) != 1)
+    if (epoll_wait(f->epoll_fd, &event, 1, ms) != 1)
         return false;
     assert_int_equal(event.data.u64, 4711);
     check_event(&f->check, event.events, f->buffer, sizeof f->buffer);
     return true;
+}
+
+static bool step(struct fixture *f) { return step_within(f, PATIENCE_MS); }
+
+/* Until that many bytes of an answer wait in the check's socket, and with `is_end` the end of them. */
+static void wait_arrived(const struct fixture *f, int bytes, bool is_end)
+{
+    struct tcp_info info;
+    socklen_t len = sizeof info;
+    int arrived = 0;
+    do {
+        usleep(100);
+        assert_int_equal(ioctl(f->check.fd, FIONREAD, &arrived), 0);
+        assert_int_equal(getsockopt(f->check.fd, IPPROTO_TCP, TCP_INFO, &info, &len), 0);
+    } while (arrived < bytes || (is_end && info.tcpi_state != TCP_CLOSE_WAIT));
 }
 
 /* Until the request has come. */
@@ -117,7 +136,7 @@ static void test_http(void **state)
     assert_true(check_runs(&f->check));
     assert_int_equal(f->check.start_us, 77);
     take_request(f);
-    assert_false(step(f)); /* waits, and does not spin */
+    assert_false(step_within(f, 100)); /* waits, and does not spin */
     say(f, "HTTP/1.1 200 OK\r\n");
     assert_true(step(f));
     assert_true(check_runs(&f->check));
@@ -134,7 +153,7 @@ static void test_end_comes_with_the_bytes(void **state)
     take_request(f);
     say(f, "HTTP/1.1 200 OK\r\n\r\nyes");
     hang_up(f, false);
-    usleep(20000);
+    wait_arrived(f, 22, true);
     assert_true(step(f));
     expect(f, KIND_PASSED, "status 200");
 }
@@ -149,7 +168,7 @@ static void test_more_than_a_buffer(void **state)
     take_request(f);
     say(f, "HTTP/1.1 200 OK\r\nContent-Length: 19999\r\n\r\n");
     say(f, body);
-    usleep(20000);
+    wait_arrived(f, 19999 + 42, false);
     assert_true(step(f));
     expect(f, KIND_PASSED, "status 200");
 }
@@ -241,5 +260,6 @@ int main(void)
         TEST(test_http_closes),
         TEST(test_no_epoll_is_ours),
     };
+    alarm(ALARM_SEC);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,11 +1,10 @@
 /* The prober as a whole, with real sockets and threads: targets that answer, hang, refuse and misbehave, die and come
- * back. Times are printed, and judged with a factor of two for a busy machine. */
+ * back. When checks start and how soon a death shows, test_watch and test_schedule prove in virtual time. */
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -14,7 +13,6 @@
 
 #include <cmocka.h>
 
-#include "health/bounds.h"
 #include "prober.h"
 
 /* ---- every kind of target ---- */
@@ -25,27 +23,27 @@ struct kind_case {
     const char *expect_body;
     enum health_verdict verdict;
     const char *reason;
-    bool takes_timeout;
+    uint32_t timeout_ms; /* that it runs into; 0: none */
 };
 
 static const struct kind_case kind_cases[] = {
-    {PROBE_TCP, SERVER_ANSWERS, NULL, HEALTH_UP, "connected", false},
-    {PROBE_TCP, SERVER_HANGS, NULL, HEALTH_UP, "connected", false},
-    {PROBE_TCP, -1, NULL, HEALTH_DOWN, "connection refused", false},
-    {PROBE_HTTP, SERVER_ANSWERS, NULL, HEALTH_UP, "status 200", false},
-    {PROBE_HTTP, SERVER_ANSWERS, "^yes$", HEALTH_UP, "status 200", false},
-    {PROBE_HTTP, SERVER_ANSWERS, "^no$", HEALTH_DOWN, "status 200, but the body does not match", false},
-    {PROBE_HTTP, -1, NULL, HEALTH_DOWN, "connection refused", false},
-    {PROBE_HTTP, SERVER_HANGS, NULL, HEALTH_DOWN, "no answer within 100ms", true},
-    {PROBE_HTTP, SERVER_CLOSES, NULL, HEALTH_DOWN, "closed without an answer", false},
-    {PROBE_HTTP, SERVER_RESETS, NULL, HEALTH_DOWN, "connection reset by peer", false},
-    {PROBE_HTTP, SERVER_TLS, NULL, HEALTH_DOWN, "not HTTP: TLS", false},
-    {PROBE_HTTP, SERVER_HALF, NULL, HEALTH_DOWN, "headers not complete within 100ms", true},
-    {PROBE_HTTP, SERVER_ENDLESS_HEADERS, NULL, HEALTH_DOWN, "headers of more than 16 KiB", false},
-    {PROBE_HTTP, SERVER_ENDLESS_BODY, NULL, HEALTH_UP, "status 200", false},
-    {PROBE_HTTP, SERVER_ENDLESS_BODY, "OK", HEALTH_UP, "status 200", false},
+    {PROBE_TCP, SERVER_ANSWERS, NULL, HEALTH_UP, "connected", 0},
+    {PROBE_TCP, SERVER_HANGS, NULL, HEALTH_UP, "connected", 0},
+    {PROBE_TCP, -1, NULL, HEALTH_DOWN, "connection refused", 0},
+    {PROBE_HTTP, SERVER_ANSWERS, NULL, HEALTH_UP, "status 200", 0},
+    {PROBE_HTTP, SERVER_ANSWERS, "^yes$", HEALTH_UP, "status 200", 0},
+    {PROBE_HTTP, SERVER_ANSWERS, "^no$", HEALTH_DOWN, "status 200, but the body does not match", 0},
+    {PROBE_HTTP, -1, NULL, HEALTH_DOWN, "connection refused", 0},
+    {PROBE_HTTP, SERVER_HANGS, NULL, HEALTH_DOWN, "no answer within 100ms", 100},
+    {PROBE_HTTP, SERVER_CLOSES, NULL, HEALTH_DOWN, "closed without an answer", 0},
+    {PROBE_HTTP, SERVER_RESETS, NULL, HEALTH_DOWN, "connection reset by peer", 0},
+    {PROBE_HTTP, SERVER_TLS, NULL, HEALTH_DOWN, "not HTTP: TLS", 0},
+    {PROBE_HTTP, SERVER_HALF, NULL, HEALTH_DOWN, "headers not complete within 1s", 1000},
+    {PROBE_HTTP, SERVER_ENDLESS_HEADERS, NULL, HEALTH_DOWN, "headers of more than 16 KiB", 0},
+    {PROBE_HTTP, SERVER_ENDLESS_BODY, NULL, HEALTH_UP, "status 200", 0},
+    {PROBE_HTTP, SERVER_ENDLESS_BODY, "OK", HEALTH_UP, "status 200", 0},
     {PROBE_HTTP, SERVER_ENDLESS_BODY, "never", HEALTH_DOWN, "status 200, but no match in the first 64 KiB of the body",
-     false},
+     0},
 };
 enum { KIND_CASE_CNT = sizeof kind_cases / sizeof *kind_cases };
 
@@ -63,17 +61,15 @@ static void test_every_kind_of_target(void **state)
         spec.address.port = servers[i].port;
         if (c->manner < 0)
             server_stop(&servers[i]);
-        if (!c->takes_timeout)
-            spec.timing.timeout_ms = spec.timing.interval_ms = 2000; /* a busy machine takes a while */
+        if (c->timeout_ms)
+            spec.timing.timeout_ms = c->timeout_ms;
         uint32_t target = probe_subscribe(f->probe, &spec);
-        assert_true(next_event(f, &event, 4000));
+        assert_true(next_event(f, &event, PATIENCE_MS));
         assert_int_equal(event.target, target);
         assert_int_equal(event.verdict, c->verdict);
         assert_string_equal(event.reason, c->reason);
         assert_false(event.unsettled);
-        printf("%s: %.1f ms\n", c->reason, event.duration_us / 1000.0);
-        if (c->takes_timeout)
-            assert_in_range(event.duration_us, 100000, 300000);
+        assert_true(event.duration_us >= 1000 * c->timeout_ms);
         probe_unsubscribe(f->probe, target);
     }
     for (unsigned i = 0; i < KIND_CASE_CNT; i++)
@@ -97,8 +93,10 @@ static void test_no_connection(void **state)
         (void)connect(fillers[i], (struct sockaddr *)&any, sizeof any);
     }
     prober_begin(f, 10);
-    uint32_t target = subscribe(f, PROBE_TCP, ntohs(any.sin_port));
-    assert_true(next_event(f, &event, 2000));
+    struct probe_spec spec = spec_of(PROBE_TCP, "127.0.0.1", ntohs(any.sin_port));
+    spec.timing.timeout_ms = 100;
+    uint32_t target = subscribe_spec(f, &spec);
+    assert_true(next_event(f, &event, PATIENCE_MS));
     assert_int_equal(event.target, target);
     assert_int_equal(event.verdict, HEALTH_DOWN);
     assert_string_equal(event.reason, "no connection within 100ms");
@@ -114,7 +112,7 @@ static void test_no_route_is_a_failure(void **state)
     struct probe_event event;
     prober_begin(f, 10);
     subscribe_spec(f, &spec);
-    assert_true(next_event(f, &event, 2000));
+    assert_true(next_event(f, &event, PATIENCE_MS));
     assert_int_equal(event.verdict, HEALTH_DOWN);
     assert_string_equal(event.reason, "no IPv4 route from here");
 }
@@ -122,13 +120,11 @@ static void test_no_route_is_a_failure(void **state)
 /* ---- dying and coming back ---- */
 
 /* Doubt is told first, unless this thread was away so long that the verdict has taken its place. */
-static void expect_change(struct fixture *f, uint32_t target, enum health_verdict from, enum health_verdict to,
-                          int within_ms)
+static void expect_change(struct fixture *f, uint32_t target, enum health_verdict from, enum health_verdict to)
 {
     struct probe_event event = {.verdict = from};
-    uint64_t until = now_us() + (uint64_t)within_ms * 1000;
-    while (event.verdict == from && now_us() < until) {
-        assert_true(next_event(f, &event, within_ms));
+    while (event.verdict == from) {
+        assert_true(next_event(f, &event, PATIENCE_MS));
         assert_int_equal(event.target, target);
         assert_true(event.unsettled == (event.verdict == from));
     }
@@ -141,20 +137,14 @@ static void kill_and_revive(struct fixture *f, enum probe_type type)
     server_start(&server, 0, SERVER_ANSWERS);
     uint16_t port = server.port;
     uint32_t target = subscribe(f, type, port);
-    struct probe_spec spec = spec_of(type, "127.0.0.1", port);
-    int bound_ms = (int)health_detection_ms(&spec.timing);
-    expect_event(f, target, HEALTH_UP, false, 1000);
+    expect_event(f, target, HEALTH_UP, false);
     for (unsigned i = 0; i < 3; i++) {
         sleep_ms(130 * i); /* somewhere in the interval */
         server_stop(&server);
-        uint64_t dead_us = now_us();
-        expect_change(f, target, HEALTH_UP, HEALTH_DOWN, 2 * bound_ms);
-        printf("%s: down after %.0f ms (bound %d ms)\n", type == PROBE_TCP ? "tcp" : "http",
-               (double)(now_us() - dead_us) / 1000, bound_ms);
-        assert_true(now_us() - dead_us < 2000 * (uint64_t)bound_ms);
+        expect_change(f, target, HEALTH_UP, HEALTH_DOWN);
         expect_reason(f, target, "connection refused");
         server_start(&server, port, SERVER_ANSWERS);
-        expect_change(f, target, HEALTH_DOWN, HEALTH_UP, 2000);
+        expect_change(f, target, HEALTH_DOWN, HEALTH_UP);
     }
     server_stop(&server);
     probe_unsubscribe(f->probe, target);
@@ -176,56 +166,33 @@ static void test_one_failure_is_no_verdict(void **state)
     server_start(&server, 0, SERVER_ANSWERS);
     prober_begin(f, 50);
     struct probe_spec spec = spec_of(PROBE_HTTP, "127.0.0.1", server.port);
-    spec.timing.fall = 10;
+    spec.timing.fall = 10000; /* however long this thread is away */
     uint32_t target = subscribe_spec(f, &spec);
-    expect_event(f, target, HEALTH_UP, false, 1000);
+    expect_event(f, target, HEALTH_UP, false);
     server_behave(&server, SERVER_ANSWERS, server_500);
-    expect_event(f, target, HEALTH_UP, true, 1000);
+    expect_event(f, target, HEALTH_UP, true);
     server_behave(&server, SERVER_ANSWERS, server_200);
-    expect_event(f, target, HEALTH_UP, false, 1000);
-    server_stop(&server);
-}
-
-/* ---- when checks start ---- */
-
-static double gap_ms(const struct server *server, uint32_t nth)
-{
-    return (double)(server->times_us[nth] - server->times_us[nth - 1]) / 1000;
-}
-
-static void test_intervals(void **state)
-{
-    struct fixture *f = *state;
-    static struct server server;
-    struct probe_event event;
-    server_start(&server, 0, SERVER_ANSWERS);
-    prober_begin(f, 50);
-    struct probe_spec spec = spec_of(PROBE_HTTP, "127.0.0.1", server.port);
-    spec.timing =
-        (struct health_timing){.interval_ms = 200, .fast_interval_ms = 60, .timeout_ms = 150, .rise = 2, .fall = 5};
-    uint32_t target = probe_subscribe(f->probe, &spec);
-    wait_accepted(&server, 6, 3000);
-    for (uint32_t i = 2; i < 6; i++) /* the second comes anywhere */
-        assert_in_range(gap_ms(&server, i), 150, 2 * 220);
-    server_behave(&server, SERVER_CLOSES, NULL);
-    while (next_event(f, &event, 0)) {
-    }
-    uint32_t first = server_accepted(&server); /* the first that fails, or the one before */
-    wait_accepted(&server, first + 3, 2000);
-    printf("after a failure at once: %.1f ms (fast interval 60 ms)\n", gap_ms(&server, first + 2));
-    assert_in_range(gap_ms(&server, first + 2), 40, 120);
-    server_behave(&server, SERVER_ANSWERS, NULL);
-    sleep_ms(700);
-    server_behave(&server, SERVER_HANGS, NULL);
-    first = server_accepted(&server);
-    wait_accepted(&server, first + 4, 4000);
-    printf("after a time-out: %.1f ms (timeout 150 ms)\n", gap_ms(&server, first + 3));
-    assert_in_range(gap_ms(&server, first + 3), 120, 300); /* not skipped, and not before its end */
-    probe_unsubscribe(f->probe, target);
+    expect_event(f, target, HEALTH_UP, false);
     server_stop(&server);
 }
 
 /* ---- coming and going ---- */
+
+/* Until the probe thread has heard all that was said to it, and the server has taken all connections made before. */
+static void wait_heard(struct fixture *f, const struct server *server)
+{
+    struct sockaddr_in at = {
+        .sin_family = AF_INET, .sin_port = htons(server->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    char answer[100];
+    uint32_t later = subscribe(f, PROBE_TCP, dead_port());
+    expect_event(f, later, HEALTH_DOWN, false);
+    probe_unsubscribe(f->probe, later);
+    int last = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(last, (struct sockaddr *)&at, sizeof at), 0);
+    assert_int_equal(send(last, "?", 1, MSG_NOSIGNAL), 1);
+    assert_true(recv(last, answer, sizeof answer, 0) > 0);
+    close(last);
+}
 
 static void test_identical_targets_are_one(void **state)
 {
@@ -237,18 +204,14 @@ static void test_identical_targets_are_one(void **state)
     for (unsigned i = 0; i < 9; i++)
         assert_int_equal(subscribe(f, PROBE_HTTP, server.port), target);
     assert_int_equal(probe_target_cnt(f->probe), 1);
-    expect_event(f, target, HEALTH_UP, false, 1000);
-    sleep_ms(1000);
-    assert_in_range(server_accepted(&server), 4, 8);
+    expect_event(f, target, HEALTH_UP, false);
     for (unsigned i = 0; i < 9; i++)
         probe_unsubscribe(f->probe, target);
-    uint32_t before = server_accepted(&server);
-    sleep_ms(500);
-    assert_true(server_accepted(&server) > before);
+    wait_accepted(&server, server_accepted(&server) + 3); /* one subscriber is left */
     probe_unsubscribe(f->probe, target);
     assert_int_equal(probe_target_cnt(f->probe), 0);
-    sleep_ms(50);
-    before = server_accepted(&server);
+    wait_heard(f, &server);
+    uint32_t before = server_accepted(&server);
     sleep_ms(500);
     assert_int_equal(server_accepted(&server), before);
     server_stop(&server);
@@ -262,16 +225,13 @@ static void test_unsubscribe_ends_the_check(void **state)
     server_start(&server, 0, SERVER_HANGS);
     prober_begin(f, 1);
     struct probe_spec spec = spec_of(PROBE_HTTP, "127.0.0.1", server.port);
-    spec.timing.timeout_ms = spec.timing.interval_ms = 1000;
+    spec.timing.timeout_ms = spec.timing.interval_ms = 3600 * 1000;
     uint32_t target = probe_subscribe(f->probe, &spec);
-    wait_accepted(&server, 1, 1000);
-    uint64_t begin_us = now_us();
+    wait_accepted(&server, 1);
     probe_unsubscribe(f->probe, target);
-    while (!server_closed(&server) && now_us() - begin_us < 900000)
+    while (!server_closed(&server))
         sleep_ms(1);
-    printf("a running check ends %.1f ms after its last subscriber left\n", (double)(now_us() - begin_us) / 1000);
-    assert_true(now_us() - begin_us < 100000);
-    assert_false(next_event(f, &event, 1200));
+    assert_false(next_event(f, &event, 300));
     server_stop(&server);
 }
 
@@ -284,9 +244,8 @@ static void test_coming_and_going(void **state)
     server_start(&server, 0, SERVER_ANSWERS);
     uint16_t dead = dead_port();
     prober_begin(f, 5);
-    uint64_t until = now_us() + 1500000;
     unsigned rounds = 0, event_cnt = 0;
-    while (now_us() < until) {
+    while (rounds < 1000 || event_cnt < 100) {
         uint32_t up = subscribe(f, rounds % 2 ? PROBE_TCP : PROBE_HTTP, server.port),
                  down = subscribe(f, PROBE_TCP, dead);
         if (rounds % 5 == 0)
@@ -301,8 +260,6 @@ static void test_coming_and_going(void **state)
         assert_false(probe_next(f->probe, &event));
         rounds++;
     }
-    printf("%u rounds, %u events\n", rounds, event_cnt);
-    assert_true(event_cnt > 10);
     server_stop(&server);
 }
 
@@ -330,23 +287,20 @@ static void test_no_descriptors_is_no_verdict(void **state)
     server_start(&server, 0, SERVER_ANSWERS);
     prober_begin(f, 20);
     uint32_t target = subscribe(f, PROBE_HTTP, server.port);
-    expect_event(f, target, HEALTH_UP, false, 1000);
-    sleep_ms(20);
+    expect_event(f, target, HEALTH_UP, false);
     int next = dup(0);
     close(next);
     getrlimit(RLIMIT_NOFILE, &before);
     none = before;
     none.rlim_cur = (rlim_t)next;
     setrlimit(RLIMIT_NOFILE, &none);
-    bool changed = next_event(f, &event, 1000);
+    wait_reason(f, target, "not checked, trying again: too many open files");
+    bool changed = next_event(f, &event, 500);
     probe_state(f->probe, target, &event);
-    uint32_t checked = server_accepted(&server);
     setrlimit(RLIMIT_NOFILE, &before);
     assert_false(changed);
-    assert_string_equal(event.reason, "not checked, trying again: too many open files");
     assert_int_equal(event.verdict, HEALTH_UP);
-    wait_accepted(&server, checked + 2, 1000);
-    expect_reason(f, target, "status 200");
+    wait_reason(f, target, "status 200");
     server_stop(&server);
 }
 
@@ -360,12 +314,12 @@ int main(void)
         TEST(test_no_route_is_a_failure),
         TEST(test_kill_and_revive),
         TEST(test_one_failure_is_no_verdict),
-        TEST(test_intervals),
         TEST(test_identical_targets_are_one),
         TEST(test_unsubscribe_ends_the_check),
         TEST(test_coming_and_going),
         TEST(test_free_without_start),
         TEST(test_no_descriptors_is_no_verdict),
     };
+    alarm(ALARM_SEC);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
