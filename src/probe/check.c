@@ -1,6 +1,8 @@
 #include "probe/check.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -107,15 +109,28 @@ static void end_connecting(struct check *check, uint32_t events)
         kind_connected(&check->run);
 }
 
+/* The last step of the handshake then goes with the request instead of before it: a packet less for either side, and the
+ * server is woken once. Not for whoever says nothing: its connection would not stand at all before it is reset. Where it
+ * fails, nothing is lost. */
+static void delay_ack(const struct check *check)
+{
+    const int off = 0;
+    if (!check->run.kind->resets)
+        (void)setsockopt(check->fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof off);
+}
+
 static void begin_connecting(struct check *check, int epoll_fd, uint64_t tag)
 {
     struct sockaddr_storage to;
     socklen_t to_len = addr_to_sockaddr(&to, &check->run.target->address);
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.u64 = tag};
     check->fd = socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (check->fd < 0)
+    if (check->fd < 0) {
         not_begun(check, errno, &to, to_len);
-    else if (connect(check->fd, (const struct sockaddr *)&to, to_len) && errno != EINPROGRESS)
+        return;
+    }
+    delay_ack(check);
+    if (connect(check->fd, (const struct sockaddr *)&to, to_len) && errno != EINPROGRESS)
         not_begun(check, errno, &to, to_len);
     else if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, check->fd, &event))
         check->local_error = errno;
