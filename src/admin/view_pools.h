@@ -28,8 +28,8 @@ void view_pools_free(struct view_pools *view);
 struct view_pools *view_pools_new(void) ATTR_FREED_BY(view_pools_free) ATTR_MUST_USE;
 /* Takes those of `owner` (wire, lower-cased). */
 void view_pools_take(struct view_pools *view, const struct balance *balance, const uint8_t *owner) ATTR_NONNULL_ALL;
-/* Takes more of all there are, for about `budget_us`; true: that were all. Those that come or go between two calls are in
- * it or not. */
+/* Takes more of all there are, for about `budget_us`; true: that were all. Those that come or go between two calls are
+ * in it or not. */
 bool view_pools_walk(struct view_pools *view, const struct balance *balance,
                      uint64_t budget_us) ATTR_NONNULL_ALL ATTR_MUST_USE;
 /* By apex, owner (canonical) and family. [job] */

@@ -84,13 +84,13 @@ const struct balance_plan *balance_get_plan(const struct balance *balance) ATTR_
 /* A version is about to be published. False: nothing that is answered has changed so far, call again with the same
  * version in another turn of the loop. True: publish it in this turn.
  *
- * Gives each of its fresh pool nodes (zone_version.fresh_pools) a handle, the same as before where the owner was a pool,
- * in slices of at most a millisecond. When all have one, pools whose node is another take its records, members that are
- * new are subscribed and tables compiled, in what is left of that millisecond and in slices afterwards. Handles
- * that it lost (zone_version.lost_pools) and no fresh node got are retired after it is published and a grace period has
- * passed. Takes what it says of names of other zones (fresh_foreign, lost_foreign): an owner that some other zone points
- * to is no pool by `below`. Warnings (an annotated address that the rrset lacks sleeps; more than 1,024 members, or
- * a wildcard without an http host: no pool, the rrset is served whole) to `diag`. [control] */
+ * Gives each of its fresh pool nodes (zone_version.fresh_pools) a handle, the same as before where the owner was a
+ * pool, in slices of at most a millisecond. When all have one, pools whose node is another take its records, members
+ * that are new are subscribed and tables compiled, in what is left of that millisecond and in slices afterwards.
+ * Handles that it lost (zone_version.lost_pools) and no fresh node got are retired after it is published and a grace
+ * period has passed. Takes what it says of names of other zones (fresh_foreign, lost_foreign): an owner that some other
+ * zone points to is no pool by `below`. Warnings (an annotated address that the rrset lacks sleeps; more than 1,024
+ * members, or a wildcard without an http host: no pool, the rrset is served whole) to `diag`. [control] */
 bool balance_version_ready(struct balance *balance, struct zone_version *version,
                            struct diag *diag) ATTR_NONNULL_ALL ATTR_MUST_USE;
 /* The zone's load has ended without another version, as it is unchanged or failed: its pools take the settings of the
@@ -102,9 +102,9 @@ void balance_zone_ready(struct balance *balance, const struct zone *zone) ATTR_N
  * be in between. [control] */
 void balance_zone_gone(struct balance *balance, const struct zone *zone) ATTR_NONNULL_ALL;
 
-/* Calls `fn` once, on the loop, when all pools are what the newest versions and plan make of them, but for tables that are
- * jobs. What was found while records were held against a new plan, and has been logged, is added to `diag` before. One at
- * a time. [control] */
+/* Calls `fn` once, on the loop, when all pools are what the newest versions and plan make of them, but for tables that
+ * are jobs. What was found while records were held against a new plan, and has been logged, is added to `diag` before.
+ * One at a time. [control] */
 void balance_when_followed(struct balance *balance, struct diag *diag, void (*fn)(void *arg), void *arg)
     ATTR_NONNULL(1, 2, 3);
 /* True when every probed pool has an up member or every member a verdict: workers may start. [control] */
@@ -141,8 +141,8 @@ struct balance_pool_view {
  * groups with `below` they are not shown. */
 void balance_each_pool(const struct balance *balance, const uint8_t *owner,
                        void (*fn)(void *arg, const struct balance_pool_view *pool), void *arg) ATTR_NONNULL(1, 3);
-/* All of them in slices, between which pools come and go, in no order: from `*at` (0 at first) on, for about `budget_us`.
- * True: that were all. A pool that is there from the first slice to the last is shown once. */
+/* All of them in slices, between which pools come and go, in no order: from `*at` (0 at first) on, for about
+ * `budget_us`. True: that were all. A pool that is there from the first slice to the last is shown once. */
 bool balance_walk_pools(const struct balance *balance, uint32_t *at, uint64_t budget_us,
                         void (*fn)(void *arg, const struct balance_pool_view *pool), void *arg)
     ATTR_NONNULL(1, 2, 4) ATTR_MUST_USE;

@@ -125,9 +125,10 @@ static const struct opt group_opts[] = {
         .offset = FIELD(below),
         .least = 1,
         .most = 1009,
-        .help = "In place of \"name\": every name below this one, but not itself. A group for an exact name comes "
-                "first, then the one with the longest \"below\"; that one applies alone. Names that NS or MX records of "
-                "any zone served here point to are left out.",
+        .help =
+            "In place of \"name\": every name below this one, but not itself. A group for an exact name comes "
+            "first, then the one with the longest \"below\"; that one applies alone. Names that NS or MX records of "
+            "any zone served here point to are left out.",
     },
     {
         .name = "policy",
@@ -182,8 +183,9 @@ static const struct opt group_opts[] = {
         .offset = FIELD(min_up),
         .most = 1000,
         .text_default = "0.0",
-        .help = "The part of a tier's members, drained ones aside, that must be up, exactly as written (to the 15th "
-                "decimal); when fewer are, the next tier that has enough is used, and when none has, the first with any.",
+        .help =
+            "The part of a tier's members, drained ones aside, that must be up, exactly as written (to the 15th "
+            "decimal); when fewer are, the next tier that has enough is used, and when none has, the first with any.",
     },
     {
         .name = "all_down",

@@ -22,7 +22,8 @@ static int cmp_hashes(const void *a, const void *b)
 }
 
 /* The names that stand `skip` bytes into the rdata of each record, lower-cased. */
-static void each_name(const struct zone_node *node, uint16_t type, unsigned skip, void (*fn)(void *arg, const uint8_t *lower), void *arg)
+static void each_name(const struct zone_node *node, uint16_t type, unsigned skip,
+                      void (*fn)(void *arg, const uint8_t *lower), void *arg)
 {
     const struct zone_rrset *rrset = zone_node_rrset(node, type);
     for (unsigned i = 0, at = 0; rrset && i < rrset->rr_cnt; i++) {
@@ -96,8 +97,8 @@ static bool is_target(struct zone_marking *m, const uint8_t *lower)
     return bsearch(&hash, v->targets->hashes, v->targets->cnt, sizeof(hash), cmp_hashes) != NULL;
 }
 
-/* The set that the version begins with: the base's, or a new one where records that make it changed. A base without one has no marks that could depend
- * on it. */
+/* The set that the version begins with: the base's, or a new one where records that make it changed. A base without one
+ * has no marks that could depend on it. */
 static void take_targets(struct zone_marking *m)
 {
     struct zone_targets *before = m->shares ? m->before->targets : NULL;
@@ -195,7 +196,8 @@ static void warn(const struct zone_marking *m, const uint8_t *name)
 {
     char text[NAME_TEXT_MAX];
     if (m->marks->diag)
-        diag_warning(m->marks->diag, NULL, 0, "\"%s\" is balanced although NS or MX records point to it", name_to_text(text, name));
+        diag_warning(m->marks->diag, NULL, 0, "\"%s\" is balanced although NS or MX records point to it",
+                     name_to_text(text, name));
 }
 
 static bool wanted(struct zone_marking *m, const struct zone_node *node)
@@ -218,7 +220,8 @@ static bool wanted(struct zone_marking *m, const struct zone_node *node)
 static void add_fresh(struct zone_version *v, struct zone_node *node)
 {
     if (!(v->fresh_pool_cnt & (v->fresh_pool_cnt - 1))) /* full at each power of two */
-        v->fresh_pools = mem_realloc(v->fresh_pools, v->fresh_pool_cnt ? v->fresh_pool_cnt * 2 : 1, sizeof(*v->fresh_pools));
+        v->fresh_pools =
+            mem_realloc(v->fresh_pools, v->fresh_pool_cnt ? v->fresh_pool_cnt * 2 : 1, sizeof(*v->fresh_pools));
     v->fresh_pools[v->fresh_pool_cnt++] = node;
     v->pool_cnt++;
     node->flags |= NODE_POOL;
@@ -244,11 +247,12 @@ static void lose(struct zone_version *v, const struct zone_node *old)
 
 static void lose_node(void *arg, const struct zone_node *node) { add_lost(arg, node->pool); }
 
-void zone_marking_init(struct zone_marking *marking, struct zone_version *version, const struct zone_version *before, bool shares,
-                       const struct zone_marks *marks, struct trie_edit *edit)
+void zone_marking_init(struct zone_marking *marking, struct zone_version *version, const struct zone_version *before,
+                       bool shares, const struct zone_marks *marks, struct trie_edit *edit)
 {
     size_t pools_before = before ? before->pool_cnt : 0;
-    *marking = (struct zone_marking){.marks = marks, .version = version, .before = before, .edit = edit, .shares = shares};
+    *marking =
+        (struct zone_marking){.marks = marks, .version = version, .before = before, .edit = edit, .shares = shares};
     marking->annotated = marks && marks->match;
     marking->on = marks || pools_before || (before && before->foreign);
     zone_foreign_edit_init(&marking->foreign, version->zone->key);
@@ -273,7 +277,8 @@ static bool same_rrset(const struct zone_node *a, const struct zone_node *b, uin
 /* Records that point somewhere are others now. */
 static void point(struct zone_marking *m, const struct zone_node *old, const struct zone_node *made, uint16_t type)
 {
-    void (*each)(const struct zone_node *node, void (*fn)(void *arg, const uint8_t *lower), void *arg) = type == RR_NS ? each_ns : each_mx;
+    void (*each)(const struct zone_node *node, void (*fn)(void *arg, const uint8_t *lower), void *arg) =
+        type == RR_NS ? each_ns : each_mx;
     if (same_rrset(old, made, type))
         return;
     m->targets = true;
@@ -313,7 +318,7 @@ struct changing {
     struct changing_node {
         const struct zone_node *node;
         bool want;
-    } *nodes;
+    } * nodes;
     size_t cnt, cap;
 };
 

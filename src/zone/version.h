@@ -52,7 +52,8 @@ struct zone_version {
     size_t fresh_pool_cnt;
     uint32_t *lost_pools; /* handles of the predecessor's nodes that are not in this version, be it that another node has the name now */
     size_t lost_pool_cnt;
-    struct zone_names fresh_foreign, lost_foreign; /* other zones' names that records of the predecessor did not point to, or did */
+    /* Names of other zones that records of this version alone point to, and of the predecessor alone. */
+    struct zone_names fresh_foreign, lost_foreign;
 };
 
 struct zone {
@@ -84,12 +85,14 @@ struct zone_version *zone_build(struct zone *zone, const struct zone_records *re
  * those that cover one type are an rrset, RFC 4034 3). Nothing else is checked (see zone/check.c). */
 enum err zone_apply(struct zone_version **version, struct zone_version *base, const struct changeset *changes, const struct zone_marks *marks)
     ATTR_NONNULL(1, 2, 3) ATTR_MUST_USE;
-/* [builder] The version after `base` (the newest one) with the same records, every node marked anew; NULL: no mark changes, nor what it points to. */
+/* [builder] The version after `base` (the newest one) with the same records, every node marked anew; NULL: no mark changes, nor does what
+ * the zone points to. */
 struct zone_version *zone_remark(struct zone_version *base, const struct zone_marks *marks) ATTR_NONNULL(1) ATTR_MUST_USE;
 /* [control] Makes `version` (just built or applied) the current one. Its predecessor, if any, comes back for the caller to put after a grace
  * period; NULL otherwise. */
 struct zone_version *zone_publish(struct zone *zone, struct zone_version *version) ATTR_NONNULL_ALL ATTR_MUST_USE;
-/* [control] The version's pools have their handles and it is published: frees what is left of the lists of fresh and lost ones. */
+/* [control] The version's pools have their handles and it is published: frees what is left of the lists of fresh and lost
+ * ones. */
 void zone_version_forget_pools(struct zone_version *version) ATTR_NONNULL_ALL;
 /* [builder] Half of the version's pool will be of no use to it, and more than a little, when all older versions are gone. Costs a look at each
  * version. */

@@ -1,4 +1,4 @@
-"""Balanced names and zones as a whole: names that another zone points to, groups for names that a zone does not have."""
+"""Balanced names and whole zones: names that another zone points to, groups for names that a zone does not have."""
 
 import re
 
@@ -56,7 +56,8 @@ def test_by_its_exact_name_it_is_a_pool_and_warned_of(rondo):
     server.write_config()
     server.start()
     assert ttl_of(server, MAIL) == 300
-    words = r'other\.test\.zone: .*"mail\.apps\.example\.com\." is balanced although NS or MX records of zone "other\.test"'
+    words = (r'other\.test\.zone: .*"mail\.apps\.example\.com\." is balanced although '
+             r'NS or MX records of zone "other\.test"')
     assert not re.search(words, server.log())
     rearrange(server, [{"below": "apps", "ttl": 9}, {"name": "mail.apps", "ttl": 8}])
     for _ in range(2):
@@ -75,18 +76,19 @@ def test_by_its_exact_name_it_is_a_pool_and_warned_of(rondo):
 
 def complaints(text):
     """Line → group, of the configuration's groups that nothing matches."""
-    return {int(line): name for line, name in re.findall(r'rondo\.conf:(\d+): (?:warning: )?zone "example\.com", balance (.*): nothing matches', text)}
+    words = r'rondo\.conf:(\d+): (?:warning: )?zone "example\.com", balance (.*): nothing matches'
+    return {int(line): name for line, name in re.findall(words, text)}
 
 
 def test_groups_that_nothing_matches(rondo):
     """One line for each, with its place: with -t, at start, with every reload, in its report and in the log."""
-    groups = [{"name": "gone"}, {"name": "www.apps"}, {"below": "apps"}, {"below": "void"}, {"name": "ns.cut"}, {"below": "www.apps"}]
+    groups = [{"name": "gone"}, {"name": "www.apps"}, {"below": "apps"}, {"below": "void"}, {"name": "ns.cut"},
+              {"below": "www.apps"}]
     server = arrange(rondo, RECORDS + "cut NS ns.cut\nns.cut A 192.0.2.1\nx.void TXT x\n", groups)
     rows = server.config_text().splitlines()
-    expected = {number: name for number, row in enumerate(rows, 1)
-                for words, name in (('name = "gone"', '"gone.example.com"'), ('below = "void"', 'below "void.example.com"'),
-                                    ('name = "ns.cut"', '"ns.cut.example.com"'), ('below = "www.apps"', 'below "www.apps.example.com"'))
-                if words in row}
+    idle = {'name = "gone"': '"gone.example.com"', 'below = "void"': 'below "void.example.com"',
+            'name = "ns.cut"': '"ns.cut.example.com"', 'below = "www.apps"': 'below "www.apps.example.com"'}
+    expected = {number: name for number, row in enumerate(rows, 1) for words, name in idle.items() if words in row}
     assert len(expected) == 4
     done = server.validate()
     assert done.returncode == 0, done.stderr
@@ -99,7 +101,8 @@ def test_groups_that_nothing_matches(rondo):
         log = server.log_since(mark)
         assert complaints(log) == expected
         assert log.count("nothing matches") == len(expected)
-    server.write_zone("example.com", HEAD.format(serial=2) + RECORDS + a_records("gone", THREE) + a_records("x.void", THREE))
+    more = a_records("gone", THREE) + a_records("x.void", THREE)
+    server.write_zone("example.com", HEAD.format(serial=2) + RECORDS + more)
     assert list(complaints(reload(server)).values()) == ['"ns.cut.example.com"', 'below "www.apps.example.com"']
 
 

@@ -1,4 +1,4 @@
-"""20,000 pools, and pools of 1,000 members: whatever happens to all of them at once, the control thread is never away for long."""
+"""20,000 pools, and pools of 1,000 members: whatever happens to all at once, the control thread is never away for long."""
 
 import json
 
@@ -7,7 +7,8 @@ import pytest
 from balancing import arrange, balance, http
 from rondo import sanitized, until
 
-# The design's promise is 5 ms; what a busy machine's caches cost is allowed for. What a sanitizer does to the code is another matter.
+# The design's promise is 5 ms; what a busy machine's caches cost is allowed for, what a sanitizer does to the code is not
+# judged.
 LAG_MOST_MS = 10
 POOL_CNT = 20000
 
@@ -58,7 +59,8 @@ def test_control_thread_is_never_away_for_long(rondo):
     rows = rows_of(server)
     assert len(rows) == POOL_CNT
     assert {row["ttl"] for row in rows} == {7}
-    assert {member["address"] for row in rows for member in row["members"] if member["address"].startswith("192.")} == {"192.0.2.2"}
+    found = {member["address"] for row in rows for member in row["members"]}
+    assert {address for address in found if address.startswith("192.")} == {"192.0.2.2"}
     server.write_zone("example.com", zone_text(3, 2, 10))
     reload()
     note("nearly all gone")
@@ -80,7 +82,8 @@ MEMBER_CNT, LARGE_CNT = 1000, 10
 
 def large_pools(serial):
     head = f"$TTL 300\n@ IN SOA ns1 hostmaster {serial} 3600 900 604800 60\n IN NS ns1\nns1 IN A 192.0.2.53\n"
-    return head + "".join(f"n{n}.apps A 127.{100 + serial}.{i >> 8}.{i & 255}\n" for n in range(LARGE_CNT) for i in range(MEMBER_CNT))
+    return head + "".join(f"n{n}.apps A 127.{100 + serial}.{i >> 8}.{i & 255}\n"
+                          for n in range(LARGE_CNT) for i in range(MEMBER_CNT))
 
 
 @pytest.mark.parametrize("policy", ["weighted", "hash"])

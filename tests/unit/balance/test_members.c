@@ -181,10 +181,12 @@ static void test_too_many(void **state)
     family->records.addresses = mem_zalloc(CNT, sizeof *family->records.addresses);
     family->records.cnt = CNT;
     for (unsigned i = 0; i < CNT; i++)
-        family->records.addresses[i] = (struct addr){.bytes = {10, 0, (uint8_t)(i >> 8), (uint8_t)i}, .family = ADDR_V4};
+        family->records.addresses[i] =
+            (struct addr){.bytes = {10, 0, (uint8_t)(i >> 8), (uint8_t)i}, .family = ADDR_V4};
     records_check(pool, pool->group, rig.diag);
-    expect_said(diag_text(rig.diag),
-                "3: warning: \"www.example.com\" A is no pool and answered whole: 1025 addresses are more than the 1024");
+    expect_said(
+        diag_text(rig.diag),
+        "3: warning: \"www.example.com\" A is no pool and answered whole: 1025 addresses are more than the 1024");
     work_queue(pool, TODO_REBUILD, false);
     work_slice(rig.balance, 0);
     rig_spin(&rig);
