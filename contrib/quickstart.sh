@@ -205,7 +205,13 @@ for pool in json.load(sys.stdin)["pools"]:
 left=$seconds shown='' ready=yes
 interrupted=0
 while :; do
-    kill -0 "$rondod_pid" 2>/dev/null || { tail -n 20 "$log" >&2; failed "rondod ended"; }
+    if ! kill -0 "$rondod_pid" 2>/dev/null; then
+        # A Ctrl-C at the terminal is rondod's too, and may be heard here a little later.
+        sleep 1 &
+        wait $!
+        tail -n 20 "$log" >&2
+        failed "rondod ended"
+    fi
     now=$(health)
     if [ -n "$now" ] && [ "$now" != "$shown" ]; then
         date '+%H:%M:%S'
