@@ -124,7 +124,7 @@ fi
 
 if build build/release CC=gcc CFLAGS="-O2 -g"; then
     make_check build/release TESTS='$(UNIT_TESTS)'
-    functional build/release "-k 'test_instructions or test_memory'"
+    functional build/release "-k 'test_instructions or test_memory or test_hardening or test_pools_many'"
 else
     broken "build/release does not build"
 fi

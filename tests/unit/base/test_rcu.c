@@ -2,8 +2,8 @@
  * callback wipes and frees the old one. A reader that sees a wiped or half-written block fails the test in any
  * build.
  *
- * That the annotations are what keeps TSan silent is seen by leaving them out; this reports a data race between
- * sum() and wipe() and exits 66:
+ * That the annotations are what keeps TSan silent is seen by leaving them out, which tests/lint/rcu_toy.sh does: it
+ * reports a data race between sum() and wipe() and exits 66:
  *
  *   gcc -std=gnu11 -D_GNU_SOURCE -g -fsanitize=thread -DRCU_TOY_NO_ORDER -Isrc \
  *       tests/unit/base/test_rcu.c src/base/rcu.c -lcmocka -lurcu-qsbr -pthread -o toy && ./toy */
