@@ -129,10 +129,24 @@ unsigned name_depth(const uint8_t *name)
     return depth;
 }
 
+static bool equal_eight(const uint8_t *a, const uint8_t *b)
+{
+    uint64_t x, y;
+    memcpy(&x, a, 8);
+    memcpy(&y, b, 8);
+    return x == y || lower_eight(x) == lower_eight(y);
+}
+
 /* Length bytes are below 'A', so equal lower-cased bytes mean equal labels. */
 static bool equal_bytes(const uint8_t *a, const uint8_t *b, unsigned len)
 {
-    for (unsigned i = 0; i < len; i++)
+    unsigned i = 0;
+    for (; i + 8 < len; i += 8)
+        if (!equal_eight(a + i, b + i))
+            return false;
+    if (len >= 8) /* the last eight overlap those before */
+        return equal_eight(a + len - 8, b + len - 8);
+    for (; i < len; i++)
         if (name_lower_byte(a[i]) != name_lower_byte(b[i]))
             return false;
     return true;
@@ -146,8 +160,12 @@ bool name_equal(const uint8_t *a, const uint8_t *b)
 
 bool name_within(const uint8_t *name, const uint8_t *ancestor)
 {
-    unsigned depth = name_depth(name), above = name_depth(ancestor);
-    return depth >= above && name_equal(name_suffix(name, above), ancestor);
+    unsigned len = name_len(name), above = name_len(ancestor);
+    while (len > above) {
+        len -= *name + 1u;
+        name += *name + 1u;
+    }
+    return len == above && equal_bytes(name, ancestor, above);
 }
 
 static int label_cmp(const uint8_t *a, const uint8_t *b)
