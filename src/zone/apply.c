@@ -120,9 +120,12 @@ static void find_all_cuts(struct apply *a)
 
 static void glue_add(void *arg, const struct rr *rr) { node_maker_glue(arg, rr); }
 
-static void glue_of(void *arg, struct node_maker *maker, const uint8_t *target)
+static void glue_of(void *arg, struct node_maker *maker, const uint8_t *as_it_stands, unsigned nth)
 {
+    (void)nth;
     struct apply *a = arg;
+    uint8_t target[NAME_MAX_LEN];
+    name_to_lower(target, as_it_stands);
     uint64_t hash = name_hash(target, a->zone->key);
     const struct apply_name *n = apply_set_find(&a->set, target, hash);
     const struct zone_node *old = n ? NULL : trie_find(a->set.base->root, hash, target, name_len(target));

@@ -7,7 +7,10 @@
 #include "zone/node_make.h"
 #include "zone/version.h"
 
-enum { PREFETCH_AHEAD = 8 };
+enum {
+    PREFETCH_AHEAD = 8,
+    WALKS = 32, /* in step */
+};
 
 /* The making of a version from records: first the node of each owner, then the trie, then what nodes know of their children, with
  * the empty non-terminals that turn out to be missing. */
@@ -15,6 +18,7 @@ struct builder {
     struct zone_version *version;
     struct zone *zone;
     const struct zone_records *records;
+    const struct zone_record *ns; /* of the owner at hand, the first */
     struct node_maker maker;
     struct node_rrset *rrsets; /* of the owner at hand */
     struct image_rdata *rdata;
@@ -26,11 +30,12 @@ struct builder {
     struct trie_edit edit;
 };
 
-static void glue_of(void *arg, struct node_maker *maker, const uint8_t *target)
+static void glue_of(void *arg, struct node_maker *maker, const uint8_t *target, unsigned nth)
 {
+    (void)target;
     const struct builder *b = arg;
     size_t cnt;
-    const struct zone_record *recs = zone_records_find(b->records, target, &cnt);
+    const struct zone_record *recs = zone_records_find_target(b->records, b->ns + nth, &cnt);
     for (size_t i = 0; i < cnt; i++) /* sorted by type: A comes before AAAA */
         if (recs[i].rr.type == RR_A || recs[i].rr.type == RR_AAAA)
             node_maker_glue(maker, &recs[i].rr);
@@ -54,7 +59,10 @@ static struct zone_node *make_owner(struct builder *b, const struct zone_record 
     }
     for (size_t i = 0; i < cnt; i++) {
         b->rdata[i] = (struct image_rdata){recs[i].rr.rdata, recs[i].rr.ttl, recs[i].rr.rdata_len};
-        if (!i || recs[i].rr.type != recs[i - 1].rr.type)
+        bool is_first = !i || recs[i].rr.type != recs[i - 1].rr.type;
+        if (is_first && recs[i].rr.type == RR_NS)
+            b->ns = &recs[i];
+        if (is_first)
             b->rrsets[spec.rrset_cnt++] = (struct node_rrset){.type = recs[i].rr.type, .rdata = &b->rdata[i]};
         b->rrsets[spec.rrset_cnt - 1].cnt++;
     }
@@ -70,7 +78,10 @@ static void make_owners(struct builder *b)
     const struct zone_records *r = b->records;
     b->nodes = mem_realloc(NULL, r->cnt, sizeof(*b->nodes));
     b->hashes = mem_realloc(NULL, r->cnt, sizeof(*b->hashes));
+    size_t ahead = 0;
     for (size_t i = 0, end; i < r->cnt; i = end) {
+        if (i >= ahead)
+            ahead = zone_records_look_ahead(r, i, false);
         if (i + PREFETCH_AHEAD < r->cnt) {
             __builtin_prefetch(r->recs[i + PREFETCH_AHEAD].rr.owner);
             __builtin_prefetch(r->recs[i + PREFETCH_AHEAD].rr.rdata);
@@ -101,20 +112,59 @@ static struct zone_node *parent_of(struct builder *b, const uint8_t *name, bool 
     return n;
 }
 
-/* Tells the parent of a node about it; a parent that had to be made is told to its own parent, and so on. */
-static void link_up(struct builder *b, const struct zone_node *child)
+/* The parents of the `cnt` ≤ WALKS nodes from `from` on, found by walks in step: a look-up misses every cache twice or thrice, and so the
+ * misses overlap. NULL: there is none yet, or it is the apex. */
+static void find_parents(struct zone_node *parents[WALKS], const struct builder *b, size_t from, size_t cnt)
+{
+    struct trie_walk walks[WALKS];
+    const uint8_t *names[WALKS];
+    for (size_t i = 0; i < cnt; i++) {
+        const struct zone_node *n = b->nodes[from + i];
+        names[i] = zone_node_name(n);
+        names[i] += *names[i] ? 1 + *names[i] : 0;
+        bool below = n->depth > b->zone->depth + 1u;
+        walks[i] = trie_walk_start(below ? b->edit.root : 0, below ? name_hash(names[i], b->zone->key) : 0);
+    }
+    for (bool more = true; more;) {
+        more = false;
+        for (size_t i = 0; i < cnt; i++)
+            if (trie_walk_more(&walks[i])) {
+                trie_walk_step(&walks[i]);
+                more = true;
+            }
+    }
+    for (size_t i = 0; i < cnt; i++)
+        if (trie_is_node(walks[i].ref)) /* where the name of one with an rrset or two is */
+            __builtin_prefetch((const char *)trie_node(walks[i].ref) + sizeof(struct zone_node) + 3 * sizeof(struct zone_rrset));
+    for (size_t i = 0; i < cnt; i++)
+        parents[i] = (struct zone_node *)trie_walk_end(&walks[i], names[i], name_len(names[i])); /* not published: ours to write */
+}
+
+/* Tells the parent of a node about it (`known`, unless that is NULL); a parent that had to be made is told to its own parent, and so on. */
+static void link_up(struct builder *b, const struct zone_node *child, struct zone_node *known)
 {
     unsigned apex_depth = b->zone->depth;
-    for (bool made = true; made && child->depth > apex_depth;) {
+    for (bool made = true; made && child->depth > apex_depth; known = NULL) {
         const uint8_t *name = zone_node_name(child);
-        struct zone_node *parent = b->apex;
+        struct zone_node *parent = known ? known : b->apex;
         made = false;
-        if (child->depth - 1u > apex_depth)
+        if (!known && child->depth - 1u > apex_depth)
             parent = parent_of(b, name + 1 + name[0], &made);
         parent->child_cnt++;
         if (name[0] == 1 && name[1] == '*')
             parent->flags |= NODE_WILDCARD_BELOW;
         child = parent;
+    }
+}
+
+static void link_all(struct builder *b)
+{
+    struct zone_node *parents[WALKS];
+    for (size_t from = 0, cnt; from < b->cnt; from += cnt) {
+        cnt = b->cnt - from < WALKS ? b->cnt - from : WALKS;
+        find_parents(parents, b, from, cnt);
+        for (size_t i = 0; i < cnt; i++)
+            link_up(b, b->nodes[from + i], parents[i]);
     }
 }
 
@@ -141,8 +191,7 @@ struct zone_version *zone_build(struct zone *zone, const struct zone_records *re
     uint64_t root = trie_build(zone->pool, (const struct zone_node *const *)b.nodes, b.hashes, b.cnt);
     b.edit = (struct trie_edit){.root = root, .pool = zone->pool, .garbage = &b.version->replaced, .hash_fn = zone_node_hash,
                                 .hash_arg = zone->key, .owns_all = true};
-    for (size_t i = 0; i < b.cnt; i++)
-        link_up(&b, b.nodes[i]);
+    link_all(&b);
     mark(&b, base, marks);
     b.version->root = trie_edit_root(&b.edit);
     b.version->apex = b.apex;

@@ -11,7 +11,7 @@
 #include "zone/image.h"
 #include "zone/rdata.h"
 
-enum { TYPE_SPF = 99 };
+enum { TYPE_SPF = 99, PREFETCH_AHEAD = 12 };
 
 static ATTR_PRINTF(4, 0) void add(struct zone_check *check, enum diag_level level, const struct zone_record *rec,
                                   const char *fmt, va_list args)
@@ -55,9 +55,10 @@ const struct zone_record *zone_owner_rrset(const struct zone_owner *owner, uint1
     return end > i ? &owner->recs[i] : NULL;
 }
 
+/* By the hash first: most names lie cold in memory. */
 static bool is_apex(const struct zone_check *check, const struct zone_owner *owner)
 {
-    return name_equal(owner->recs->rr.owner, check->records->apex);
+    return owner->recs->owner_hash == check->apex_hash && name_equal(owner->recs->rr.owner, check->records->apex);
 }
 
 /* Out-of-zone data goes, with a warning for each run of records of one owner. */
@@ -252,15 +253,24 @@ static void check_owner(struct zone_check *check, const struct zone_owner *owner
     check_single(check, owner, RR_SOA);
     check_place(check, owner);
     check_spf(check, owner);
-    check->has_dnames |= zone_owner_has(owner, RR_DNAME);
+    if (zone_owner_has(owner, RR_DNAME)) {
+        check->has_dnames = true;
+        check->has_apex_dname |= is_apex(check, owner);
+    }
     check->has_cuts |= zone_owner_has(owner, RR_NS) && !is_apex(check, owner);
 }
 
-/* Calls `fn` for every owner until there are too many errors. */
-static void each_owner(struct zone_check *check, void (*fn)(struct zone_check *check, const struct zone_owner *owner))
+/* Calls `fn` for every owner until there are too many errors. `looks_up`: it looks up what NS, MX and SRV point to. */
+static void each_owner(struct zone_check *check, void (*fn)(struct zone_check *check, const struct zone_owner *owner),
+                       bool looks_up)
 {
     const struct zone_records *r = check->records;
+    size_t ahead = 0;
     for (size_t i = 0, end; i < r->cnt && check->error_cnt < CHECK_ERRORS_MAX; i = end) {
+        if (looks_up && i >= ahead)
+            ahead = zone_records_look_ahead(r, i, true);
+        else if (!looks_up && i + PREFETCH_AHEAD < r->cnt && r->recs[i + PREFETCH_AHEAD].rr.type != RR_A)
+            __builtin_prefetch(r->recs[i + PREFETCH_AHEAD].rr.owner);
         for (end = i + 1; end < r->cnt && r->recs[end].rr.owner == r->recs[i].rr.owner; end++)
             continue;
         fn(check, &(struct zone_owner){r->recs + i, end - i});
@@ -297,12 +307,12 @@ static void check_apex(struct zone_check *check)
 
 enum err zone_records_check(struct zone_records *records, struct diag *diag)
 {
-    struct zone_check check = {.records = records, .diag = diag, .apex_depth = name_depth(records->apex)};
+    struct zone_check check = {.records = records, .diag = diag, .apex_depth = name_depth(records->apex), .apex_hash = name_hash(records->apex, records->key)};
 
     remove_outside(&check);
     zone_records_sort(records);
-    each_owner(&check, check_owner);
+    each_owner(&check, check_owner, false);
     check_apex(&check);
-    each_owner(&check, check_owner_again);
+    each_owner(&check, check_owner_again, true);
     return check.error_cnt ? ERR_INVALID : ERR_OK;
 }

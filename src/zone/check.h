@@ -17,8 +17,10 @@ struct zone_check {
     struct diag *diag;
     unsigned error_cnt;
     unsigned apex_depth;
-    bool has_cuts;   /* some owner below the apex has NS */
-    bool has_dnames; /* some owner has DNAME */
+    uint64_t apex_hash;
+    bool has_cuts;       /* some owner below the apex has NS */
+    bool has_dnames;     /* some owner has DNAME */
+    bool has_apex_dname; /* the apex has */
 };
 
 /* All records of one owner, sorted by type. */

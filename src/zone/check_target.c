@@ -20,6 +20,14 @@ static struct zone_owner find(const struct zone_check *check, const uint8_t *nam
     return (struct zone_owner){recs ? all + (recs - all) : NULL, recs ? cnt : 0};
 }
 
+static struct zone_owner find_target(const struct zone_check *check, const struct zone_record *ns)
+{
+    size_t cnt;
+    const struct zone_record *recs = zone_records_find_target(check->records, ns, &cnt);
+    struct zone_record *all = check->records->recs;
+    return (struct zone_owner){recs ? all + (recs - all) : NULL, recs ? cnt : 0};
+}
+
 static bool has_address(const struct zone_owner *owner)
 {
     return zone_owner_has(owner, RR_A) || zone_owner_has(owner, RR_AAAA);
@@ -30,12 +38,16 @@ static const uint8_t *find_above(const struct zone_check *check, const uint8_t *
 {
     unsigned depth = name_depth(name);
 
+    if (check->has_apex_dname && depth > check->apex_depth) {
+        *known = KNOWN_DNAME;
+        return check->records->apex;
+    }
     if (!check->has_cuts && !check->has_dnames)
         return NULL;
-    for (unsigned d = check->apex_depth; d < depth; d++) {
+    for (unsigned d = check->apex_depth + 1; d < depth; d++) {
         const uint8_t *suffix = name_suffix(name, d);
         struct zone_owner owner = find(check, suffix);
-        bool cut = d > check->apex_depth && zone_owner_has(&owner, RR_NS);
+        bool cut = zone_owner_has(&owner, RR_NS);
         if (cut || zone_owner_has(&owner, RR_DNAME)) {
             *known = cut ? KNOWN_DELEGATED : KNOWN_DNAME;
             return suffix;
@@ -125,22 +137,23 @@ static void check_apex_ns(struct zone_check *check, const struct zone_record *re
         tell(check, rec, target, known, above, "", zone_check_error);
 }
 
-/* The NS of a delegation: glue must be there when its name is below the cut, and should be when it is below another. */
+/* The NS of a delegation: glue must be there when its name is below the cut, and should be when it is below another. There
+ * is no cut above this one, which spares those with names below it the way down from the apex. */
 static void check_cut_ns(struct zone_check *check, const struct zone_record *rec)
 {
-    const uint8_t *target = rec->rr.rdata, *above;
+    const uint8_t *target = rec->rr.rdata, *above = rec->rr.owner;
+    bool below = name_within(target, rec->rr.owner);
 
-    if (!name_within(target, check->records->apex))
+    if (!below && !name_within(target, check->records->apex))
         return;
-    enum known known = look_up(check, target, &above);
+    enum known known = below ? KNOWN_DELEGATED : look_up(check, target, &above);
     if (known == KNOWN_ADDRESS)
         return;
     if (known == KNOWN_DELEGATED) {
-        struct zone_owner glue = find(check, target);
+        struct zone_owner glue = find_target(check, rec);
         if (has_address(&glue))
             return;
     }
-    bool below = name_within(target, rec->rr.owner);
     tell(check, rec, target, known, above,
          below                      ? "required glue "
          : known == KNOWN_DELEGATED ? "sibling glue "

@@ -146,19 +146,18 @@ static void collect_glue(struct node_maker *m, const uint8_t *owner, unsigned ow
     m->glue.full = false;
     m->glue.rrset = (struct zone_rrset){.image_off = align_image(m)};
     for (unsigned i = 0, at = 0; i < ns.rr_cnt; i++) {
-        uint8_t target[NAME_MAX_LEN], lower[NAME_MAX_LEN];
+        uint8_t target[NAME_MAX_LEN];
         const uint8_t *image = m->block + ns.image_off; /* the block may move */
         unsigned rdata_at = at + IMAGE_RR_FIXED_LEN, taken;
         at = rdata_at + be16_get(image + at + 10);
-        if (!image_name(target, &taken, image, owner, rdata_at, at) || !name_within(target, m->apex))
+        if (!image_name(target, &taken, image, owner, rdata_at, at))
             continue;
-        if (!name_within(target, owner)) {
+        if (name_within(target, owner)) {
+            set_glue_owner(m, image, rdata_at, taken, owner_len);
+            m->glue_fn(m->glue_arg, m, target, i);
+        } else if (name_within(target, m->apex)) {
             node_at(m)->flags |= NODE_SIBLING_GLUE;
-            continue;
         }
-        set_glue_owner(m, image, rdata_at, taken, owner_len);
-        name_to_lower(lower, target);
-        m->glue_fn(m->glue_arg, m, lower);
     }
 }
 

@@ -31,8 +31,9 @@ struct node_spec {
 
 struct node_maker {
     const uint8_t *apex;
-    /* Asked at a cut for each in-domain NS target: calls node_maker_glue for its A records, then its AAAA records. */
-    void (*glue_fn)(void *arg, struct node_maker *maker, const uint8_t *target);
+    /* Asked at a cut for each in-domain NS target (as it stands there), that of the nth record: calls node_maker_glue for its A records, then its
+     * AAAA records. */
+    void (*glue_fn)(void *arg, struct node_maker *maker, const uint8_t *target, unsigned nth);
     void *glue_arg;
     /* private */
     uint8_t *block;

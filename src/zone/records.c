@@ -13,7 +13,11 @@ enum {
     RADIX_LEAST = 1024,    /* fewer records are merge-sorted at once */
     INSERTION_MOST = 12,
     PREFETCH_AHEAD = 12,
+    LOOK_AHEAD = 64,       /* records; some three lines of cache for each look-up */
 };
+
+/* Entries of zone_records.targets; from TARGET_FIRST on an index. */
+enum { TARGET_UNKNOWN, TARGET_NONE, TARGET_FIRST };
 
 /* What the radix passes move: a quarter of a record. */
 struct sort_key {
@@ -29,6 +33,7 @@ void zone_records_free(struct zone_records *records)
     free(records->recs);
     free(records->runs);
     free(records->starts);
+    free(records->targets);
     free(records);
 }
 
@@ -196,37 +201,21 @@ static bool is_sorted(const struct zone_records *r)
     return true;
 }
 
-static void sort_all(struct zone_records *r)
+/* Records with equal hashes will be compared to the last byte: those some way ahead are fetched. */
+static void fetch_equal(const struct zone_records *r, size_t i)
 {
-    unsigned shift = 0;
-    if (r->cnt >= RADIX_LEAST) {
-        struct zone_record *recs = radix_sort(r->recs, r->cnt, r->cap);
-        free(r->recs);
-        r->recs = recs;
-        shift = 64 - 2 * RADIX_BITS;
-    }
-    struct zone_record *tmp = NULL;
-    size_t tmp_cap = 0;
-    for (size_t i = 0, end; i < r->cnt; i = end) {
-        uint64_t top = r->recs[i].owner_hash >> shift;
-        for (end = i + 1; end < r->cnt && (!shift || r->recs[end].owner_hash >> shift == top); end++)
-            continue;
-        if (end - i < 2)
-            continue;
-        if (end - i > tmp_cap) {
-            tmp_cap = end - i;
-            tmp = mem_realloc(tmp, tmp_cap, sizeof(*tmp));
-        }
-        merge_sort(r->recs + i, tmp, end - i);
-    }
-    free(tmp);
+    const struct zone_record *a = &r->recs[i + PREFETCH_AHEAD];
+    if (i + PREFETCH_AHEAD + 1 >= r->cnt || a[0].owner_hash != a[1].owner_hash)
+        return;
+    __builtin_prefetch(a[0].rr.rdata);
+    __builtin_prefetch(a[1].rr.rdata);
 }
 
-/* Drops duplicates and lets equal owners share one pointer. */
-static void unify(struct zone_records *r)
+/* Drops duplicates and lets equal owners share one pointer, in sorted records from `from` to `end`, the last ones of their hash. `kept` are
+ * left of those before; returns how many are now. */
+static size_t unify(struct zone_records *r, size_t kept, size_t from, size_t end)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < r->cnt; i++) {
+    for (size_t i = from; i < end; i++) {
         struct zone_record *rec = &r->recs[i], *last = kept ? &r->recs[kept - 1] : NULL;
         if (last && last->owner_hash == rec->owner_hash && !owner_cmp(last->rr.owner, rec->rr.owner)) {
             rec->rr.owner = last->rr.owner;
@@ -237,17 +226,48 @@ static void unify(struct zone_records *r)
             r->recs[kept] = *rec;
         kept++;
     }
+    return kept;
+}
+
+/* By groups of equal top bits, each while it is in the cache. */
+static void sort_all(struct zone_records *r)
+{
+    unsigned shift = 0;
+    if (r->cnt >= RADIX_LEAST) {
+        struct zone_record *recs = radix_sort(r->recs, r->cnt, r->cap);
+        free(r->recs);
+        r->recs = recs;
+        shift = 64 - 2 * RADIX_BITS;
+    }
+    struct zone_record *tmp = NULL;
+    size_t tmp_cap = 0, kept = 0;
+    for (size_t i = 0, end; i < r->cnt; i = end) {
+        uint64_t top = r->recs[i].owner_hash >> shift;
+        fetch_equal(r, i);
+        for (end = i + 1; end < r->cnt && (!shift || r->recs[end].owner_hash >> shift == top); end++)
+            fetch_equal(r, end);
+        if (end - i > tmp_cap) {
+            tmp_cap = end - i;
+            tmp = mem_realloc(tmp, tmp_cap, sizeof(*tmp));
+        }
+        if (end - i > 1)
+            merge_sort(r->recs + i, tmp, end - i);
+        kept = unify(r, kept, i, end);
+    }
     r->cnt = kept;
+    free(tmp);
 }
 
 void zone_records_sort(struct zone_records *records)
 {
-    if (!is_sorted(records))
+    if (is_sorted(records))
+        records->cnt = unify(records, 0, 0, records->cnt);
+    else
         sort_all(records);
-    unify(records);
     records->sorted = true;
     free(records->starts);
-    records->starts = NULL;
+    free(records->targets);
+    records->starts = records->targets = NULL;
 }
 
 /* The directory: starts[hash >> shift] .. starts[(hash >> shift) + 1] hold all records of that hash; about one record an entry, as
@@ -268,16 +288,21 @@ static void make_starts(struct zone_records *r)
             at++;
     }
     r->starts[entries] = (uint32_t)r->cnt;
+    free(r->targets);
+    r->targets = mem_zalloc(r->cnt, sizeof(*r->targets));
 }
 
-const struct zone_record *zone_records_find(const struct zone_records *records, const uint8_t *owner, size_t *cnt)
+static void need_starts(const struct zone_records *records)
 {
     assert(records->sorted);
     if (!records->starts || records->starts_cnt != records->cnt)
         make_starts((struct zone_records *)records); /* a cache, of an object that is always ours and on the heap */
-    uint8_t lower[NAME_MAX_LEN];
-    name_to_lower(lower, owner);
-    uint64_t hash = name_hash(lower, records->key);
+}
+
+const struct zone_record *zone_records_find(const struct zone_records *records, const uint8_t *owner, size_t *cnt)
+{
+    need_starts(records);
+    uint64_t hash = name_hash(owner, records->key);
     size_t low = records->starts[hash >> records->starts_shift], end = records->starts[(hash >> records->starts_shift) + 1];
     for (size_t high = end; low < high;) {
         size_t middle = low + (high - low) / 2;
@@ -286,11 +311,107 @@ const struct zone_record *zone_records_find(const struct zone_records *records, 
         else
             high = middle;
     }
-    while (low < end && records->recs[low].owner_hash == hash && owner_cmp(records->recs[low].rr.owner, lower))
+    while (low < end && records->recs[low].owner_hash == hash && !name_equal(records->recs[low].rr.owner, owner))
         low++;
     size_t from = low;
     while (low < end && records->recs[low].owner_hash == hash && records->recs[low].rr.owner == records->recs[from].rr.owner)
         low++;
     *cnt = low - from;
     return low > from ? &records->recs[from] : NULL;
+}
+
+const struct zone_record *zone_records_find_target(const struct zone_records *records, const struct zone_record *rec, size_t *cnt)
+{
+    need_starts(records);
+    uint32_t *known = &records->targets[rec - records->recs];
+    if (*known < TARGET_FIRST) {
+        const struct zone_record *found = *known ? NULL : zone_records_find(records, rec->rr.rdata, cnt);
+        *known = found ? (uint32_t)(found - records->recs) + TARGET_FIRST : TARGET_NONE;
+        if (!found)
+            *cnt = 0;
+        return found;
+    }
+    const struct zone_record *first = &records->recs[*known - TARGET_FIRST], *at = first, *end = records->recs + records->cnt;
+    while (at < end && at->rr.owner == first->rr.owner)
+        at++;
+    *cnt = (size_t)(at - first);
+    return first;
+}
+
+/* ---- looking ahead */
+
+/* Bytes of rdata before the name that is looked up; -1: none is. */
+static int target_skip(uint16_t type, bool services)
+{
+    if (type == RR_NS)
+        return 0;
+    if (services && type == RR_MX)
+        return 2;
+    return services && type == RR_SRV ? 6 : -1;
+}
+
+/* The first record with that hash; NULL: none. */
+static const struct zone_record *first_of(const struct zone_records *r, uint64_t hash)
+{
+    uint32_t at = r->starts[hash >> r->starts_shift], end = r->starts[(hash >> r->starts_shift) + 1];
+    while (at < end && r->recs[at].owner_hash != hash)
+        at++;
+    return at < end ? &r->recs[at] : NULL;
+}
+
+/* A look-up to come. */
+struct look {
+    const uint8_t *target;
+    const struct zone_record *found; /* remembered; NULL: not looked up yet */
+    uint64_t hash;
+    uint16_t target_len;
+};
+
+/* In rounds, each of which reads what the one before it has fetched. */
+static void fetch_looks(const struct zone_records *r, struct look *looks, size_t cnt)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < cnt; i++) {
+        struct look look = looks[i];
+        if (!look.found) {
+            if (!name_check(look.target, look.target_len))
+                continue; /* malformed: a transfer may bring that, and nobody will look it up */
+            look.hash = name_hash(look.target, r->key);
+            __builtin_prefetch(&r->starts[look.hash >> r->starts_shift]);
+        }
+        looks[left++] = look;
+    }
+    for (size_t i = 0; i < left; i++)
+        if (looks[i].found)
+            __builtin_prefetch(looks[i].found);
+        else
+            __builtin_prefetch(&r->recs[r->starts[looks[i].hash >> r->starts_shift]]);
+    for (size_t i = 0; i < left; i++) {
+        const struct zone_record *rec = looks[i].found ? looks[i].found : first_of(r, looks[i].hash);
+        if (rec) {
+            __builtin_prefetch(rec->rr.owner);
+            __builtin_prefetch(rec->rr.rdata);
+        }
+    }
+}
+
+size_t zone_records_look_ahead(const struct zone_records *records, size_t from, bool services)
+{
+    size_t end = records->cnt - from > LOOK_AHEAD ? from + LOOK_AHEAD : records->cnt, cnt = 0;
+    struct look looks[LOOK_AHEAD];
+    need_starts(records);
+    for (size_t i = from; i < end; i++) {
+        const struct rr *rr = &records->recs[i].rr;
+        int skip = target_skip(rr->type, services);
+        uint32_t known = records->targets[i];
+        if (skip < 0 || rr->rdata_len <= skip || known == TARGET_NONE)
+            continue;
+        __builtin_prefetch(rr->owner);
+        __builtin_prefetch(rr->rdata);
+        looks[cnt++] = (struct look){.target = rr->rdata + skip,
+                                     .found = known ? &records->recs[known - TARGET_FIRST] : NULL,
+                                     .target_len = (uint16_t)(rr->rdata_len - skip)};
+    }
+    fetch_looks(records, looks, cnt);
+    return end;
 }

@@ -44,6 +44,7 @@ struct zone_records {
     uint32_t *starts; /* where hashes with the same top bits begin in the sorted records, for zone_records_find */
     unsigned starts_shift;
     size_t starts_cnt; /* records when `starts` was made; made anew when it is not `cnt` */
+    uint32_t *targets; /* by record, for zone_records_find_target; made with `starts` */
 };
 
 void zone_records_free(struct zone_records *records);
@@ -60,7 +61,12 @@ size_t zone_records_bytes(const struct zone_records *records) ATTR_NONNULL_ALL;
  * owner pointer. Cheap on what is sorted already; records may then be taken out, order kept, with `cnt` lowered. */
 void zone_records_sort(struct zone_records *records) ATTR_NONNULL_ALL;
 /* The first record of `owner` (any case) in the sorted records; *cnt how many it has. NULL: none. */
-const struct zone_record *zone_records_find(const struct zone_records *records, const uint8_t *owner, size_t *cnt) ATTR_NONNULL_ALL;
+const struct zone_record *zone_records_find(const struct zone_records *records, const uint8_t *owner, size_t *cnt) ATTR_NONNULL_ALL;/* The same for what the NS record `rec` (one of the sorted records) points to; remembered, so that the check and the build look it up once. */
+const struct zone_record *zone_records_find_target(const struct zone_records *records, const struct zone_record *rec, size_t *cnt) ATTR_NONNULL_ALL;
+/* Looks ahead for whoever goes through the sorted records and then looks up what their NS (and with `services` MX and SRV) records point
+ * to: fetches what those look-ups will read, for some records from `from` on; returns the first that it left out. The misses overlap then: a
+ * zone of a million delegations is too large for any cache, and its glue lies anywhere in it. */
+size_t zone_records_look_ahead(const struct zone_records *records, size_t from, bool services) ATTR_NONNULL_ALL ATTR_MUST_USE;
 
 /* zone/check.c. What named-checkzone 9.18 says of a zone, with its severities, into `diag`: out-of-zone data (ignored, a warning; removed
  * here), CNAME and other data, SOA count, missing NS, DNAME rules, differing TTLs in an rrset (a warning; all take the first's, RFC

@@ -212,6 +212,46 @@ static void test_glue(void **state)
     end(&c);
 }
 
+/* More than are looked up together; every tenth lacks what it needs. */
+static void test_glue_of_many(void **state)
+{
+    enum { CNT = 500 };
+    struct checked c = start();
+    char owner[40], target[40], told[40 * 1024] = "";
+    (void)state;
+    for (unsigned i = 0; i < CNT; i++) {
+        snprintf(owner, sizeof(owner), "sub%u", i);
+        snprintf(target, sizeof(target), "ns.sub%u", i);
+        put_name(c.records, owner, 60, RR_NS, target);
+        if (i % 10)
+            put_a(c.records, target, 60, (uint8_t)i);
+        else
+            put_name(c.records, target, 60, RR_PTR, "www");
+    }
+    assert_int_equal(zone_records_check(c.records, c.diag), ERR_OK);
+    for (size_t i = 0; i < CNT / 10; i++) {
+        assert_non_null(diag_at(c.diag, i));
+        diag_format(told, sizeof(told), diag_at(c.diag, i));
+        assert_non_null(strstr(told, "has no required glue address (A or AAAA)"));
+        assert_int_equal(strtoul(told + strlen("zone:"), NULL, 10) % 20, 3); /* the NS of a tenth: lines 3, 23, … */
+    }
+    assert_null(diag_at(c.diag, CNT / 10));
+    end(&c);
+}
+
+/* Whatever is below a zone with a DNAME at its top is not there. */
+static void test_dname_at_the_apex(void **state)
+{
+    struct checked c = start();
+    (void)state;
+    put_name(c.records, "@", 60, RR_DNAME, "other.");
+    put_name(c.records, "@", 300, RR_NS, "ns");
+    put_a(c.records, "ns", 60, 1);
+    expect(&c, ERR_INVALID,
+           "zone:4: error: \"example.com.\" NS: \"ns.example.com.\" is below the DNAME \"example.com.\"\n");
+    end(&c);
+}
+
 static void test_too_large(void **state)
 {
     struct checked c = start();
@@ -286,6 +326,7 @@ int main(void)
         cmocka_unit_test(test_first_ttl_may_be_an_included_files),
         cmocka_unit_test(test_many_cds),      cmocka_unit_test(test_out_of_zone), cmocka_unit_test(test_apex_sets),
         cmocka_unit_test(test_singles),   cmocka_unit_test(test_ttls),        cmocka_unit_test(test_glue),
+        cmocka_unit_test(test_glue_of_many), cmocka_unit_test(test_dname_at_the_apex),
         cmocka_unit_test(test_too_large), cmocka_unit_test(test_many_errors), cmocka_unit_test(test_root_zone),
         cmocka_unit_test(test_too_large_with_an_opt),
     };

@@ -122,6 +122,64 @@ static void test_find(void **state)
     zone_records_free(r);
 }
 
+static void expect_target(const struct zone_records *r, const char *owner, size_t nth, size_t addresses)
+{
+    size_t cnt, found_cnt;
+    uint8_t name[NAME_MAX_LEN];
+    put_wire(name, owner);
+    const struct zone_record *recs = zone_records_find(r, name, &cnt);
+    assert_true(nth < cnt && recs[nth].rr.type == RR_NS);
+    for (unsigned i = 0; i < 3; i++) { /* the first time it is looked up, then remembered */
+        const struct zone_record *found = zone_records_find_target(r, &recs[nth], &found_cnt);
+        assert_int_equal(found_cnt, addresses);
+        assert_true(addresses ? name_equal(found->rr.owner, recs[nth].rr.rdata) : !found);
+    }
+}
+
+static void test_find_target(void **state)
+{
+    (void)state;
+    struct zone_records *r = records_of("a 60 NS X.a\na 60 NS y\nb 60 NS x.A\nb 60 NS z.other.\nx.a 60 A 1\nx.a 60 A 2\nx.a 60 AAAA 1\n");
+    for (unsigned round = 0; round < 2; round++) {
+        expect_target(r, "a", 0, 3);
+        expect_target(r, "a", 1, round);
+        expect_target(r, "b", 0, 3);
+        expect_target(r, "b", 1, 0);
+        add_line(r, "y 60 TXT x", 1);
+        zone_records_sort(r);
+    }
+    zone_records_free(r);
+}
+
+/* It goes through all of them, whatever their types and however malformed they are, and changes nothing. */
+static void test_look_ahead(void **state)
+{
+    (void)state;
+    enum { CNT = 1000 };
+    struct zone_records *r = records_of("a 60 SRV 1 a\na 60 MX 1 b\n");
+    for (unsigned i = 0; i < CNT; i++) {
+        static const uint16_t types[] = {RR_NS, RR_MX, RR_SRV, RR_A};
+        static const uint8_t rdata[] = "\0\1\0\1\0\1\77";
+        uint8_t owner[NAME_MAX_LEN];
+        char text[20];
+        snprintf(text, sizeof(text), "n%u", i);
+        put_wire(owner, text);
+        struct rr rr = {.owner = owner, .rdata = rdata, .ttl = 60, .type = types[i % 4], .rdata_len = (uint16_t)(i / 4 % 8)};
+        zone_records_add(r, &rr, NULL, i);
+    }
+    zone_records_sort(r);
+    for (unsigned services = 0; services < 2; services++) {
+        size_t at = 0, before = 0;
+        for (; at < r->cnt; before = at) {
+            at = zone_records_look_ahead(r, at, services);
+            assert_true(at > before && at <= r->cnt);
+        }
+        assert_int_equal(zone_records_look_ahead(r, r->cnt, services), r->cnt);
+    }
+    assert_int_equal(r->cnt, CNT + 2);
+    zone_records_free(r);
+}
+
 /* Enough for the radix sort, with owners of one and of many records, none of them adjacent. */
 static void test_many_records(void **state)
 {
@@ -210,6 +268,8 @@ int main(void)
         cmocka_unit_test(test_records_know_their_file_and_turn),
         cmocka_unit_test(test_owners_of_one_hash),
         cmocka_unit_test(test_find),
+        cmocka_unit_test(test_find_target),
+        cmocka_unit_test(test_look_ahead),
         cmocka_unit_test(test_many_records),
         cmocka_unit_test(test_canonical_order_of_rdata),
     };

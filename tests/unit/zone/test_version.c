@@ -168,6 +168,47 @@ static void test_glue_points_into_the_ns_image(void **state)
     zone_free(zone);
 }
 
+/* More than are looked up in step, with parents that have to be made while their children are linked. */
+static void test_many_delegations(void **state)
+{
+    (void)state;
+    enum { CNT = 300 };
+    struct zone_records *records = records_of(APEX);
+    char text[200], want[300];
+    for (unsigned i = 0; i < CNT; i++) {
+        static const struct { const char *owner, *type, *target; } lines[] = {
+            {"", "NS", "ns1."}, {"", "NS", "NS2."}, {"", "NS", "a.b.ns3."}, {"ns1.", "A", NULL}, {"ns2.", "AAAA", NULL},
+            {"a.b.ns3.", "A", NULL}, {"x.b.ns3.", "TXT", NULL},
+        };
+        for (unsigned j = 0; j < sizeof(lines) / sizeof(*lines); j++) {
+            int len = snprintf(text, sizeof(text), "%scut%u 60 %s ", lines[j].owner, i, lines[j].type);
+            if (lines[j].target)
+                snprintf(text + len, sizeof(text) - (size_t)len, "%scut%u", lines[j].target, i);
+            else
+                snprintf(text + len, sizeof(text) - (size_t)len, "%u", i % 250);
+            add_line(records, text, 1);
+        }
+    }
+    zone_records_sort(records);
+    struct zone *zone = zone_new(test_apex, &test_key);
+    assert_null(zone_publish(zone, zone_build(zone, records, NULL)));
+    zone_records_free(records);
+    for (unsigned i = 0; i < CNT; i++) {
+        snprintf(text, sizeof(text), "cut%u", i);
+        snprintf(want, sizeof(want), "a.b.ns3.cut%u.example.com. 60 A %u\nns1.cut%u.example.com. 60 A %u\nNS2.cut%u.example.com. 60 AAAA %u\n",
+                 i, i % 250, i, i % 250, i, i % 250);
+        assert_string_equal(glue_of(zone->current, text, text), want);
+        assert_string_equal(describe(zone->current, text), "3 NS cut extra");
+        snprintf(text, sizeof(text), "ns3.cut%u", i);
+        assert_string_equal(describe(zone->current, text), "1");
+        snprintf(text, sizeof(text), "b.ns3.cut%u", i);
+        assert_string_equal(describe(zone->current, text), "2");
+    }
+    assert_int_equal(zone->current->node_cnt, 1 + 7 * CNT);
+    assert_int_equal(zone->current->apex->child_cnt, CNT);
+    zone_free(zone);
+}
+
 static struct zone *zone_of_servers(unsigned cnt, unsigned glue_each, unsigned every)
 {
     struct zone_records *records = records_of(APEX);
@@ -1131,6 +1172,7 @@ int main(void)
         cmocka_unit_test(test_names_of_many_types),
         cmocka_unit_test(test_the_negative_soa),
         cmocka_unit_test(test_glue_points_into_the_ns_image),
+        cmocka_unit_test(test_many_delegations),
         cmocka_unit_test(test_all_glue_is_there),
         cmocka_unit_test(test_glue_has_limits),
         cmocka_unit_test(test_apply_refuses_what_does_not_fit),
