@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/container.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/notify.h"
@@ -27,17 +28,15 @@ struct retirement {
 
 static void retire_work(struct job *job)
 {
-    configuration_free(((struct retirement *)(void *)job)->old);
+    configuration_free(container_of(job, struct retirement, job)->old);
 }
 
 static void retire_done(struct job *job)
 {
-    struct retirement *retirement = (struct retirement *)(void *)job;
+    struct retirement *retirement = container_of(job, struct retirement, job);
     retirement->reload->retiring--;
     free(retirement);
 }
-
-_Static_assert(offsetof(struct retirement, job) == 0, "the job is cast to its struct");
 
 static void retire(struct reload *reload, struct configuration *old)
 {
@@ -50,7 +49,7 @@ static void retire(struct reload *reload, struct configuration *old)
 
 static struct reload *of_job(struct job *job)
 {
-    return (struct reload *)(void *)((char *)job - offsetof(struct reload, job));
+    return container_of(job, struct reload, job);
 }
 
 static void read_work(struct job *job)

@@ -1,9 +1,9 @@
 #include "daemon/wiring.h"
 
-#include <stddef.h>
 #include <stdlib.h>
 
 #include "balance/balance.h"
+#include "base/container.h"
 #include "base/mem.h"
 #include "daemon/options.h"
 #include "daemon/reload.h"
@@ -25,12 +25,12 @@ struct published {
 
 static struct published *of_settings(struct answer_settings *settings)
 {
-    return (struct published *)(void *)((char *)settings - offsetof(struct published, settings));
+    return container_of(settings, struct published, settings);
 }
 
 static void free_published(struct rcu_deferred *deferred)
 {
-    free((char *)deferred - offsetof(struct published, deferred));
+    free(container_of(deferred, struct published, deferred));
 }
 
 void wiring_publish_settings(struct answer_shared *shared, const struct answer_options *options)

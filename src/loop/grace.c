@@ -1,16 +1,16 @@
 #include "loop/grace.h"
 
-#include <stddef.h>
+#include "base/container.h"
 
 static void on_loop(struct post_item *item)
 {
-    struct grace *grace = (struct grace *)(void *)((char *)item - offsetof(struct grace, item));
+    struct grace *grace = container_of(item, struct grace, item);
     grace->fn(grace);
 }
 
 static void on_grace_end(struct rcu_deferred *deferred)
 {
-    struct grace *grace = (struct grace *)(void *)((char *)deferred - offsetof(struct grace, deferred));
+    struct grace *grace = container_of(deferred, struct grace, deferred);
     post_send(grace->post, &grace->item, on_loop);
 }
 

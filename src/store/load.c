@@ -6,6 +6,7 @@
 
 #include "balance/balance.h"
 #include "base/clock.h"
+#include "base/container.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "dns/name.h"
@@ -61,8 +62,6 @@ struct store_load {
     size_t failed_cap;
     uint64_t start_us;
 };
-
-#define container_of(member_at, type, member) ((type *)(void *)((char *)(member_at) - offsetof(type, member)))
 
 /* ---- the plan against what there is [job]; the store's array and its zones' names do not change meanwhile */
 

@@ -3,6 +3,7 @@
  * zone must not be built: no load starts before such jobs have ended. Zones that left are freed by a job, after all their versions. */
 #include <stdlib.h>
 
+#include "base/container.h"
 #include "base/mem.h"
 #include "store/load.h"
 #include "store/private.h"
@@ -28,8 +29,6 @@ struct removal {
     bool grace_ended;
     struct removal *next;
 };
-
-#define container_of(member_at, type, member) ((type *)(void *)((char *)(member_at) - offsetof(type, member)))
 
 /* ---- zones */
 
