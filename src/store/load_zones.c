@@ -1,0 +1,109 @@
+#include "store/load_run.h"
+
+#include <stdlib.h>
+
+#include "balance/balance.h"
+#include "base/mem.h"
+#include "dns/name.h"
+
+/* ---- the plan against what there is [job] */
+
+static void remove_zone(struct store_load *load, struct store_zone *zone)
+{
+    load->removed[load->removed_cnt++] = zone;
+    load->all[load->all_cnt++] = zone;
+}
+
+static void match_zones(struct store_load *load)
+{
+    const struct store *store = load->store;
+    const struct store_plan *plan = load->plan;
+    size_t old = 0;
+    for (size_t i = 0; i < plan->cnt; i++) {
+        const struct store_zone_conf *conf = &plan->zones[i];
+        int cmp = -1;
+        while (old < store->cnt && (cmp = name_cmp(store->zones[old]->zone->name, conf->apex)) < 0)
+            remove_zone(load, store->zones[old++]);
+        struct store_zone *zone;
+        if (old < store->cnt && !cmp) {
+            zone = store->zones[old++];
+        } else {
+            zone = store_zone_new(conf->apex, conf->path, &store->shared->key);
+            load->report.added++;
+        }
+        load->items[i] = (struct load_item){zone, conf->path};
+        load->all[load->all_cnt++] = zone;
+    }
+    while (old < store->cnt)
+        remove_zone(load, store->zones[old++]);
+    load->report.removed = load->removed_cnt;
+}
+
+static void make_catalogues(struct store_load *load)
+{
+    struct zone **zones = mem_zalloc(load->all_cnt, sizeof *zones);
+    for (size_t i = 0; i < load->all_cnt; i++)
+        zones[i] = load->all[i]->zone;
+    if (load->report.added || !load->store->shared->catalogue)
+        load->first = catalogue_new(zones, load->all_cnt);
+    for (size_t i = 0; i < load->plan->cnt; i++)
+        zones[i] = load->items[i].zone->zone;
+    if (load->removed_cnt)
+        load->last = catalogue_new(zones, load->plan->cnt);
+    free(zones);
+}
+
+void load_match(struct store_load *load)
+{
+    load->items = mem_zalloc(load->plan->cnt, sizeof *load->items);
+    load->removed = mem_zalloc(load->store->cnt, sizeof(struct store_zone *));
+    load->all = mem_zalloc(load->store->cnt + load->plan->cnt, sizeof(struct store_zone *));
+    match_zones(load);
+    make_catalogues(load);
+}
+
+/* ---- the set of zones [control] */
+
+/* *catalogue is taken; NULL: the one there is stays. */
+static void publish_catalogue(struct store *store, struct catalogue **catalogue)
+{
+    struct catalogue *was = store->shared->catalogue;
+    if (!*catalogue)
+        return;
+    rcu_publish(store->shared->catalogue, *catalogue);
+    *catalogue = NULL;
+    if (was)
+        release_catalogue(was);
+}
+
+void load_add_zones(struct store_load *load)
+{
+    struct store *store = load->store;
+    free(store->zones);
+    store->zones = load->all;
+    store->cnt = load->all_cnt;
+    load->all = NULL;
+    for (size_t i = 0; i < load->plan->cnt; i++)
+        load->items[i].zone->building = true;
+    store->state_cnt[STORE_ZONE_LOADING] += load->report.added;
+    publish_catalogue(store, &load->first);
+}
+
+/* Not before the plan's zones have been read: names of a zone that goes may come back in the next version of the zone
+ * above it, and until that is there nobody shall be told that they do not exist. */
+void load_drop_zones(struct store_load *load)
+{
+    struct store *store = load->store;
+    if (!load->removed_cnt)
+        return;
+    store->cnt = load->plan->cnt;
+    for (size_t i = 0; i < store->cnt; i++)
+        store->zones[i] = load->items[i].zone;
+    publish_catalogue(store, &load->last);
+    for (size_t i = 0; i < load->removed_cnt; i++) {
+        store->state_cnt[load->removed[i]->state]--;
+        if (store->balance)
+            balance_zone_gone(store->balance, load->removed[i]->zone);
+    }
+    release_zones(store, &load->removed, load->removed_cnt);
+}
