@@ -1,0 +1,234 @@
+#include "rig.h"
+
+/* ==== what stands in for store, balance and io ==== */
+
+void store_each_zone(const struct store *store, void (*fn)(void *arg, const struct store_zone_view *zone), void *arg)
+{
+    for (size_t i = 0; i < store->cnt; i++)
+        fn(arg, &store->zones[i]);
+}
+
+size_t store_zone_cnt(const struct store *store, enum store_zone_state state)
+{
+    size_t cnt = 0;
+    for (size_t i = 0; i < store->cnt; i++)
+        cnt += store->zones[i].state == state;
+    return cnt;
+}
+
+unsigned rig_walk_slices;
+
+void balance_each_pool(const struct balance *balance, const uint8_t *owner, void (*fn)(void *arg, const struct balance_pool_view *pool),
+                       void *arg)
+{
+    for (size_t i = 0; i < balance->cnt; i++)
+        if (!owner || name_equal(owner, balance->pools[i].owner))
+            fn(arg, &balance->pools[i]);
+}
+
+/* One a slice, the last one first. */
+bool balance_walk_pools(const struct balance *balance, uint32_t *at, uint64_t budget_us,
+                        void (*fn)(void *arg, const struct balance_pool_view *pool), void *arg)
+{
+    assert_in_range(budget_us, 100, 1000);
+    rig_walk_slices++;
+    if (balance->endless || *at == balance->cnt)
+        return !balance->endless;
+    fn(arg, &balance->pools[balance->cnt - 1 - (*at)++]);
+    return *at == balance->cnt;
+}
+
+void balance_count(struct balance_counts *counts, const struct balance *balance)
+{
+    (void)balance;
+    *counts = (struct balance_counts){.pools = {[POOL_LIVE] = 1, [POOL_ALL_DOWN] = 1},
+                                      .members = {[HEALTH_UP] = 1, [HEALTH_DOWN] = 1}};
+}
+
+const char *const io_counter_names[IO_COUNTER_CNT] = {
+#define X(name, help) #name,
+    IO_COUNTERS(X)
+#undef X
+};
+
+void io_sum_counters(const struct io *io, struct answer_counters *answers, struct io_counters *sockets)
+{
+    (void)io;
+    *answers = (struct answer_counters){.queries_udp = 11, .noerror = 9, .refused = 2};
+    *sockets = (struct io_counters){.tcp_accepted = 3};
+}
+
+size_t io_tcp_open(const struct io *io)
+{
+    (void)io;
+    return 4;
+}
+
+size_t io_worker_cnt(const struct io *io)
+{
+    (void)io;
+    return 2;
+}
+
+static const struct balance_member_view members[] = {
+    {.address = {.bytes = {192, 0, 2, 1}, .family = ADDR_V4},
+     .weight = 4,
+     .tier = 1,
+     .probed = true,
+     .used = true,
+     .verdict = HEALTH_UP,
+     .since_wall_ms = 1764504000000ull,
+     .reason = "status 200",
+     .share = 1},
+    {.address = {.bytes = {192, 0, 2, 2}, .family = ADDR_V4},
+     .tier = 2,
+     .drained = true,
+     .probed = true,
+     .unsettled = true,
+     .verdict = HEALTH_DOWN,
+     .since_wall_ms = 1764504000000ull,
+     .reason = "connection \xfe refused"},
+    {.address = {.bytes = {192, 0, 2, 3}, .family = ADDR_V4}, .weight = 1, .tier = 1, .sleeping = true, .reason = ""},
+};
+
+static const struct balance made_up_pools = {
+    .cnt = 2,
+    .pools =
+        {
+            {.owner = (const uint8_t *)"\3www\7example\3com",
+             .apex = (const uint8_t *)"\7example\3com",
+             .family = ADDR_V4,
+             .policy = POOL_WEIGHTED,
+             .state = POOL_LIVE,
+             .tier = 1,
+             .ttl_sec = 5,
+             .answers = 1,
+             .probed = true,
+             .exact = true,
+             .detection_ms = 8550,
+             .staleness_ms = 26550,
+             .members = members,
+             .member_cnt = 3},
+            {.owner = (const uint8_t *)"\1x\7example\3com",
+             .apex = (const uint8_t *)"\7example\3com",
+             .family = ADDR_V6,
+             .policy = POOL_HASH,
+             .state = POOL_ALL_DOWN},
+        },
+};
+
+static const struct store made_up = {
+    .cnt = 4,
+    .zones =
+        {
+            {.apex = (const uint8_t *)"\7broken1\4test",
+             .path = "/z/bro\xffken",
+             .state = STORE_ZONE_FAILED,
+             .last_error = "line 3: bad \xfe"},
+            {.apex = (const uint8_t *)"\7example\3com",
+             .path = "/z/example.com",
+             .state = STORE_ZONE_SERVED,
+             .serial = 4294967295u,
+             .name_cnt = 3,
+             .rr_cnt = 7,
+             .memory_bytes = 5000,
+             .loaded_wall_ms = 1764504000000ull},
+            {.apex = (const uint8_t *)"\5old\033x\3org",
+             .path = "/z/old",
+             .state = STORE_ZONE_SERVED_STALE,
+             .serial = 1,
+             .name_cnt = 1,
+             .rr_cnt = 2,
+             .memory_bytes = 100,
+             .loaded_wall_ms = 1764504000000ull,
+             .last_error = "gone"},
+            {.apex = (const uint8_t *)"", .path = "/z/root", .state = STORE_ZONE_LOADING},
+        },
+};
+
+/* ==== the fixture ==== */
+
+void rig_load_ends(struct fixture *f, struct admin_load *load)
+{
+    f->loading = false;
+    admin_load_done(f->admin, load);
+}
+
+void rig_end_load(struct fixture *f)
+{
+    struct admin_load load = {.err = ERR_OK};
+    rig_load_ends(f, &load);
+}
+
+enum err rig_on_reload(void *arg)
+{
+    struct fixture *f = arg;
+    if (f->loading)
+        return ERR_BUSY;
+    f->reload_cnt++;
+    f->asked = true;
+    if (f->reload_err)
+        return f->reload_err;
+    f->loading = true;
+    admin_load_begins(f->admin);
+    if (f->ends_at_once)
+        rig_end_load(f);
+    return ERR_OK;
+}
+
+void rig_on_stop(void *arg)
+{
+    struct fixture *f = arg;
+    f->stopped = true;
+}
+
+int rig_start(void **state)
+{
+    struct fixture *f = mem_zalloc(1, sizeof *f);
+    struct diag *diag = diag_new(4);
+    log_set_level(LOG_LEVEL_ERROR);
+    snprintf(f->path, sizeof f->path, "/tmp/rondo-admin-%ld", (long)getpid());
+    uv_loop_init(&f->loop);
+    f->store = made_up;
+    f->balance = made_up_pools;
+    struct admin_setup setup = {&f->loop, f->path, "/etc/rondo/rondo.conf", &f->store, &f->balance, &f->io,
+                                {f, rig_on_reload, rig_on_stop}};
+    assert_int_equal(admin_open(&f->admin, &setup, diag), ERR_OK);
+    diag_free(diag);
+    *state = f;
+    return 0;
+}
+
+int rig_stop(void **state)
+{
+    struct fixture *f = *state;
+    admin_close(&f->admin);
+    assert_null(f->admin);
+    assert_int_equal(uv_run(&f->loop, UV_RUN_DEFAULT), 0);
+    assert_int_equal(uv_loop_close(&f->loop), 0);
+    assert_int_equal(access(f->path, F_OK), -1);
+    free(f);
+    return 0;
+}
+
+void rig_turn(struct fixture *f)
+{
+    for (int i = 0; i < 20; i++) {
+        uv_run(&f->loop, UV_RUN_NOWAIT);
+        usleep(200);
+    }
+}
+
+json_int_t number(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+    assert_true(json_is_integer(value));
+    return json_integer_value(value);
+}
+
+const char *text(const json_t *object, const char *key)
+{
+    const char *value = json_string_value(json_object_get(object, key));
+    assert_non_null(value);
+    return value;
+}

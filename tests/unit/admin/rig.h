@@ -1,0 +1,59 @@
+/* A control socket over a store, pools and workers that are made up: store.h, balance.h and io.h are answered from
+ * here. */
+#pragma once
+
+#include "../ctl/talk.h"
+
+#include "admin/admin.h"
+#include "balance/count.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "dns/name.h"
+
+struct store {
+    struct store_zone_view zones[4];
+    size_t cnt;
+};
+
+struct balance {
+    struct balance_pool_view pools[2];
+    size_t cnt;
+    bool endless; /* a walk over all pools never ends */
+};
+extern unsigned rig_walk_slices; /* of walks over all pools, so far */
+
+struct io {
+    int none;
+};
+
+struct fixture {
+    uv_loop_t loop;
+    struct admin *admin;
+    struct store store;
+    struct balance balance;
+    struct io io;
+    char path[64];
+    enum err reload_err; /* what the hook gives */
+    bool ends_at_once;   /* the load ends within the hook */
+    unsigned reload_cnt; /* calls of the hook */
+    bool loading;        /* a load that the hook started has not ended */
+    bool asked, stopped;
+};
+
+/* A case's fixture, with its admin open, and its end. */
+int rig_start(void **state);
+int rig_stop(void **state);
+#define CASE(name) cmocka_unit_test_setup_teardown(name, rig_start, rig_stop)
+
+/* What rondod's part is: the hooks, and that a load has ended. */
+enum err rig_on_reload(void *arg);
+void rig_on_stop(void *arg);
+void rig_load_ends(struct fixture *f, struct admin_load *load);
+void rig_end_load(struct fixture *f); /* well */
+
+/* Some turns of the loop: what could happen has happened. */
+void rig_turn(struct fixture *f);
+
+/* A member of an answer that has to be there. */
+json_int_t number(const json_t *object, const char *key);
+const char *text(const json_t *object, const char *key);
