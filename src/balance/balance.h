@@ -85,8 +85,8 @@ const struct balance_plan *balance_get_plan(const struct balance *balance) ATTR_
  * version in another turn of the loop. True: publish it in this turn.
  *
  * Gives each of its fresh pool nodes (zone_version.fresh_pools) a handle, the same as before where the owner was a
- * pool, in slices of at most a millisecond. When all have one, pools whose node is another take its records, members
- * that are new are subscribed and tables compiled, in what is left of that millisecond and in slices afterwards.
+ * pool, in slices of half a millisecond. When all have one, pools whose node is another take its records, members
+ * that are new are subscribed and tables compiled, in what is left of the last of these and in slices afterwards.
  * Handles that it lost (zone_version.lost_pools) and no fresh node got are retired after it is published and a grace
  * period has passed. Takes what it says of names of other zones (fresh_foreign, lost_foreign): an owner that some other
  * zone points to is no pool by `below`. Warnings (an annotated address that the rrset lacks sleeps; more than 1,024

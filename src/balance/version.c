@@ -99,19 +99,26 @@ bool balance_version_ready(struct balance *balance, struct zone_version *version
 
 /* ---- no version */
 
+/* Not in the caller's time, who may have thousands of zones to tell of in one turn of the loop. */
+static void leave_to_slices(struct balance *balance)
+{
+    if (balance->probe)
+        work_post(balance);
+    else
+        work_slice(balance, UINT64_MAX);
+}
+
 void balance_zone_ready(struct balance *balance, const struct zone *zone)
 {
-    uint64_t begin_us = clock_mono_us();
     struct balance_zone *ready = balance_find_zone(balance, zone->name);
     if (!ready || ready->plan == balance->plan)
         return;
     work_follow_plan(balance, ready);
-    work_slice(balance, work_inline_us(balance, begin_us));
+    leave_to_slices(balance);
 }
 
 void balance_zone_gone(struct balance *balance, const struct zone *zone)
 {
-    uint64_t begin_us = clock_mono_us();
     struct balance_zone *gone = balance_find_zone(balance, zone->name);
     const struct zone_foreign *foreign = zone->current ? zone->current->foreign : NULL;
     if (foreign) {
@@ -120,5 +127,5 @@ void balance_zone_gone(struct balance *balance, const struct zone *zone)
     }
     if (gone)
         work_leave_zone(balance, gone);
-    work_slice(balance, work_inline_us(balance, begin_us));
+    leave_to_slices(balance);
 }

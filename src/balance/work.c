@@ -7,7 +7,7 @@
 #include "base/mem.h"
 
 /* In one go of a posted slice, of which loop/post.c runs a few together; and in a call from elsewhere. */
-enum { SLICE_US = 500, INLINE_US = 1000 };
+enum { SLICE_US = 500, INLINE_US = 500 };
 
 /* Nothing runs beside a validation that could be kept waiting. */
 uint64_t work_inline_us(const struct balance *balance, uint64_t begin_us)

@@ -1,5 +1,5 @@
 /* Messages to the loop: any thread posts items, their functions run on the loop, in the order of posting. What waits is worked off in
- * slices of at most 2 ms, with the loop's other events in between: ten thousand loaded zones must not hold up anything
+ * slices of a millisecond, with the loop's other events in between: ten thousand loaded zones must not hold up anything
  * else. A function of an item should itself take well under that. */
 #pragma once
 

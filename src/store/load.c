@@ -68,13 +68,10 @@ static void finish(void *arg)
     job_run(store->loop, &load->prepare, free_work, free_done);
 }
 
-/* The zones are there; what is found while pools that they kept follow the plan is to be in the report. */
-static void end_reading(struct store_load *load)
+/* What is found while pools that the zones kept follow the plan is to be in the report. */
+void load_zones_done(struct store_load *load)
 {
     struct balance *balance = load->store->balance;
-    if (load->cancelled)
-        leave_zones(load);
-    load_drop_zones(load);
     if (balance && !load->cancelled)
         balance_when_followed(balance, load->diag, finish, load);
     else
@@ -86,8 +83,11 @@ void load_try_finish(struct store_load *load)
     if (!load->started || load->running)
         return;
     size_t claimed = load->next < load->plan->cnt ? load->next : load->plan->cnt;
-    if (load->delivered == claimed)
-        end_reading(load);
+    if (load->delivered != claimed)
+        return;
+    if (load->cancelled)
+        leave_zones(load);
+    load_drop_zones(load);
 }
 
 /* ---- the start [control] */

@@ -29,6 +29,8 @@ struct store_load {
     size_t all_cnt;
     struct store_zone **removed;
     size_t removed_cnt;
+    struct post_item dropping;
+    size_t dropped; /* so many of those removed are gone for others too */
     /* The set of zones from when reading begins, all of them, and from when it has ended; NULL: it stays as it is then. */
     struct catalogue *first, *last;
     struct load_runner runners[LOAD_RUNNERS_MOST];
@@ -47,6 +49,8 @@ struct store_load {
 /* load.c */
 /* Ends the load with the last of: every runner's end, every claimed zone's result. [control] */
 void load_try_finish(struct store_load *load);
+/* The set of zones is what the plan wants. [control] */
+void load_zones_done(struct store_load *load);
 
 /* load_zones.c */
 /* Matches the plan with the zones there are, makes the new ones and the catalogues. The store's array and its zones'
@@ -55,7 +59,8 @@ void load_match(struct store_load *load);
 /* From here on new zones are listed, and answered with SERVFAIL until each has been read, whatever others
  * take. [control] */
 void load_add_zones(struct store_load *load);
-/* From here on the plan's zones are all. [control] */
+/* From here on the plan's zones are all; those that go do so in slices, then load_zones_done is called, maybe before this
+ * returns. [control] */
 void load_drop_zones(struct store_load *load);
 
 /* load_result.c */

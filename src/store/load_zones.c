@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "balance/balance.h"
+#include "base/container.h"
 #include "base/mem.h"
 #include "dns/name.h"
 
@@ -89,21 +90,41 @@ void load_add_zones(struct store_load *load)
     publish_catalogue(store, &load->first);
 }
 
+static void drop_zone(struct store *store, const struct store_zone *zone)
+{
+    store->state_cnt[zone->state]--;
+    if (store->balance)
+        balance_zone_gone(store->balance, zone->zone);
+}
+
+/* Thousands may go at once. */
+static void drop_some(struct post_item *item)
+{
+    enum { DROPPED_MOST = 100 }; /* a time: well below a millisecond */
+    struct store_load *load = container_of(item, struct store_load, dropping);
+    struct store *store = load->store;
+    for (unsigned n = 0; n < DROPPED_MOST && load->dropped < load->removed_cnt; n++)
+        drop_zone(store, load->removed[load->dropped++]);
+    if (load->dropped < load->removed_cnt) {
+        post_send(store->post, item, drop_some);
+        return;
+    }
+    release_zones(store, &load->removed, load->removed_cnt);
+    load_zones_done(load);
+}
+
 /* Not before the plan's zones have been read: names of a zone that goes may come back in the next version of the zone
  * above it, and until that is there nobody shall be told that they do not exist. */
 void load_drop_zones(struct store_load *load)
 {
     struct store *store = load->store;
-    if (!load->removed_cnt)
+    if (!load->removed_cnt) {
+        load_zones_done(load);
         return;
+    }
     store->cnt = load->plan->cnt;
     for (size_t i = 0; i < store->cnt; i++)
         store->zones[i] = load->items[i].zone;
     publish_catalogue(store, &load->last);
-    for (size_t i = 0; i < load->removed_cnt; i++) {
-        store->state_cnt[load->removed[i]->state]--;
-        if (store->balance)
-            balance_zone_gone(store->balance, load->removed[i]->zone);
-    }
-    release_zones(store, &load->removed, load->removed_cnt);
+    drop_some(&load->dropping);
 }
