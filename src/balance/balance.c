@@ -35,6 +35,8 @@ struct balance *balance_new(uv_loop_t *loop, struct pool_directory *directory, b
     ring_init(&balance->all);
     ring_init(&balance->urgent);
     ring_init(&balance->normal);
+    ring_init(&balance->death_walks);
+    ring_init(&balance->walks);
     ring_init(&balance->rescans);
     ring_init(&balance->news);
     ring_init(&balance->leaving);

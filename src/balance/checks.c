@@ -35,6 +35,7 @@ static void drop_target(struct balance *balance, struct balance_target *target)
     probe_unsubscribe(balance->probe, target->id);
     if (target->checks)
         return;
+    verdict_end_walk(target);
     map_remove(&balance->targets, &target->link);
     free(target);
 }
@@ -52,6 +53,7 @@ static void link_check(struct balance_check *check)
 
 static void unlink_check(struct balance_check *check)
 {
+    verdict_pass_over(check);
     *check->at = check->next;
     if (check->next)
         check->next->at = check->at;

@@ -45,6 +45,18 @@ struct balance_target {
     enum health_verdict verdict;
     bool unsettled;
     struct balance_check *checks;
+    struct balance_walk *walk; /* NULL: all members know what it said last */
+};
+
+/* What a target said, on its way through its checks: a hundred thousand pools may share one. Checks that come are added
+ * at the head, and know already. */
+struct balance_walk {
+    struct ring ring; /* in balance.death_walks or balance.walks */
+    struct balance_target *target;
+    struct balance_check *at;  /* the next one */
+    struct balance_check *end; /* the first that is not to be told; NULL: none, they end before */
+    bool wraps;                /* the target has spoken again since: after the last, on from the head to `end` */
+    char reason[PROBE_REASON_MAX];
 };
 
 /* Stays where it is while its member lives, as its target's list goes through it. */
@@ -172,6 +184,7 @@ struct balance {
     size_t by_handle_cap;
     struct ring all;
     struct ring urgent, normal; /* work: pools in which somebody died, all others */
+    struct ring death_walks, walks; /* verdicts of targets with many checks: those that died, all others */
     struct ring rescans;        /* zones whose pools are to follow a version or a plan */
     struct ring leaving;        /* zones that are gone */
     struct diag *rescan_diag;   /* NULL: no pool is held against a new plan just now */
@@ -294,6 +307,12 @@ void count_update(struct balance_family *family);
 
 /* Takes what the prober has to tell until `end_us`; true: there is more. */
 bool verdict_take(struct balance *balance, uint64_t end_us);
+/* A piece of telling members what their targets said; false: nothing is left, or deaths found before go first. */
+bool verdict_one(struct balance *balance);
+/* The check leaves its target, and a walk comes by no more. */
+void verdict_pass_over(const struct balance_check *check);
+/* Nobody is left to tell. */
+void verdict_end_walk(struct balance_target *target);
 /* The state of a table that was compiled just now: tells the loud ones. */
 void verdict_tell_state(struct balance_family *family, enum pool_state state, bool all_drained);
 void verdict_summary(struct balance *balance);

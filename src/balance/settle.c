@@ -8,7 +8,8 @@
 static bool is_idle(const struct balance *balance)
 {
     return ring_is_empty(&balance->rescans) && ring_is_empty(&balance->urgent) && ring_is_empty(&balance->normal) &&
-           ring_is_empty(&balance->news) && ring_is_empty(&balance->leaving);
+           ring_is_empty(&balance->news) && ring_is_empty(&balance->leaving) &&
+           ring_is_empty(&balance->death_walks) && ring_is_empty(&balance->walks);
 }
 
 /* ---- all is done */

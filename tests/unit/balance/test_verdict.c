@@ -240,6 +240,23 @@ static void test_flapping_does_not_flood_the_log(void **state)
     rig_fini(&rig);
 }
 
+/* `cnt` pools named PREFIXn, n from `first` on, each of one address. */
+static char *pools_text(const char *prefix, unsigned first, unsigned cnt, unsigned address)
+{
+    char *text = mem_zalloc(cnt + 1, 64);
+    size_t len = 0;
+    for (unsigned i = first; i < first + cnt; i++)
+        len += (size_t)sprintf(text + len, "%s%u 60 A %u\n", prefix, i, address);
+    return text;
+}
+
+static size_t down_cnt(const struct rig *rig)
+{
+    struct balance_counts counts;
+    balance_count(&counts, rig->balance);
+    return counts.members[HEALTH_DOWN];
+}
+
 /* One target, a thousand pools. */
 static void test_shared_by_many(void **state)
 {
@@ -265,6 +282,119 @@ static void test_shared_by_many(void **state)
     free(zone);
 }
 
+/* What a target says reaches its members in pieces, and all of them, whatever happens in between. */
+static void test_shared_by_many_in_pieces(void **state)
+{
+    (void)state;
+    enum { CNT = 1000 };
+    char *zone = pools_text("n", 0, CNT, 1), *fewer = pools_text("n", 100, CNT / 2, 1);
+    RIG(rig, GROUPS("{ below = \"@\"; probe = \"tcp\"; }"), zone);
+    say(&rig, "192.0.2.1", HEALTH_UP);
+    log_begin();
+    fake_say("192.0.2.1", HEALTH_DOWN, false, "connection refused");
+    assert_false(verdict_take(rig.balance, 0));
+    size_t first = down_cnt(&rig);
+    assert_true(first > 0 && first < CNT / 4);
+    assert_true(verdict_one(rig.balance));
+    assert_int_equal(down_cnt(&rig), 2 * first);
+    assert_false(balance_settled(rig.balance));
+    /* It speaks again: who knew, hears of it; who did not, never heard of the other. */
+    fake_say("192.0.2.1", HEALTH_UP, false, "connected");
+    assert_false(verdict_take(rig.balance, 0));
+    assert_int_equal(down_cnt(&rig), 2 * first);
+    work_slice(rig.balance, UINT64_MAX);
+    assert_int_equal(down_cnt(&rig), 0);
+    fake_say("192.0.2.1", HEALTH_DOWN, false, "connection refused");
+    assert_false(verdict_take(rig.balance, 0));
+    fake_say("192.0.2.1", HEALTH_UP, false, "connected");
+    assert_false(verdict_take(rig.balance, 0));
+    fake_say("192.0.2.1", HEALTH_DOWN, false, "connection refused");
+    assert_false(verdict_take(rig.balance, 0));
+    work_slice(rig.balance, UINT64_MAX);
+    assert_int_equal(down_cnt(&rig), CNT);
+    /* Pools go, among them those that would be next. */
+    fake_say("192.0.2.1", HEALTH_UP, false, "connected");
+    assert_false(verdict_take(rig.balance, 0));
+    assert_int_equal(down_cnt(&rig), CNT - first);
+    rig_zone(&rig, fewer);
+    assert_int_equal(down_cnt(&rig), 0);
+    assert_true(balance_settled(rig.balance));
+    /* The last leave their target to itself. */
+    fake_say("192.0.2.1", HEALTH_DOWN, false, "connection refused");
+    assert_false(verdict_take(rig.balance, 0));
+    rig_zone(&rig, "");
+    assert_int_equal(fake_subscribed(), 0);
+    rig_fini(&rig);
+    log_end();
+    free(zone);
+    free(fewer);
+}
+
+/* A check leaves while a walk is to go on, or to end, with it. */
+static void test_walk_goes_past_a_check_that_leaves(void **state)
+{
+    (void)state;
+    enum { CNT = 200 };
+    char *zone = pools_text("n", 0, CNT, 1);
+    RIG(rig, GROUPS("{ below = \"@\"; probe = \"tcp\"; }"), zone);
+    say(&rig, "192.0.2.1", HEALTH_UP);
+    log_begin();
+    fake_say("192.0.2.1", HEALTH_DOWN, false, "connection refused");
+    assert_false(verdict_take(rig.balance, 0));
+    struct balance_target *target = checks_find_target(rig.balance, fake_find("192.0.2.1")->id);
+    struct balance_walk *walk = target->walk;
+    assert_non_null(walk);
+    struct balance_check *check = walk->at;
+    verdict_pass_over(target->checks); /* one behind it: nothing changes */
+    assert_ptr_equal(walk->at, check);
+    fake_say("192.0.2.1", HEALTH_DOWN, true, "connected");
+    assert_false(verdict_take(rig.balance, 0));
+    assert_ptr_equal(walk->end, check);
+    verdict_pass_over(check);
+    assert_ptr_equal(walk->at, check->next);
+    assert_ptr_equal(walk->end, check->next);
+    while (verdict_one(rig.balance)) {
+    }
+    assert_null(target->walk);
+    assert_int_equal(down_cnt(&rig), CNT);
+    rig_fini(&rig);
+    log_end();
+    free(zone);
+}
+
+static void test_deaths_are_told_first(void **state)
+{
+    (void)state;
+    enum { CNT = 300 };
+    char *ones = pools_text("n", 0, CNT, 1), *twos = pools_text("m", 0, CNT, 2), *zone = mem_printf("%s%s", ones, twos);
+    RIG(rig, GROUPS("{ below = \"@\"; probe = \"tcp\"; }"), zone);
+    log_begin();
+    say(&rig, "192.0.2.1", HEALTH_DOWN);
+    say(&rig, "192.0.2.2", HEALTH_UP);
+    assert_int_equal(down_cnt(&rig), CNT);
+    fake_say("192.0.2.1", HEALTH_UP, false, "connected");
+    fake_say("192.0.2.2", HEALTH_DOWN, false, "connection refused");
+    assert_false(verdict_take(rig.balance, 0));
+    /* A piece of each was told with the event; then the death, and its tables, before the other goes on. */
+    size_t down = down_cnt(&rig);
+    for (unsigned n = 0; n < 3; n++) {
+        assert_true(verdict_one(rig.balance));
+        size_t now = down_cnt(&rig);
+        assert_true(now > down);
+        down = now;
+    }
+    while (!ring_is_empty(&rig.balance->death_walks))
+        assert_true(verdict_one(rig.balance));
+    assert_false(verdict_one(rig.balance));
+    rig_spin(&rig);
+    assert_int_equal(down_cnt(&rig), CNT);
+    rig_fini(&rig);
+    log_end();
+    free(ones);
+    free(twos);
+    free(zone);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -279,6 +409,9 @@ int main(void)
         cmocka_unit_test(test_deaths_come_first),
         cmocka_unit_test(test_flapping_does_not_flood_the_log),
         cmocka_unit_test(test_shared_by_many),
+        cmocka_unit_test(test_shared_by_many_in_pieces),
+        cmocka_unit_test(test_walk_goes_past_a_check_that_leaves),
+        cmocka_unit_test(test_deaths_are_told_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
