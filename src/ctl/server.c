@@ -214,13 +214,16 @@ static void conn_request(struct conn *conn)
     ctl_request_fini(&request);
 }
 
+static const char too_large[] = "the request is too large: it may have 4,096 bytes";
+_Static_assert(CTL_REQUEST_MAX == 4096, "as it says");
+
 static void conn_read(void *arg, const void *bytes, size_t len)
 {
     struct conn *conn = arg;
     bool complete;
     enum err err = ctl_frame_feed(&conn->frame, bytes, len, &complete);
     if (err) {
-        const char *why = err == ERR_LIMIT ? "the request is too large" : "bytes follow the request";
+        const char *why = err == ERR_LIMIT ? too_large : "bytes follow the request";
         say(conn, why);
         conn_refuse(conn, why);
     } else if (complete) {

@@ -13,7 +13,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-enum { TICK_MS = 100, READ_SIZE = 16 * 1024 };
+/* A piece of an answer is some 10 microseconds' work: without a bound a reader as quick as we are would get all of it in one turn. */
+enum { TICK_MS = 100, READ_SIZE = 16 * 1024, PIECE_SIZE = 32 * 1024 };
 
 enum state { READING, HELD, WRITING, ENDED };
 
@@ -32,6 +33,7 @@ struct pipe_client {
 struct pipe_server {
     uv_poll_t poll;
     uv_timer_t tick; /* runs while there are clients, or accepting is paused */
+    uv_prepare_t turn; /* runs from a read to the end of that turn of the loop */
     struct unix_socket sock;
     struct pipe_server_limits limits;
     struct pipe_server_events events;
@@ -39,6 +41,7 @@ struct pipe_server {
     unsigned client_cnt;
     unsigned handle_cnt; /* of ours on the loop, closing ones too */
     bool closing, ticking;
+    bool has_read; /* in this turn */
     struct log_rate accept_rate;
 };
 
@@ -95,12 +98,25 @@ static void client_watch(struct pipe_client *client, int events)
     uv_poll_start(&client->poll, events, client_event);
 }
 
+static void next_turn(uv_prepare_t *turn)
+{
+    struct pipe_server *server = turn->data;
+    server->has_read = false;
+    uv_prepare_stop(turn);
+}
+
+/* One client in a turn, as what it asks for may take a while; the others are still readable in the next one. */
 static void client_read(struct pipe_client *client)
 {
+    struct pipe_server *server = client->server;
     char bytes[READ_SIZE];
+    if (server->has_read)
+        return;
+    server->has_read = true;
+    uv_prepare_start(&server->turn, next_turn);
     ssize_t len = recv(client->fd, bytes, sizeof bytes, MSG_DONTWAIT);
     if (len > 0)
-        client->server->events.read(client->conn, bytes, (size_t)len);
+        server->events.read(client->conn, bytes, (size_t)len);
     else if (len == 0 || (errno != EAGAIN && errno != EINTR))
         client_end(client, PIPE_END_GONE);
 }
@@ -115,29 +131,20 @@ static void client_left(struct pipe_client *client)
         uv_poll_stop(&client->poll);
 }
 
-/* Sends what the kernel takes now; true when all is sent. */
-static bool client_flush(struct pipe_client *client, bool *failed)
-{
-    while (client->out_at < client->out_len) {
-        ssize_t len = send(client->fd, client->out + client->out_at, client->out_len - client->out_at,
-                           MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (len < 0 && errno == EINTR)
-            continue;
-        *failed = len < 0 && errno != EAGAIN;
-        if (len < 0)
-            return false;
-        client->out_at += (size_t)len;
-    }
-    return true;
-}
-
+/* The next piece, or what the kernel takes of it. */
 static void client_send(struct pipe_client *client)
 {
-    bool failed = false;
-    if (client_flush(client, &failed))
-        client_end(client, PIPE_END_DONE);
-    else if (failed)
+    size_t len = client->out_len - client->out_at;
+    ssize_t sent = send(client->fd, client->out + client->out_at, len < PIECE_SIZE ? len : PIECE_SIZE,
+                        MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0 && errno != EINTR && errno != EAGAIN) {
         client_end(client, PIPE_END_GONE);
+        return;
+    }
+    if (sent > 0)
+        client->out_at += (size_t)sent;
+    if (client->out_at == client->out_len)
+        client_end(client, PIPE_END_DONE);
 }
 
 static void client_event(uv_poll_t *poll, int status, int events)
@@ -292,9 +299,10 @@ struct pipe_server *pipe_server_new(uv_loop_t *loop, struct unix_socket *sock, c
     server->events = *events;
     server->sock = *sock;
     *sock = (struct unix_socket){.fd = -1};
-    server->poll.data = server->tick.data = server;
+    server->poll.data = server->tick.data = server->turn.data = server;
     uv_timer_init(loop, &server->tick);
-    server->handle_cnt = 2;
+    uv_prepare_init(loop, &server->turn);
+    server->handle_cnt = 3;
     if (uv_poll_init(loop, &server->poll, server->sock.fd))
         abort(); /* only for a descriptor that epoll does not know; a socket is none */
     listen_start(server);
@@ -313,5 +321,6 @@ void pipe_server_close(struct pipe_server *server)
         client_end(server->clients, PIPE_END_CLOSED);
     uv_close((uv_handle_t *)&server->poll, server_handle_closed);
     uv_close((uv_handle_t *)&server->tick, server_handle_closed);
+    uv_close((uv_handle_t *)&server->turn, server_handle_closed);
     unix_socket_close(&server->sock);
 }

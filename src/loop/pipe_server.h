@@ -1,7 +1,8 @@
 /* A server on a unix socket for few, short and possibly hostile clients: each sends one request and reads one answer.
  * Knows nothing of what they say.
  *
- * Bounds: at most `clients_max` at once, the rest waits in the socket's backlog; a deadline for the whole request and
+ * Bounds: one client is read from in a turn of the loop, and gets a piece of its answer, so that what they ask for does
+ * not add up; at most `clients_max` at once, the rest waits in the socket's backlog; a deadline for the whole request and
  * one for reading the whole answer; when all places are taken, whoever has not sent a whole request within `crowded_ms`
  * of its arrival gives up its place. A client whose request is being worked on has no deadline. Lives on the loop's
  * thread; memory ends when the loop has run on after pipe_server_close. */
@@ -46,14 +47,14 @@ struct pipe_server_limits {
 struct pipe_server *pipe_server_new(uv_loop_t *loop, struct unix_socket *sock, const struct pipe_server_limits *limits,
                                     const struct pipe_server_events *events) ATTR_NONNULL_ALL ATTR_MUST_USE;
 const struct unix_socket *pipe_server_socket(const struct pipe_server *server) ATTR_NONNULL_ALL;
-/* Ends every client (answers are flushed as far as the kernel takes them at once) and the server; `closed` is called
- * from the loop. */
+/* Ends every client (of answers nothing more is sent; a short one has been, see pipe_client_write) and the server;
+ * `closed` is called from the loop. */
 void pipe_server_close(struct pipe_server *server) ATTR_NONNULL_ALL;
 
 /* The request is whole: nothing more is read, no deadline runs until pipe_client_write. */
 void pipe_client_hold(struct pipe_client *client) ATTR_NONNULL_ALL;
-/* The answer (*bytes is taken, becomes NULL); the client ends when it is written. At most once; may end the client
- * before it returns. */
+/* The answer (*bytes is taken, becomes NULL), of which the first 32 KiB are sent at once; the client ends when it is
+ * written. At most once; may end the client before it returns. */
 void pipe_client_write(struct pipe_client *client, char **bytes, size_t len) ATTR_NONNULL_ALL;
 void pipe_client_close(struct pipe_client *client) ATTR_NONNULL_ALL;
 /* Who it is, as the kernel says; -1: unknown. */

@@ -143,6 +143,7 @@ static void garbage_is_answered(void **state)
     } cases[] = {
         {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", 27, "too large"},
         {"\xff\xff\xff\xff", 4, "too large"},
+        {"\0\0\20\1{}", 6, "too large: it may have 4,096 bytes"},
         {"\0\0\0\3abc", 7, "not JSON"},
         {"\0\0\0\0", 4, "not JSON"},
         {"\0\0\0\2{}{}", 8, "follow"},

@@ -176,6 +176,41 @@ static void a_large_answer_goes_out_as_it_is_read(void **state)
     close(fd);
 }
 
+/* What all ask at once does not add up in one turn of the loop. */
+static void one_client_is_read_from_in_a_turn(void **state)
+{
+    struct fixture *f = *state;
+    int fds[CLIENTS_MAX];
+    for (unsigned i = 0; i < CLIENTS_MAX; i++)
+        fds[i] = dial(f);
+    turn_until(f, &f->open_cnt, CLIENTS_MAX);
+    for (unsigned i = 0; i < CLIENTS_MAX; i++)
+        assert_int_equal(send(fds[i], "!", 1, 0), 1);
+    for (unsigned i = 1; i <= CLIENTS_MAX; i++) {
+        uv_run(&f->loop, UV_RUN_NOWAIT);
+        assert_int_equal(f->end_cnt[PIPE_END_DONE], i);
+    }
+    for (unsigned i = 0; i < CLIENTS_MAX; i++)
+        close(fds[i]);
+}
+
+static void an_answer_goes_out_in_pieces(void **state)
+{
+    enum { PIECE = 32 * 1024, LEN = 3 * PIECE };
+    struct fixture *f = *state;
+    char bytes[LEN];
+    f->answer_len = LEN;
+    int fd = dial(f);
+    turn_until(f, &f->open_cnt, 1);
+    assert_int_equal(send(fd, "!", 1, 0), 1);
+    for (unsigned i = 0; i < LEN / PIECE; i++) {
+        uv_run(&f->loop, UV_RUN_NOWAIT);
+        assert_int_equal(recv(fd, bytes, sizeof bytes, 0), PIECE);
+    }
+    assert_int_equal(f->end_cnt[PIPE_END_DONE], 1);
+    close(fd);
+}
+
 static void one_that_never_reads_is_dropped(void **state)
 {
     struct fixture *f = *state;
@@ -343,6 +378,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(an_answer_is_read_to_its_end),
         CASE(a_large_answer_goes_out_as_it_is_read),
+        CASE(one_client_is_read_from_in_a_turn),
+        CASE(an_answer_goes_out_in_pieces),
         CASE(one_that_never_reads_is_dropped),
         CASE(one_that_says_nothing_is_dropped),
         CASE(trickling_bytes_do_not_move_the_deadline),
