@@ -84,7 +84,8 @@ static bool push_event(struct exchange *exchange, uint32_t slot)
     return was_empty;
 }
 
-bool exchange_want(struct exchange *exchange, uint32_t slot, struct target *target)
+bool exchange_want(struct exchange *exchange, uint32_t slot, struct target *target,
+                   const struct exchange_report *known)
 {
     if (target)
         target_get(target);
@@ -94,7 +95,7 @@ bool exchange_want(struct exchange *exchange, uint32_t slot, struct target *targ
     struct target *unheard = entry->wanted;
     entry->wanted = target;
     entry->generation++;
-    entry->report = (struct exchange_report){.verdict = HEALTH_UNKNOWN};
+    entry->report = known ? *known : (struct exchange_report){.verdict = HEALTH_UNKNOWN};
     entry->event_counts = false;
     bool was_empty = push_wish(exchange, slot);
     pthread_mutex_unlock(&exchange->lock);
@@ -109,7 +110,7 @@ bool exchange_take(struct exchange *exchange, struct exchange_wish *wish)
     bool waits = queue->first != 0;
     if (waits) {
         struct entry *entry = &exchange->entries[queue->first - 1];
-        *wish = (struct exchange_wish){queue->first - 1, entry->generation, entry->wanted};
+        *wish = (struct exchange_wish){queue->first - 1, entry->generation, entry->wanted, entry->report};
         entry->wanted = NULL;
         entry->wish_waits = false;
         queue->first = entry->next_wish;

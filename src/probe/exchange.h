@@ -22,7 +22,8 @@ struct exchange_report {
     uint64_t since_wall_ms;
     struct reason reason;
     uint32_t duration_us;
-    uint8_t verdict; /* enum health_verdict */
+    uint16_t contrary_cnt; /* as struct health_target has it */
+    uint8_t verdict;       /* enum health_verdict */
     bool unsettled;
 };
 
@@ -30,14 +31,16 @@ struct exchange_report {
 struct exchange_wish {
     uint32_t slot, generation;
     struct target *target; /* counted for the taker; NULL: none any more */
+    struct exchange_report known;
 };
 
 void exchange_free(struct exchange *exchange);
 struct exchange *exchange_new(void) ATTR_FREED_BY(exchange_free) ATTR_MUST_USE;
 
-/* From now on `target` (NULL: none) is wanted in `slot`. True: no other wish waited, so the probe thread must be woken.
+/* From now on `target` (NULL: none) is wanted in `slot`, and is as `known` (NULL: unknown) until it is checked. True: no other wish waited, so the probe thread must be woken.
  * [control] */
-bool exchange_want(struct exchange *exchange, uint32_t slot, struct target *target) ATTR_NONNULL(1) ATTR_MUST_USE;
+bool exchange_want(struct exchange *exchange, uint32_t slot, struct target *target,
+                   const struct exchange_report *known) ATTR_NONNULL(1) ATTR_MUST_USE;
 /* The next wish; false: none waits. [probe] */
 bool exchange_take(struct exchange *exchange, struct exchange_wish *wish) ATTR_NONNULL_ALL ATTR_MUST_USE;
 /* Does one wait? [probe] */

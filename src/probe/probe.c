@@ -43,11 +43,23 @@ enum err probe_start(struct probe *probe, uint64_t first_within_ms)
     return engine_start(&probe->engine, probe->exchange, first_within_ms, probe->wake, probe->wake_arg);
 }
 
-static void want(struct probe *probe, uint32_t slot)
+/* `known`: how it is, NULL: unknown. */
+static void want(struct probe *probe, uint32_t slot, const struct exchange_report *known)
 {
-    bool was_empty = exchange_want(probe->exchange, slot, target_table_at(&probe->table, slot));
+    bool was_empty = exchange_want(probe->exchange, slot, target_table_at(&probe->table, slot), known);
     if (was_empty && probe->engine)
         engine_wake(probe->engine);
+}
+
+/* Changed timing is a new target of the same check: what that has found stays true. */
+static void begin(struct probe *probe, uint32_t slot)
+{
+    struct exchange_report known;
+    uint32_t like;
+    bool found = target_table_find_like(&probe->table, slot, &like);
+    if (found)
+        exchange_look(probe->exchange, like, &known);
+    want(probe, slot, found ? &known : NULL);
 }
 
 uint32_t probe_subscribe(struct probe *probe, const struct probe_spec *spec)
@@ -55,7 +67,7 @@ uint32_t probe_subscribe(struct probe *probe, const struct probe_spec *spec)
     bool is_new;
     uint32_t slot = target_table_add(&probe->table, spec, &is_new);
     if (is_new)
-        want(probe, slot);
+        begin(probe, slot);
     return slot + 1;
 }
 
@@ -63,7 +75,7 @@ void probe_unsubscribe(struct probe *probe, uint32_t target)
 {
     assert(target_table_at(&probe->table, target - 1));
     if (target_table_drop(&probe->table, target - 1))
-        want(probe, target - 1);
+        want(probe, target - 1, NULL);
 }
 
 static void fill(struct probe_event *event, uint32_t slot, const struct exchange_report *report)

@@ -64,29 +64,25 @@ static struct target *make(struct pattern_set *patterns, const struct probe_spec
 
 /* ---- identity ---- */
 
-/* Without the padding of structs. */
+/* Of the check: what is asked, and which answer is wanted. When it is asked is not part of it. Without the padding of
+ * structs. */
 struct identity {
     uint8_t address[16];
-    uint64_t interval_ms, fast_interval_ms, timeout_ms;
     uint64_t pattern;
-    uint32_t type, family_port, rise_fall, status_cnt;
+    uint32_t type, family_port, status_cnt, request_len;
 };
 
 static void identify(struct identity *identity, const struct target *target)
 {
-    const struct health_timing *timing = &target->timing;
     memset(identity, 0, sizeof *identity);
     memcpy(identity->address, target->address.bytes, addr_len(&target->address));
-    identity->interval_ms = timing->interval_ms;
-    identity->fast_interval_ms = timing->fast_interval_ms;
-    identity->timeout_ms = timing->timeout_ms;
     identity->pattern = (uintptr_t)target->pattern;
     identity->type = target->type;
     identity->family_port = (uint32_t)target->address.family << 16 | target->address.port;
-    identity->rise_fall = (uint32_t)timing->rise << 16 | timing->fall;
     identity->status_cnt = target->status_cnt;
+    identity->request_len = target->request_len;
 }
-_Static_assert(sizeof(struct identity) == 16 + 4 * 8 + 4 * 4, "no padding");
+_Static_assert(sizeof(struct identity) == 16 + 8 + 4 * 4, "no padding");
 
 static size_t tail_len(const struct target *target)
 {
@@ -101,12 +97,18 @@ static uint64_t hash_of(const struct target_table *table, const struct target *t
     return hash_step(hash, target->tail, (unsigned)tail_len(target), &table->key);
 }
 
-static bool is_same(const struct target *a, const struct target *b)
+static bool same_check(const struct target *a, const struct target *b)
 {
     struct identity ours, theirs;
     identify(&ours, a);
     identify(&theirs, b);
-    return !memcmp(&ours, &theirs, sizeof ours) && tail_len(a) == tail_len(b) && !memcmp(a->tail, b->tail, tail_len(a));
+    return !memcmp(&ours, &theirs, sizeof ours) && !memcmp(a->tail, b->tail, tail_len(a));
+}
+
+static bool same_timing(const struct health_timing *a, const struct health_timing *b)
+{
+    return a->interval_ms == b->interval_ms && a->fast_interval_ms == b->fast_interval_ms &&
+           a->timeout_ms == b->timeout_ms && a->rise == b->rise && a->fall == b->fall;
 }
 
 /* ---- the table ---- */
@@ -160,7 +162,8 @@ static bool find(const struct target_table *table, const struct target *target, 
 {
     for (uint32_t at = *bucket_of(table, hash); at; at = table->seats[at - 1].next) {
         *slot = at - 1;
-        if (table->seats[*slot].hash == hash && is_same(table->seats[*slot].target, target))
+        const struct target_seat *seat = &table->seats[*slot];
+        if (seat->hash == hash && same_check(seat->target, target) && same_timing(&seat->target->timing, &target->timing))
             return true;
     }
     return false;
@@ -184,6 +187,19 @@ uint32_t target_table_add(struct target_table *table, const struct probe_spec *s
     link_seat(table, slot);
     table->used_cnt++;
     return slot;
+}
+
+bool target_table_find_like(const struct target_table *table, uint32_t slot, uint32_t *like)
+{
+    const struct target_seat *seat = &table->seats[slot];
+    for (uint32_t at = *bucket_of(table, seat->hash); at; at = table->seats[at - 1].next) {
+        const struct target_seat *other = &table->seats[at - 1];
+        if (other == seat || other->hash != seat->hash || !same_check(other->target, seat->target))
+            continue;
+        *like = at - 1;
+        return true;
+    }
+    return false;
 }
 
 bool target_table_drop(struct target_table *table, uint32_t slot)

@@ -11,7 +11,8 @@
 #include "probe/pattern.h"
 #include "probe/probe.h"
 
-/* All of a target's identity is here, the host and path as the request that is sent. One allocation. */
+/* All of a target's identity is here, the host and path as the request that is sent: its check, and the timing, so that
+ * probes that differ in it alone each keep theirs. One allocation. */
 struct target {
     uint32_t refs; /* atomic: the table has one, the probe thread another */
     enum probe_type type;
@@ -51,6 +52,8 @@ void target_table_fini(struct target_table *table) ATTR_NONNULL_ALL;
 void target_table_init(struct target_table *table) ATTR_NONNULL_ALL;
 /* The slot of the target with this spec, counted once more; `is_new`: it had none. */
 uint32_t target_table_add(struct target_table *table, const struct probe_spec *spec, bool *is_new) ATTR_NONNULL_ALL;
+/* Another target with the same check, but other timing; of several the newest. False: there is none. */
+bool target_table_find_like(const struct target_table *table, uint32_t slot, uint32_t *like) ATTR_NONNULL_ALL;
 /* Counts one less; true: that was the last, and the slot is free. */
 bool target_table_drop(struct target_table *table, uint32_t slot) ATTR_NONNULL_ALL ATTR_MUST_USE;
 /* Borrowed; NULL when the slot is free. */

@@ -124,6 +124,7 @@ static void tell(struct watch *watch, uint32_t slot, struct reason reason, bool 
         .since_wall_ms = w->health.since_ms,
         .reason = reason,
         .duration_us = w->duration_us < UINT32_MAX ? (uint32_t)w->duration_us : UINT32_MAX,
+        .contrary_cnt = w->health.contrary_cnt,
         .verdict = (uint8_t)w->health.verdict,
         .unsettled = w->health.unsettled,
     };
@@ -313,6 +314,17 @@ static void grow(struct watch *watch, uint32_t slot)
     watch->target_cnt = cnt;
 }
 
+/* No result is its own yet, so its checks are spread like those of any new target. */
+static struct health_target health_of(const struct exchange_report *known)
+{
+    return (struct health_target){
+        .verdict = (enum health_verdict)known->verdict,
+        .unsettled = known->unsettled,
+        .contrary_cnt = known->contrary_cnt,
+        .since_ms = known->since_wall_ms,
+    };
+}
+
 void watch_wish(struct watch *watch, struct exchange_wish *wish)
 {
     grow(watch, wish->slot);
@@ -322,6 +334,8 @@ void watch_wish(struct watch *watch, struct exchange_wish *wish)
     struct watched *w = at(watch, wish->slot);
     w->target = wish->target;
     w->generation = wish->generation;
+    w->health = health_of(&wish->known);
+    w->duration_us = wish->known.duration_us;
     wish->target = NULL;
     wait_until(
         watch, wish->slot,

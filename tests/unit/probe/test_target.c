@@ -123,6 +123,27 @@ static void test_identical_is_one(void **state)
     target_table_fini(&table);
 }
 
+/* Those that differ in timing alone are like each other, and no others are; the newest is found. */
+static void test_like_but_for_timing(void **state)
+{
+    (void)state;
+    struct target_table table;
+    bool is_new;
+    target_table_init(&table);
+    for (unsigned i = 0; i < VARIANT_CNT; i++) {
+        struct probe_spec spec = variant(i);
+        uint32_t slot = target_table_add(&table, &spec, &is_new), like = UINT32_MAX;
+        bool timed = i >= 3 && i <= 7;
+        assert_int_equal(target_table_find_like(&table, slot, &like), timed);
+        assert_int_equal(like, !timed ? UINT32_MAX : i == 3 ? 0 : i - 1);
+    }
+    for (unsigned i = 3; i <= 7; i++)
+        assert_true(target_table_drop(&table, i));
+    uint32_t like;
+    assert_false(target_table_find_like(&table, 0, &like));
+    target_table_fini(&table);
+}
+
 /* Other pointers, the same text; a final dot and a default that is written out change nothing. */
 static void test_same_is_by_value(void **state)
 {
@@ -265,9 +286,9 @@ static void test_wishes(void **state)
     uint32_t a, b;
     struct target *ta = target_of(f, 0, &a), *tb = target_of(f, 1, &b);
     assert_false(exchange_take(f->exchange, &wish));
-    assert_true(exchange_want(f->exchange, a, ta));
-    assert_false(exchange_want(f->exchange, b, tb));
-    assert_false(exchange_want(f->exchange, a, NULL)); /* before it was heard */
+    assert_true(exchange_want(f->exchange, a, ta, NULL));
+    assert_false(exchange_want(f->exchange, b, tb, NULL));
+    assert_false(exchange_want(f->exchange, a, NULL, NULL)); /* before it was heard */
     assert_true(exchange_has_wish(f->exchange));
     assert_true(exchange_take(f->exchange, &wish));
     assert_int_equal(wish.slot, a);
@@ -278,13 +299,13 @@ static void test_wishes(void **state)
     target_put(wish.target);
     assert_false(exchange_take(f->exchange, &wish));
     assert_false(exchange_has_wish(f->exchange));
-    assert_true(exchange_want(f->exchange, 70000, ta)); /* and is freed with the exchange, unheard */
+    assert_true(exchange_want(f->exchange, 70000, ta, NULL)); /* and is freed with the exchange, unheard */
 }
 
 static uint32_t generation_of(struct fixture *f, uint32_t slot, struct target *target)
 {
     struct exchange_wish wish;
-    assert_true(exchange_want(f->exchange, slot, target));
+    assert_true(exchange_want(f->exchange, slot, target, NULL));
     assert_true(exchange_take(f->exchange, &wish));
     target_put(wish.target);
     return wish.generation;
@@ -319,14 +340,14 @@ static void test_no_event_after_the_end(void **state)
     struct target *ta = target_of(f, 0, &a), *tb = target_of(f, 1, &b);
     uint32_t old = generation_of(f, a, ta);
     assert_true(exchange_tell(f->exchange, a, old, &up, true));
-    assert_true(exchange_want(f->exchange, a, NULL));
+    assert_true(exchange_want(f->exchange, a, NULL, NULL));
     assert_false(exchange_next(f->exchange, &slot, &report));
     assert_false(exchange_tell(f->exchange, a, old, &down, true)); /* not yet heard over there */
     assert_false(exchange_next(f->exchange, &slot, &report));
     exchange_look(f->exchange, a, &report);
     assert_int_equal(report.verdict, HEALTH_UNKNOWN);
     /* Another target takes the slot while the old one is still reported. */
-    assert_false(exchange_want(f->exchange, a, tb));
+    assert_false(exchange_want(f->exchange, a, tb, NULL));
     assert_false(exchange_tell(f->exchange, a, old, &down, true));
     struct exchange_wish wish;
     assert_true(exchange_take(f->exchange, &wish));
@@ -336,6 +357,25 @@ static void test_no_event_after_the_end(void **state)
     assert_true(exchange_next(f->exchange, &slot, &report));
     assert_int_equal(report.verdict, HEALTH_UP);
     target_put(wish.target);
+}
+
+/* What is known of a target goes to the probe thread with it, and is what control sees meanwhile. */
+static void test_known_from_the_start(void **state)
+{
+    struct fixture *f = *state;
+    struct exchange_report report;
+    struct exchange_wish wish;
+    uint32_t a;
+    struct target *ta = target_of(f, 0, &a);
+    assert_true(exchange_want(f->exchange, a, ta, &up));
+    exchange_look(f->exchange, a, &report);
+    assert_memory_equal(&report, &up, sizeof up);
+    assert_true(exchange_take(f->exchange, &wish));
+    assert_memory_equal(&wish.known, &up, sizeof up);
+    target_put(wish.target);
+    assert_true(exchange_want(f->exchange, a, NULL, NULL));
+    exchange_look(f->exchange, a, &report);
+    assert_int_equal(report.verdict, HEALTH_UNKNOWN);
 }
 
 static void test_state_without_event(void **state)
@@ -359,6 +399,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_identical_is_one),
+        cmocka_unit_test(test_like_but_for_timing),
         cmocka_unit_test(test_same_is_by_value),
         cmocka_unit_test(test_many_targets),
         cmocka_unit_test(test_requests),
@@ -366,6 +407,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_wishes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_events_become_one_a_target, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_event_after_the_end, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_known_from_the_start, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_state_without_event, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

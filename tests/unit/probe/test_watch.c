@@ -84,7 +84,7 @@ static uint32_t add_at(struct fixture *f, struct addr address)
     struct exchange_wish wish;
     bool is_new;
     uint32_t slot = target_table_add(&f->table, &spec, &is_new);
-    assert_true(exchange_want(f->exchange, slot, target_table_at(&f->table, slot)));
+    assert_true(exchange_want(f->exchange, slot, target_table_at(&f->table, slot), NULL));
     assert_true(exchange_take(f->exchange, &wish));
     watch_wish(&f->watch, &wish);
     return slot;
@@ -100,7 +100,7 @@ static uint32_t add(struct fixture *f, unsigned number)
 static void leave(struct fixture *f, uint32_t slot)
 {
     struct exchange_wish wish;
-    assert_true(exchange_want(f->exchange, slot, NULL));
+    assert_true(exchange_want(f->exchange, slot, NULL, NULL));
     assert_true(exchange_take(f->exchange, &wish));
     watch_wish(&f->watch, &wish);
 }
