@@ -163,7 +163,8 @@ static bool find(const struct target_table *table, const struct target *target, 
     for (uint32_t at = *bucket_of(table, hash); at; at = table->seats[at - 1].next) {
         *slot = at - 1;
         const struct target_seat *seat = &table->seats[*slot];
-        if (seat->hash == hash && same_check(seat->target, target) && same_timing(&seat->target->timing, &target->timing))
+        if (seat->hash == hash && same_check(seat->target, target) &&
+            same_timing(&seat->target->timing, &target->timing))
             return true;
     }
     return false;

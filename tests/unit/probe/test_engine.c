@@ -217,6 +217,30 @@ static void test_identical_targets_are_one(void **state)
     server_stop(&server);
 }
 
+/* Other timing is another target, and knows at once what the first has found; another path is nobody's heir. */
+static void test_changed_timing_is_known(void **state)
+{
+    struct fixture *f = *state;
+    struct probe_event event;
+    prober_begin(f, 10);
+    struct probe_spec spec = spec_of(PROBE_HTTP, "127.0.0.1", dead_port());
+    uint32_t target = subscribe_spec(f, &spec);
+    expect_event(f, target, HEALTH_DOWN, false, 1000);
+    spec.timing.rise++;
+    uint32_t changed = subscribe_spec(f, &spec);
+    assert_int_not_equal(changed, target);
+    assert_int_equal(subscribe_spec(f, &spec), changed);
+    probe_unsubscribe(f->probe, target);
+    probe_state(f->probe, changed, &event);
+    assert_int_equal(event.verdict, HEALTH_DOWN);
+    assert_string_equal(event.reason, "connection refused");
+    assert_false(next_event(f, &event, 500)); /* it is checked, and nothing changes */
+    spec.path = "/x";
+    spec.timing.interval_ms = spec.timing.timeout_ms = 60000;
+    probe_state(f->probe, subscribe_spec(f, &spec), &event);
+    assert_int_equal(event.verdict, HEALTH_UNKNOWN);
+}
+
 static void test_unsubscribe_ends_the_check(void **state)
 {
     struct fixture *f = *state;
@@ -315,6 +339,7 @@ int main(void)
         TEST(test_kill_and_revive),
         TEST(test_one_failure_is_no_verdict),
         TEST(test_identical_targets_are_one),
+        TEST(test_changed_timing_is_known),
         TEST(test_unsubscribe_ends_the_check),
         TEST(test_coming_and_going),
         TEST(test_free_without_start),

@@ -74,7 +74,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-static uint32_t add_at(struct fixture *f, struct addr address)
+static uint32_t add_known_at(struct fixture *f, struct addr address, const struct exchange_report *known)
 {
     struct probe_spec spec = {
         .type = PROBE_HTTP,
@@ -84,18 +84,22 @@ static uint32_t add_at(struct fixture *f, struct addr address)
     struct exchange_wish wish;
     bool is_new;
     uint32_t slot = target_table_add(&f->table, &spec, &is_new);
-    assert_true(exchange_want(f->exchange, slot, target_table_at(&f->table, slot), NULL));
+    assert_true(exchange_want(f->exchange, slot, target_table_at(&f->table, slot), known));
     assert_true(exchange_take(f->exchange, &wish));
     watch_wish(&f->watch, &wish);
     return slot;
 }
 
-static uint32_t add(struct fixture *f, unsigned number)
+static uint32_t add_at(struct fixture *f, struct addr address) { return add_known_at(f, address, NULL); }
+
+static uint32_t add_known(struct fixture *f, unsigned number, const struct exchange_report *known)
 {
     const struct addr address = {
         .bytes = {127, 0, 0, (uint8_t)(1 + number)}, .family = ADDR_V4, .port = ntohs(f->at.sin_port)};
-    return add_at(f, address);
+    return add_known_at(f, address, known);
 }
+
+static uint32_t add(struct fixture *f, unsigned number) { return add_known(f, number, NULL); }
 
 static void leave(struct fixture *f, uint32_t slot)
 {
@@ -188,6 +192,35 @@ static void test_verdicts_and_starts(void **state)
     assert_int_equal(look(f, slot).verdict, HEALTH_DOWN);
     assert_false(look(f, slot).unsettled);
     assert_in_range(watch_wait_us(&f->watch), 5 * SECOND - 1000, 11 * SECOND / 2);
+}
+
+/* A target that is known begins with its verdict, for which rise and fall apply, and with the contrary results so far;
+ * its checks begin like those of others. */
+static void test_known_at_first(void **state)
+{
+    struct fixture *f = *state;
+    static const struct exchange_report was_down = {.verdict = HEALTH_DOWN, .since_wall_ms = 5},
+                                        was_unsettled = {.verdict = HEALTH_UP, .unsettled = true, .contrary_cnt = 2};
+    uint32_t slot = add_known(f, 0, &was_down);
+    pass(f, 0, 0);
+    check_all(f, yes);
+    assert_int_equal(look(f, slot).verdict, HEALTH_DOWN);
+    assert_true(look(f, slot).unsettled);
+    assert_int_equal(look(f, slot).since_wall_ms, 5);
+    assert_int_equal(look(f, slot).contrary_cnt, 1);
+    pass(f, SECOND - 1000, SECOND);
+    check_all(f, yes);
+    assert_int_equal(look(f, slot).verdict, HEALTH_UP);
+    leave(f, slot);
+    slot = add_known(f, 0, &was_unsettled);
+    pass(f, 0, 0);
+    check_all(f, no);
+    assert_int_equal(look(f, slot).verdict, HEALTH_DOWN);
+    leave(f, slot);
+    slot = add(f, 0); /* nothing stays in the slot */
+    pass(f, 0, 0);
+    check_all(f, yes);
+    assert_int_equal(look(f, slot).verdict, HEALTH_UP);
 }
 
 static void test_deadline(void **state)
@@ -508,6 +541,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_verdicts_and_starts),
+        TEST(test_known_at_first),
         TEST(test_deadline),
         TEST(test_a_long_timeout_is_kept),
         TEST(test_what_is_there_is_read_before_the_deadline_is_judged),
