@@ -107,7 +107,8 @@ void balance_zone_gone(struct balance *balance, const struct zone *zone) ATTR_NO
  * One at a time. [control] */
 void balance_when_followed(struct balance *balance, struct diag *diag, void (*fn)(void *arg), void *arg)
     ATTR_NONNULL(1, 2, 3);
-/* True when every probed pool has an up member or every member a verdict: workers may start. [control] */
+/* True when no table gives a member that has no verdict, as one does while nobody else of its tier is up: workers may
+ * start. [control] */
 bool balance_settled(const struct balance *balance) ATTR_NONNULL_ALL;
 /* Calls `fn` once on the loop when balance_settled becomes (or is) true. [control] */
 void balance_when_settled(struct balance *balance, void (*fn)(void *arg), void *arg) ATTR_NONNULL(1, 2);

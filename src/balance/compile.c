@@ -47,7 +47,7 @@ void compile_clear(struct balance_family *family)
 {
     compile_detach(family);
     family->state = POOL_LIVE;
-    family->all_drained = false;
+    family->all_drained = family->all_down = false;
     count_update(family);
     if (compile_present(family))
         put_table(family, NULL);
@@ -96,7 +96,7 @@ static void build_done(struct job *job)
         if (build->stale)
             work_queue(family->pool, TODO_COMPILE_A << family->index, true);
         else
-            verdict_tell_state(family, choice.state, choice.all_drained);
+            verdict_tell_state(family, &choice);
     }
     balance->job_cnt--;
     free_build(build);
@@ -141,5 +141,5 @@ void compile_family(struct balance_family *family)
     }
     put_table(family, pool_table_compile(&family->settings, balance_families[family->index], family->members,
                                          family->cnt, group->fallback, group->fallback_cnt, compile_present(family)));
-    verdict_tell_state(family, choice.state, choice.all_drained);
+    verdict_tell_state(family, &choice);
 }

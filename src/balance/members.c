@@ -21,17 +21,6 @@ static void count_verdict(struct balance_family *family, enum health_verdict ver
         family->unknown_cnt += by;
 }
 
-/* Whatever its counts and verdicts add to those of all. */
-static void count_all(struct balance_family *family)
-{
-    struct balance *balance = family->pool->balance;
-    bool waiting = balance->probe && !family->up_cnt && family->unknown_cnt;
-    if (waiting != family->waiting)
-        balance->waiting_cnt += waiting ? 1 : (size_t)-1;
-    family->waiting = waiting;
-    count_update(family);
-}
-
 bool members_refresh(struct balance_family *family, uint32_t index)
 {
     struct pool_member *member = &family->members[index];
@@ -43,7 +32,7 @@ bool members_refresh(struct balance_family *family, uint32_t index)
     member->verdict = verdict;
     member->unsettled = unsettled;
     count_verdict(family, verdict_of(member), 1);
-    count_all(family);
+    count_update(family);
     return true;
 }
 
@@ -129,7 +118,9 @@ void members_rebuild(struct balance_family *family)
         put_off(family, &former.sides, former.cnt);
     free(former.sides);
     free(members);
-    count_all(family);
+    if (!family->group)
+        settle_wait(family, false); /* there will be no table */
+    count_update(family);
 }
 
 /* ---- checks, in pieces */

@@ -101,10 +101,11 @@ struct balance_build;
 struct balance_family {
     struct balance_pool *pool;
     unsigned index;   /* 0 A, 1 AAAA */
-    bool waiting;     /* probed, nobody up, somebody unknown: counted in balance.waiting_cnt */
+    bool waiting;     /* somebody is answered who is unknown: counted in balance.waiting_cnt */
     bool all_drained; /* as last told */
     enum pool_state state;
     struct balance_records records;
+    bool all_down;    /* as last told */
     struct balance_records
         next; /* of a version that is being prepared, or was published without its turn having come */
     bool has_next;
@@ -313,8 +314,8 @@ bool verdict_one(struct balance *balance);
 void verdict_pass_over(const struct balance_check *check);
 /* Nobody is left to tell. */
 void verdict_end_walk(struct balance_target *target);
-/* The state of a table that was compiled just now: tells the loud ones. */
-void verdict_tell_state(struct balance_family *family, enum pool_state state, bool all_drained);
+/* What a table was compiled by just now: tells the loud states. */
+void verdict_tell_state(struct balance_family *family, const struct pool_choice *choice);
 void verdict_summary(struct balance *balance);
 
 /* compile.c */
@@ -330,3 +331,5 @@ const struct pool_table *compile_present(const struct balance_family *family);
 /* settle.c: who waits until all is done, or known */
 void settle_check(struct balance *balance);
 void settle_fini(struct balance *balance);
+/* Does the family wait for a verdict, as its table gives somebody who has none? */
+void settle_wait(struct balance_family *family, bool waiting);

@@ -50,6 +50,15 @@ void balance_when_followed(struct balance *balance, struct diag *diag, void (*fn
 bool balance_settled(const struct balance *balance)
 {
     return !balance->waiting_cnt && !balance->job_cnt && is_idle(balance);
+void settle_wait(struct balance_family *family, bool waiting)
+{
+    struct balance *balance = family->pool->balance;
+    waiting &= balance->probe != NULL;
+    if (waiting != family->waiting)
+        balance->waiting_cnt += waiting ? 1 : (size_t)-1;
+    family->waiting = waiting;
+}
+
 }
 
 static void on_settled(struct post_item *item)

@@ -186,14 +186,23 @@ static void tell_down(const struct balance_family *family, const char *owner)
               what_is_answered(family));
 }
 
-void verdict_tell_state(struct balance_family *family, enum pool_state state, bool all_drained)
+/* Who has no verdict yet is no news of a pool that was down. */
+static bool is_all_down(const struct balance_family *family, const struct pool_choice *choice)
+{
+    return choice->state == POOL_ALL_DOWN || (family->all_down && choice->unknown);
+}
+
+void verdict_tell_state(struct balance_family *family, const struct pool_choice *choice)
 {
     struct balance *balance = family->pool->balance;
     const char *type = balance_types[family->index];
-    bool was_down = family->state == POOL_ALL_DOWN, is_down = state == POOL_ALL_DOWN, was_drained = family->all_drained;
+    bool was_down = family->all_down, is_down = is_all_down(family, choice);
+    bool was_drained = family->all_drained, all_drained = choice->all_drained;
     char owner[NAME_TEXT_MAX];
-    family->state = state;
+    family->state = choice->state;
     family->all_drained = all_drained;
+    family->all_down = is_down;
+    settle_wait(family, choice->unknown);
     count_update(family);
     if (was_down == is_down && was_drained == all_drained)
         return;
@@ -204,6 +213,6 @@ void verdict_tell_state(struct balance_family *family, enum pool_state state, bo
         log_notice("pool \"%s\": no longer is every %s member drained", owner, type);
     if (is_down && !was_down && may_tell(balance, LINE_STATE))
         tell_down(family, owner);
-    if (was_down && !is_down && may_tell(balance, LINE_STATE))
+    if (was_down && !is_down && choice->cnt && may_tell(balance, LINE_STATE))
         log_notice("pool \"%s\": %s members are up again", owner, type);
 }

@@ -32,8 +32,8 @@ static const struct opt opts[] = {
         .least = 0,
         .most = 60 * 1000,
         .text_default = "\"2s\"",
-        .help = "How long the start may wait for the first checks: answers begin when every probed pool has an address that is up, or all "
-                "its addresses have been judged, at the latest after this time. Queries that come before wait in the sockets. The first "
+        .help = "How long the start may wait for the first checks: answers begin when no pool would be answered with "
+                "an address that has not been judged, at the latest after this time. Queries that come before wait in the sockets. The first "
                 "check of an address begins within half of it.",
     },
 };

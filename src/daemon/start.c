@@ -9,7 +9,7 @@
  *   drop privileges       while there is one thread: from here on nothing is done as root, above all no zone file is read
  *   load zones            in jobs; the loop runs, signals and the control socket work
  *   check servers         when the zones are there; first checks begin within half of server.start_wait
- *   start workers         when every probed pool has an address that is up, or knows that it has none, at the latest after server.start_wait:
+ *   start workers         when no pool would be answered with an address that nobody has judged, at the latest after server.start_wait:
  *                         nobody is told REFUSED or SERVFAIL, or sent to a dead server, because of a restart
  *   ready                 systemd is told
  *

@@ -95,6 +95,7 @@ static void use(struct pool_choice *choice, const struct pool_member *member, si
     choice->member[choice->cnt] = (uint16_t)index;
     choice->weight[choice->cnt++] = equal_weights ? 1 : weight;
     choice->unsettled |= member->probed && member->unsettled;
+    choice->unknown |= verdict_of(member) == HEALTH_UNKNOWN;
 }
 
 void pool_choose(struct pool_choice *choice, const struct pool_settings *settings, const struct pool_member *members,
@@ -104,7 +105,7 @@ void pool_choose(struct pool_choice *choice, const struct pool_settings *setting
     choice->state = POOL_EMPTY;
     choice->tier = 0;
     choice->cnt = 0;
-    choice->unsettled = choice->all_drained = false;
+    choice->unsettled = choice->unknown = choice->all_drained = false;
     if (!cnt)
         return;
 

@@ -51,6 +51,7 @@ struct pool_choice {
     enum pool_state state;
     uint32_t tier;    /* the chosen one */
     bool unsettled;   /* some used member is unsettled: ttl_min applies */
+    bool unknown;     /* some used member has no verdict: it counts as live as no other of its tier is */
     bool all_drained; /* every member has weight 0, drains were ignored; also told when the state is POOL_ALL_DOWN */
     unsigned cnt;
     uint16_t member[POOL_MEMBERS_MAX]; /* indices, ascending */

@@ -336,6 +336,21 @@ def test_first_answers_avoid_the_dead(rondo, backends):
         server.stop()
 
 
+@pytest.mark.parametrize("row", [{"tier": 2}, {"weight": 0}], ids=["standby", "drained"])
+def test_first_answers_wait_for_who_would_be_given(rondo, backends, row):
+    """A member that is up, but behind another one that nobody has heard of yet, is no reason to begin."""
+    web = backends(2)
+    web[0].manner = hang
+    groups = [{**GROUP, "all_down": "serve_none", "members": [{"address": web.addresses[1], **row}]}]
+    probe = http(web.port, interval="2s", fast_interval="1s", timeout="1s")
+    server = arrange(rondo, a_records("www", web.addresses), groups, [probe], server='start_wait = "6s";')
+    server.spawn()
+    server.wait_log("listening on")
+    with Asker(server, WWW) as asker:
+        assert asker.ask().addresses == (web.addresses[1:] if "tier" in row else [])
+    assert verdicts(server, WWW)[web.addresses[0]] == "down"
+
+
 def test_start_waits_no_longer_than_told(rondo, backends):
     """Nobody has a verdict: after start_wait all unknown members are served."""
     web = backends(2, manner=hang)

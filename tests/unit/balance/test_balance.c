@@ -449,6 +449,45 @@ static void test_settled(void **state)
     rig_fini(&rig);
 }
 
+/* An up member that would not be answered is not enough: of a tier behind, or drained. */
+static void test_settled_by_who_is_answered(void **state)
+{
+    (void)state;
+    static const char *const plans[] = {
+        GROUPS("{ name = \"www\"; probe = \"tcp\"; members = ( { address = \"192.0.2.2\"; tier = 2; } ); }"),
+        GROUPS("{ name = \"www\"; probe = \"tcp\"; members = ( { address = \"192.0.2.2\"; weight = 0; } ); }"),
+    };
+    for (unsigned i = 0; i < 4; i++) {
+        RIG(rig, plans[i % 2], two);
+        say(&rig, "192.0.2.2", HEALTH_UP);
+        expect_answer(&rig, "www", "1 ttl 20");
+        assert_false(balance_settled(rig.balance));
+        say(&rig, "192.0.2.1", i < 2 ? HEALTH_UP : HEALTH_DOWN);
+        assert_true(balance_settled(rig.balance));
+        rig_fini(&rig);
+    }
+}
+
+/* And who is not answered need not be known. */
+static void test_settled_without_the_others(void **state)
+{
+    (void)state;
+    static const char *const plans[] = {
+        GROUPS("{ name = \"www\"; probe = \"tcp\"; members = ( { address = \"192.0.2.2\"; tier = 2; } ); }"),
+        GROUPS("{ name = \"www\"; probe = \"tcp\"; members = ( { address = \"192.0.2.2\"; weight = 0; } ); }"),
+        WWW,
+    };
+    for (unsigned i = 0; i < 3; i++) {
+        RIG(rig, plans[i], two);
+        assert_false(balance_settled(rig.balance));
+        say(&rig, "192.0.2.1", HEALTH_UP);
+        assert_true(balance_settled(rig.balance));
+        rig_plan(&rig, ""); /* it waits for nobody any more */
+        assert_true(balance_settled(rig.balance));
+        rig_fini(&rig);
+    }
+}
+
 static void test_gone_while_waiting(void **state)
 {
     (void)state;
@@ -500,6 +539,8 @@ int main(void)
         cmocka_unit_test(test_version_in_slices),
         cmocka_unit_test(test_versions_and_zones_overtake),
         cmocka_unit_test(test_settled),
+        cmocka_unit_test(test_settled_by_who_is_answered),
+        cmocka_unit_test(test_settled_without_the_others),
         cmocka_unit_test(test_gone_while_waiting),
         cmocka_unit_test(test_without_probing),
     };
