@@ -37,8 +37,8 @@ struct exchange_wish {
 void exchange_free(struct exchange *exchange);
 struct exchange *exchange_new(void) ATTR_FREED_BY(exchange_free) ATTR_MUST_USE;
 
-/* From now on `target` (NULL: none) is wanted in `slot`, and is as `known` (NULL: unknown) until it is checked. True: no
- * other wish waited, so the probe thread must be woken. [control] */
+/* From now on `target` (NULL: none) is wanted in `slot`, and is as `known` (NULL: unknown) until it is checked. True:
+ * no other wish waited, so the probe thread must be woken. [control] */
 bool exchange_want(struct exchange *exchange, uint32_t slot, struct target *target,
                    const struct exchange_report *known) ATTR_NONNULL(1) ATTR_MUST_USE;
 /* The next wish; false: none waits. [probe] */

@@ -82,8 +82,8 @@ void probe_free(struct probe *probe);
  * `first_within_ms`: a new target's first check starts within min(interval, this). [control] */
 enum err probe_start(struct probe *probe, uint64_t first_within_ms) ATTR_NONNULL_ALL ATTR_MUST_USE;
 
-/* Subscribes; the id (> 0) is the same for identical specs, counted. A new one begins unknown, or, when only its timing sets
- * it apart from another, as that other one is: with its verdict, and the results in a row that contradict it, as
+/* Subscribes; the id (> 0) is the same for identical specs, counted. A new one begins unknown, or, when only its timing
+ * sets it apart from another, as that other one is: with its verdict, and the results in a row that contradict it, as
  * probe_state tells. [control] */
 uint32_t probe_subscribe(struct probe *probe, const struct probe_spec *spec) ATTR_NONNULL_ALL ATTR_MUST_USE;
 /* The last unsubscribe ends its checks at once; no event of it comes from probe_next after this returns. [control] */
