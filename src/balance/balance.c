@@ -40,6 +40,7 @@ struct balance *balance_new(uv_loop_t *loop, struct pool_directory *directory, b
     ring_init(&balance->rescans);
     ring_init(&balance->news);
     ring_init(&balance->leaving);
+    ring_init(&balance->parked);
     uv_timer_init(loop, &balance->summary);
     uv_unref((uv_handle_t *)&balance->summary);
     if (probing)
@@ -56,7 +57,8 @@ static void lose_all(struct balance *balance)
 {
     while (!ring_is_empty(&balance->all))
         work_lose_pool(MAP_ITEM(balance->all.after, struct balance_pool, all));
-    while (work_one(balance)) {
+    balance->loading = false;
+    while (work_one(balance) || checks_release_one(balance)) {
     }
 }
 
@@ -96,6 +98,7 @@ void balance_set_plan(struct balance *balance, struct balance_plan **plan)
     struct balance_plan *was = balance->plan;
     balance->plan = *plan;
     *plan = NULL;
+    balance->loading = true;
     was->older = balance->old_plans;
     balance->old_plans = was;
     if (!was->user_cnt)

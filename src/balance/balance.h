@@ -76,8 +76,9 @@ struct balance *balance_new(uv_loop_t *loop, struct pool_directory *directory, b
  * privileges were dropped] */
 enum err balance_start(struct balance *balance, uint64_t start_wait_ms) ATTR_NONNULL_ALL ATTR_MUST_USE;
 /* Makes `plan` (taken) the one that later versions are read by. Pools that exist stay as they are until their zone is
- * ready: what is new may be meant for records that have not been read yet. No job may still use the old plan; it ends
- * with the last pool made by it. [control] */
+ * ready: what is new may be meant for records that have not been read yet. A load begins that balance_when_followed
+ * ends; until then checks that nobody wants any more go on, for another pool may want the same. No job may still use
+ * the old plan; it ends with the last pool made by it. [control] */
 void balance_set_plan(struct balance *balance, struct balance_plan **plan) ATTR_NONNULL_ALL;
 const struct balance_plan *balance_get_plan(const struct balance *balance) ATTR_NONNULL_ALL;
 

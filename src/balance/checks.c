@@ -17,27 +17,60 @@ struct balance_target *checks_find_target(const struct balance *balance, uint32_
     return link ? MAP_ITEM(link, struct balance_target, link) : NULL;
 }
 
+/* That of a changed probe may be known already. */
+static void know(const struct balance *balance, struct balance_target *target)
+{
+    struct probe_event state;
+    probe_state(balance->probe, target->id, &state);
+    target->verdict = state.verdict;
+    target->unsettled = state.unsettled;
+}
+
+static void unpark(struct balance *balance, struct balance_target *target)
+{
+    if (ring_is_empty(&target->parked))
+        return;
+    ring_remove(&target->parked);
+    probe_unsubscribe(balance->probe, target->id);
+}
+
 static struct balance_target *take_target(struct balance *balance, const struct probe_spec *spec)
 {
     uint32_t id = probe_subscribe(balance->probe, spec);
     struct balance_target *target = checks_find_target(balance, id);
-    if (target)
+    if (target) {
+        unpark(balance, target);
         return target;
+    }
     target = mem_zalloc(1, sizeof *target);
     target->id = id;
-    target->verdict = HEALTH_UNKNOWN;
+    know(balance, target);
+    ring_init(&target->parked);
     map_add(&balance->targets, &target->link, id_hash(id));
     return target;
 }
 
+/* Whom one pool, family or zone leaves may be wanted by another in the same load, and is not to lose its verdict on the
+ * way: without checks it is parked until everything that is under way has ended. */
 static void drop_target(struct balance *balance, struct balance_target *target)
 {
-    probe_unsubscribe(balance->probe, target->id);
-    if (target->checks)
+    if (target->checks) {
+        probe_unsubscribe(balance->probe, target->id);
         return;
+    }
     verdict_end_walk(target);
+    ring_add(&balance->parked, &target->parked);
+}
+
+bool checks_release_one(struct balance *balance)
+{
+    if (balance->loading || ring_is_empty(&balance->parked))
+        return false;
+    struct balance_target *target = MAP_ITEM(balance->parked.after, struct balance_target, parked);
+    unpark(balance, target);
     map_remove(&balance->targets, &target->link);
     free(target);
+    return true;
 }
 
 /* ---- checks */

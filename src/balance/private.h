@@ -46,6 +46,7 @@ struct balance_target {
     bool unsettled;
     struct balance_check *checks;
     struct balance_walk *walk; /* NULL: all members know what it said last */
+    struct ring parked;        /* in balance.parked while it has no checks; the subscription of the last one is kept */
 };
 
 /* What a target said, on its way through its checks: a hundred thousand pools may share one. Checks that come are added
@@ -103,9 +104,9 @@ struct balance_family {
     unsigned index;   /* 0 A, 1 AAAA */
     bool waiting;     /* somebody is answered who is unknown: counted in balance.waiting_cnt */
     bool all_drained; /* as last told */
+    bool all_down;    /* as last told */
     enum pool_state state;
     struct balance_records records;
-    bool all_down;    /* as last told */
     struct balance_records
         next; /* of a version that is being prepared, or was published without its turn having come */
     bool has_next;
@@ -190,6 +191,8 @@ struct balance {
     struct ring leaving;        /* zones that are gone */
     struct diag *rescan_diag;   /* NULL: no pool is held against a new plan just now */
     struct diag *found;         /* what was in such ones since balance_when_followed was last called; NULL: nothing */
+    struct ring parked;         /* targets without checks */
+    bool loading;               /* zones may be yet to follow the plan: parked targets stay */
     uint64_t mark;
     size_t pool_cnt; /* those with a group */
     size_t waiting_cnt;
@@ -298,6 +301,9 @@ void checks_mute(struct balance_side *side);
 /* The verdict over all checks of a member; unknown while they are not open. */
 enum health_verdict checks_verdict(const struct balance_side *side, bool *unsettled);
 struct balance_target *checks_find_target(const struct balance *balance, uint32_t id);
+/* Ends a target that nobody wanted again while a load was under way; false: there is none, or it is not yet time. For
+ * when nothing else is left to do. */
+bool checks_release_one(struct balance *balance);
 
 /* count.c */
 
@@ -330,6 +336,6 @@ const struct pool_table *compile_present(const struct balance_family *family);
 
 /* settle.c: who waits until all is done, or known */
 void settle_check(struct balance *balance);
-void settle_fini(struct balance *balance);
 /* Does the family wait for a verdict, as its table gives somebody who has none? */
 void settle_wait(struct balance_family *family, bool waiting);
+void settle_fini(struct balance *balance);

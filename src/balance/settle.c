@@ -25,6 +25,9 @@ static void on_followed(struct post_item *item)
         diag_merge(balance->follower_diag, balance->found);
     diag_free(balance->found);
     balance->found = NULL;
+    balance->loading = false;
+    if (!ring_is_empty(&balance->parked))
+        work_post(balance);
     balance->follower.fn = NULL;
     follower.fn(follower.arg);
 }
@@ -47,9 +50,6 @@ void balance_when_followed(struct balance *balance, struct diag *diag, void (*fn
 
 /* ---- all is known */
 
-bool balance_settled(const struct balance *balance)
-{
-    return !balance->waiting_cnt && !balance->job_cnt && is_idle(balance);
 void settle_wait(struct balance_family *family, bool waiting)
 {
     struct balance *balance = family->pool->balance;
@@ -59,6 +59,9 @@ void settle_wait(struct balance_family *family, bool waiting)
     family->waiting = waiting;
 }
 
+bool balance_settled(const struct balance *balance)
+{
+    return !balance->waiting_cnt && !balance->job_cnt && is_idle(balance);
 }
 
 static void on_settled(struct post_item *item)

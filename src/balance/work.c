@@ -324,7 +324,8 @@ void work_slice(struct balance *balance, uint64_t budget_us)
 {
     uint64_t now_us = clock_mono_us(), end_us = budget_us < UINT64_MAX - now_us ? now_us + budget_us : UINT64_MAX;
     bool more = verdict_take(balance, end_us);
-    while (verdict_one(balance) || work_one(balance) || pointed_one(balance) || rescan_one(balance) || leave_one(balance)) {
+    while (verdict_one(balance) || work_one(balance) || pointed_one(balance) || rescan_one(balance) ||
+           leave_one(balance) || checks_release_one(balance)) {
         if (clock_mono_us() < end_us)
             continue;
         more = true; /* or nothing, which the next slice will find */

@@ -66,10 +66,18 @@ static bool same_timing(const struct health_timing *a, const struct health_timin
            a->timeout_ms == b->timeout_ms && a->rise == b->rise && a->fall == b->fall;
 }
 
-static bool same(const struct fake_target *a, const struct fake_target *b)
+static bool same_check(const struct fake_target *a, const struct fake_target *b)
 {
     return a->type == b->type && !addr_cmp(&a->address, &b->address) && !strcmp(a->host, b->host) &&
-           !strcmp(a->path, b->path) && same_timing(&a->timing, &b->timing);
+           !strcmp(a->path, b->path);
+}
+
+static void know(struct fake_target *target, const struct fake_target *like)
+{
+    target->verdict = like->verdict;
+    target->unsettled = like->unsettled;
+    target->since_wall_ms = like->since_wall_ms;
+    memcpy(target->reason, like->reason, sizeof target->reason);
 }
 
 /* Thousands are subscribed one after the other in some tests: the last one tried is near. */
@@ -77,16 +85,21 @@ uint32_t probe_subscribe(struct probe *probe, const struct probe_spec *spec)
 {
     struct fake_target wanted = target_of(spec);
     subscriptions++;
-    for (size_t i = 0; i < probe->cnt && probe->cnt < 5000; i++)
-        if (probe->targets[i].ref_cnt && same(&probe->targets[i], &wanted)) {
-            probe->targets[i].ref_cnt++;
-            return probe->targets[i].id;
+    strcpy(wanted.reason, "not checked yet");
+    for (size_t i = 0; i < probe->cnt && probe->cnt < 5000; i++) {
+        struct fake_target *target = &probe->targets[i];
+        if (!target->ref_cnt || !same_check(target, &wanted))
+            continue;
+        if (same_timing(&target->timing, &wanted.timing)) {
+            target->ref_cnt++;
+            return target->id;
         }
+        know(&wanted, target);
+    }
     if (!(probe->cnt & (probe->cnt - 1)))
         probe->targets = mem_realloc(probe->targets, probe->cnt ? probe->cnt * 2 : 1, sizeof *probe->targets);
     wanted.id = (uint32_t)probe->cnt + 1;
     wanted.ref_cnt = 1;
-    strcpy(wanted.reason, "not checked yet");
     probe->targets[probe->cnt++] = wanted;
     return wanted.id;
 }

@@ -66,6 +66,7 @@ void rig_init(struct rig *rig, bool probing)
     rig->other = zone_new(example_org, &test_key);
     rig->balance = balance_new(&rig->loop, &rig->directory, probing);
     rig->diag = diag_new(100);
+    rig->load_diag = diag_new(1);
 }
 
 void rig_fini(struct rig *rig)
@@ -79,6 +80,7 @@ void rig_fini(struct rig *rig)
     zone_free(rig->zone);
     zone_free(rig->other);
     diag_free(rig->diag);
+    diag_free(rig->load_diag);
 }
 
 void rig_plan_later(struct rig *rig, const char *text)
@@ -163,8 +165,12 @@ static bool busy(const struct balance *balance)
            balance->followed_sent || balance->wake_sent;
 }
 
+static void on_followed(void *arg) { (void)arg; }
+
 void rig_spin(struct rig *rig)
 {
+    if (rig->balance->loading && !rig->balance->follower.fn)
+        balance_when_followed(rig->balance, rig->load_diag, on_followed, NULL);
     for (unsigned i = 0; busy(rig->balance); i++) {
         assert_true(i < 10000);
         rcu_drain();

@@ -51,6 +51,7 @@ struct rig {
     struct zone *other; /* example.org */
     struct balance *balance;
     struct diag *diag;
+    struct diag *load_diag; /* of the ends of loads that no test waits for */
     struct zone_version *retired[64]; /* put when the rig ends */
     size_t retired_cnt;
 };
