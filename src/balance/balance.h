@@ -96,7 +96,8 @@ bool balance_version_ready(struct balance *balance, struct zone_version *version
                            struct diag *diag) ATTR_NONNULL_ALL ATTR_MUST_USE;
 /* The zone's load has ended without another version, as it is unchanged or failed: its pools take the settings of the
  * plan for the records that they have (balance_version_ready does the same for those of nodes that are not fresh).
- * Verdicts are kept by identity of the check; what it warns of goes to the log. Names that are annotated no more are
+ * Verdicts are kept by identity of the check, and stand until the first result where a member has another one; what it
+ * warns of goes to the log. Names that are annotated no more are
  * answered whole, and keep their handle until a version has lost it. [control] */
 void balance_zone_ready(struct balance *balance, const struct zone *zone) ATTR_NONNULL_ALL;
 /* The zone left the catalogue: its pools are retired likewise, and it points to no name any more. No version of it may

@@ -135,16 +135,19 @@ void checks_mute(struct balance_side *side)
         side->checks[i].family = NULL;
 }
 
-/* All must pass: one that is down decides, and none may be unknown. */
+/* All must pass: one that is down decides, and none may be unknown. Where one is, another check of the member has said
+ * how it was: that stands until the first result, so that no reload gives out who was dead or drops who was well. */
 enum health_verdict checks_verdict(const struct balance_side *side, bool *unsettled)
 {
-    enum health_verdict verdict = side->check_cnt ? HEALTH_UP : HEALTH_UNKNOWN;
+    enum health_verdict verdict = side->check_cnt ? HEALTH_UP : side->before;
     *unsettled = false;
     for (uint32_t i = 0; i < side->check_cnt; i++) {
         const struct balance_target *target = side->checks[i].target;
         *unsettled |= target->unsettled;
-        if (target->verdict == HEALTH_DOWN || (target->verdict == HEALTH_UNKNOWN && verdict == HEALTH_UP))
-            verdict = target->verdict;
+        if (target->verdict == HEALTH_DOWN)
+            verdict = HEALTH_DOWN;
+        else if (target->verdict == HEALTH_UNKNOWN && verdict == HEALTH_UP)
+            verdict = side->before;
     }
     return verdict;
 }

@@ -43,16 +43,29 @@ struct former {
     const struct pool_member *members;
     struct balance_side *sides;
     uint32_t cnt, at;
-    bool same_group;
+    bool same_group; /* the checks would be the same again */
 };
 
-/* The side of this address, when its checks would be the same again. Asked in canonical order. */
-static struct balance_side *former_side(struct former *former, const struct addr *address)
+/* The one of this address, in `at`. Asked in canonical order. */
+static bool find_former(struct former *former, const struct addr *address)
 {
     int cmp = 1;
     while (former->at < former->cnt && (cmp = addr_cmp(&former->members[former->at].address, address)) < 0)
         former->at++;
-    return former->same_group && former->at < former->cnt && !cmp ? &former->sides[former->at] : NULL;
+    return former->at < former->cnt && !cmp;
+}
+
+static void take_over(struct balance_family *family, uint32_t index, const struct former *former)
+{
+    const struct pool_member *member = &family->members[index], *was = &former->members[former->at];
+    struct balance_side *side = &family->sides[index], *former_side = &former->sides[former->at];
+    if (former->same_group) {
+        *side = *former_side;
+        *former_side = (struct balance_side){0};
+        checks_move(side, index);
+    } else if (member->probed && was->probed) {
+        side->before = was->verdict;
+    }
 }
 
 static void add_member(struct balance_family *family, struct former *former, const struct addr *address,
@@ -60,7 +73,7 @@ static void add_member(struct balance_family *family, struct former *former, con
 {
     uint32_t index = family->cnt++;
     struct pool_member *member = &family->members[index];
-    struct balance_side *side = &family->sides[index], *was = former_side(former, address);
+    struct balance_side *side = &family->sides[index];
     *member = (struct pool_member){
         .address = *address,
         .weight = note ? note->weight : 1,
@@ -68,11 +81,8 @@ static void add_member(struct balance_family *family, struct former *former, con
         .probed = plan_probes_of(family->group, note)->cnt > 0,
     };
     side->note = note;
-    if (was) {
-        *side = *was;
-        *was = (struct balance_side){0};
-        checks_move(side, index);
-    }
+    if (find_former(former, address))
+        take_over(family, index, former);
     member->verdict = checks_verdict(side, &member->unsettled);
     count_verdict(family, verdict_of(member), 1);
 }

@@ -73,6 +73,7 @@ struct balance_side {
     struct balance_check *checks;
     uint32_t check_cnt;
     bool open;                      /* the checks are, be they none */
+    enum health_verdict before;     /* of the member when others were its checks: counts for those without a result */
     const struct plan_member *note; /* NULL: `members` does not name it */
 };
 
@@ -298,7 +299,7 @@ void checks_close(struct balance_side *side, struct balance *balance);
 void checks_move(struct balance_side *side, uint32_t member);
 /* What the checks find is for no member any more. */
 void checks_mute(struct balance_side *side);
-/* The verdict over all checks of a member; unknown while they are not open. */
+/* The verdict over all checks of a member; while they are not open or have no result, what it was before. */
 enum health_verdict checks_verdict(const struct balance_side *side, bool *unsettled);
 struct balance_target *checks_find_target(const struct balance *balance, uint32_t id);
 /* Ends a target that nobody wanted again while a load was under way; false: there is none, or it is not yet time. For

@@ -48,7 +48,8 @@ static void view_health(struct viewing *v, size_t index, const struct balance_si
     struct balance_member_view *view = &v->members[index];
     struct probe_event state;
     view->reason = "";
-    if (!speaker(v->balance, side, view->verdict, &state))
+    if (!speaker(v->balance, side, view->verdict, &state) &&
+        !speaker(v->balance, side, HEALTH_UNKNOWN, &state)) /* a verdict of former checks */
         return;
     view->since_wall_ms = view->verdict == HEALTH_UNKNOWN ? 0 : state.since_wall_ms;
     memcpy(v->reasons[index], state.reason, sizeof state.reason);

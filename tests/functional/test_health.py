@@ -12,7 +12,7 @@ from backends import (ENDLESS_BODY, ENDLESS_CHUNKS, ENDLESS_HEADER_LINE, ENDLESS
                       slow, status)
 from balancing import (QUICK, Asker, a_records, arrange, balanced, detection_ms, http, in_ms, members, pool, rearrange, seen, tcp,
                        verdicts, wait_seen, wait_verdicts)
-from rondo import until
+from rondo import Load, addresses, until
 
 WWW = "www.example.com"
 GROUP = {"name": "www", "probe": "web"}
@@ -385,6 +385,56 @@ def test_checks_need_no_questions(rondo, backends):
 
 
 # ---- reload
+
+
+# What a reload may change of a probe: when it checks, how often in a row, and what.
+CHANGES = [{"interval": "1500ms"}, {"timeout": "900ms"}, {"rise": 3}, {"fall": 5}, {"path": "/other"}, {"host": "other.test"},
+           {"expect_status": ["200-204"]}, {"expect_body": "ok"}]
+
+
+def test_a_changed_probe_gives_out_nobody_dead(rondo, backends):
+    """Whoever hangs takes the whole timeout until the changed check has a result."""
+    web = backends(2)
+    web[0].manner = hang
+    probe = {"interval": "1200ms", "fast_interval": "1s", "timeout": "1s", "fall": 2}
+    groups = [GROUP, {"name": "x", "probe": "web", "all_down": "serve_none"}]
+    records = a_records("www", web.addresses) + a_records("x", web.addresses[:1])
+    server = balanced(rondo, records, groups, [http(web.port, **probe)])
+    known = {web.addresses[0]: "down", web.addresses[1]: "up"}
+    wait_verdicts(server, WWW, known)
+    wait_verdicts(server, "x.example.com", {web.addresses[0]: "down"})
+    mark = server.log_mark()
+    with Load(server, WWW, judge=lambda reply: addresses(reply) == web.addresses[1:]) as www, \
+            Load(server, "x.example.com", judge=lambda reply: not reply.answer) as other:
+        for change in CHANGES:
+            probe.update(change)
+            rearrange(server, groups, [http(web.port, **probe)])
+            visited = [len(backend.visits) for backend in web]
+            assert server.reload().returncode == 0
+            assert verdicts(server, WWW) == known, change
+            until(lambda: all(len(backend.visits) >= cnt + 2 for backend, cnt in zip(web, visited)), "each was checked anew")
+            www.wait_sent(10)
+    assert (www.lost, www.wrong) == (0, 0), www.first_wrong
+    assert (other.lost, other.wrong) == (0, 0), other.first_wrong
+    said = server.log_since(mark)
+    assert " is up" not in said and "up again" not in said and " down" not in said, said
+    web[0].manner = OK
+    wait_seen(server, WWW, web.addresses)
+    assert "up again" in server.log_since(mark)
+
+
+def test_a_pool_that_moves_takes_verdicts_along(rondo, backends):
+    """The same check is wanted before and after the reload, but by another pool."""
+    web = backends(2)
+    web[0].manner = hang
+    names = ["www", "api", "zzz"]
+    rows = [http(web.port, host="h", interval="2s", fast_interval="1s", timeout="1s")]
+    server = balanced(rondo, "".join(a_records(name, web.addresses) for name in names), [GROUP], rows)
+    wait_verdicts(server, WWW, {web.addresses[0]: "down", web.addresses[1]: "up"})
+    for name in ("api", "zzz", "www", "zzz", "api", "www"):
+        rearrange(server, [{**GROUP, "name": name}], rows)
+        assert server.reload().returncode == 0
+        assert seen(server, f"{name}.example.com") == set(web.addresses[1:]), name
 
 
 def test_verdicts_survive_a_reload(rondo, backends):
