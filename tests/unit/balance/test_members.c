@@ -262,6 +262,43 @@ static void test_seed_is_fixed(void **state)
     assert_true(settings.seed == UINT64_C(0xb9034ad37056f5fb));
 }
 
+/* Targets that no check is left of keep their subscription until they are let go. */
+static size_t subscribed(struct balance *balance)
+{
+    while (checks_release_one(balance))
+        continue;
+    return fake_subscribed();
+}
+
+/* Many members with several probes each: a piece is so many checks. */
+static void test_checks_in_pieces(void **state)
+{
+    (void)state;
+    enum { MEMBERS = 100, CHECKS = 2 * MEMBERS, PIECE = 128 };
+    char *zone = mem_zalloc(MEMBERS, 32);
+    size_t len = 0;
+    for (unsigned i = 1; i <= MEMBERS; i++)
+        len += (size_t)sprintf(zone + len, "www 60 A %u\n", i);
+    RIG(rig, GROUPS("{ name = \"www\"; probe = [ \"web\", \"tcp\" ]; }"), zone);
+    struct balance_pool *pool = rig.balance->by_handle[rig_handle(&rig, "www")];
+    const struct plan_group *group = pool->group;
+    assert_int_equal(subscribed(rig.balance), CHECKS);
+    pool->group = NULL;
+    members_rebuild(&pool->families[0]);
+    assert_false(members_work(pool));
+    assert_int_equal(subscribed(rig.balance), CHECKS - PIECE);
+    assert_true(members_work(pool));
+    assert_int_equal(subscribed(rig.balance), 0);
+    pool->group = group;
+    members_rebuild(&pool->families[0]);
+    assert_false(members_work(pool));
+    assert_int_equal(subscribed(rig.balance), PIECE);
+    assert_true(members_work(pool));
+    assert_int_equal(subscribed(rig.balance), CHECKS);
+    rig_fini(&rig);
+    free(zone);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,6 +315,7 @@ int main(void)
         cmocka_unit_test(test_apex),
         cmocka_unit_test(test_ttl_is_cut),
         cmocka_unit_test(test_seed_is_fixed),
+        cmocka_unit_test(test_checks_in_pieces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
