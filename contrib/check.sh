@@ -4,7 +4,8 @@
 #
 #   build/check    gcc, ASan and UBSan, warnings are errors: lints, units, fuzzer corpora, smoke, functional tests
 #   build/tsan     gcc, TSan: units and smoke
-#   build/release  gcc -O2 as users build it: units, instructions a query, limits of memory
+#   build/release  gcc -O2 as users build it: units, instructions a query, limits of memory, how long the control thread is
+#                  away
 set -u
 cd "$(dirname "$0")/.." || exit 1
 jobs=$(nproc 2>/dev/null || echo 2)
@@ -124,7 +125,7 @@ fi
 
 if build build/release CC=gcc CFLAGS="-O2 -g"; then
     make_check build/release TESTS='$(UNIT_TESTS)'
-    functional build/release "-k 'test_instructions or test_memory or test_hardening or test_pools_many'"
+    functional build/release "-k 'test_instructions or test_memory or test_hardening or test_turns or test_pools_many or never_away'"
 else
     broken "build/release does not build"
 fi

@@ -8,7 +8,8 @@
  *
  * Nothing here keeps the loop for long: what is more than a millisecond's work goes on in slices, pools in which a
  * member died first; until its turn comes a new pool's rrset is answered whole, an old one's table stays. A piece of it
- * is some hundred checks, or a table; tests/functional/test_pools_many.py measures. */
+ * is some hundred checks, or a table; tests/functional/test_pools_many.py and test_turns.py
+ * measure. */
 #pragma once
 
 #include <stdbool.h>

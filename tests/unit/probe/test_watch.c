@@ -202,23 +202,23 @@ static void test_known_at_first(void **state)
     static const struct exchange_report was_down = {.verdict = HEALTH_DOWN, .since_wall_ms = 5},
                                         was_unsettled = {.verdict = HEALTH_UP, .unsettled = true, .contrary_cnt = 2};
     uint32_t slot = add_known(f, 0, &was_down);
-    pass(f, 0, 0);
+    pass(f, 0, 0, 0);
     check_all(f, yes);
     assert_int_equal(look(f, slot).verdict, HEALTH_DOWN);
     assert_true(look(f, slot).unsettled);
     assert_int_equal(look(f, slot).since_wall_ms, 5);
     assert_int_equal(look(f, slot).contrary_cnt, 1);
-    pass(f, SECOND - 1000, SECOND);
+    pass(f, SECOND - 1000, SECOND, 0);
     check_all(f, yes);
     assert_int_equal(look(f, slot).verdict, HEALTH_UP);
     leave(f, slot);
     slot = add_known(f, 0, &was_unsettled);
-    pass(f, 0, 0);
+    pass(f, 0, 0, 0);
     check_all(f, no);
     assert_int_equal(look(f, slot).verdict, HEALTH_DOWN);
     leave(f, slot);
     slot = add(f, 0); /* nothing stays in the slot */
-    pass(f, 0, 0);
+    pass(f, 0, 0, 0);
     check_all(f, yes);
     assert_int_equal(look(f, slot).verdict, HEALTH_UP);
 }
