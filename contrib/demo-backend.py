@@ -28,6 +28,8 @@ class Page(http.server.BaseHTTPRequestHandler):
 
 
 class Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 128  # of several pools, each with checks of its own: a full queue would look like a refusal
+
     def server_bind(self):
         socketserver.TCPServer.server_bind(self)  # HTTPServer's also looks up the host's name, which can take long
 

@@ -143,6 +143,21 @@ static bool may_be_refused(const struct balance_pool *pool)
            newest(&pool->families[1])->cnt > POOL_MEMBERS_MAX;
 }
 
+/* Of those that are members at all. */
+static bool all_drained(const struct balance_records *records, const struct plan_group *group)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < records->cnt; i++) {
+        const struct plan_member *note = plan_find_member(group, &records->addresses[i]);
+        if (!note && group->ignore_others)
+            continue;
+        if (!note || note->weight)
+            return false;
+        any = true;
+    }
+    return any;
+}
+
 void records_check(const struct balance_pool *pool, const struct plan_group *group, struct diag *diag)
 {
     char owner[NAME_TEXT_MAX], why[REFUSAL_MAX];
@@ -161,6 +176,10 @@ void records_check(const struct balance_pool *pool, const struct plan_group *gro
         else if (!count_members(records, group))
             diag_warning(diag, where->file, where->line,
                          "pool \"%s\" has no %s member: \"others\" are ignored and no address of it is listed", owner,
+                         balance_types[i]);
+        else if (all_drained(records, group))
+            diag_warning(diag, where->file, where->line,
+                         "pool \"%s\": every %s member has weight 0, so drains are ignored and all are answered", owner,
                          balance_types[i]);
     }
 }

@@ -44,6 +44,8 @@ static enum err make_annotations(struct configuration *c, struct diag *diag)
 /* What is wrong with zones and what is wrong with their pools, all at once. */
 static enum err make_plans(struct configuration *c, struct diag *diag)
 {
+    if (!conf_list(c->conf, &store_zone_opt_table).cnt)
+        diag_warning(diag, NULL, 0, "no zone is configured: every query will be refused");
     enum err zones = make_plan(c, diag), pools = make_annotations(c, diag);
     return zones ? zones : pools;
 }

@@ -1,5 +1,8 @@
 #include "daemon/options.h"
 
+#include <stdlib.h>
+
+#include "base/mem.h"
 #include "daemon/privileges.h"
 
 static const struct opt opts[] = {
@@ -42,8 +45,11 @@ static void check(void *filled, void (*say)(void *arg, const char *key, const ch
 {
     const struct daemon_options *options = filled;
     struct privileges privileges;
-    if (*options->user && privileges_find(&privileges, options->user))
-        say(arg, "user", "there is no such user");
+    if (!*options->user || !privileges_find(&privileges, options->user))
+        return;
+    char *text = mem_printf("there is no user \"%s\"", options->user);
+    say(arg, "user", text);
+    free(text);
 }
 
 const struct opt_table daemon_opt_table = {

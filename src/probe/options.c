@@ -222,7 +222,8 @@ static const struct opt opts[] = {
         .most = 100,
         .text_default = "3",
         .unit = "checks",
-        .help = "How many checks in a row must fail before a member is taken out.",
+        .help = "How many checks in a row must fail before a member is taken out. The first check of a member that nothing "
+                "is known of decides alone.",
     },
     {
         .name = "path",
@@ -240,8 +241,8 @@ static const struct opt opts[] = {
         .least = 1,
         .most = 255,
         .sample = "\"www.example.com\"",
-        .help = "http: what the Host field says, without a port; without it, the pool's owner name. A "
-                "wildcard's pool needs it.",
+        .help = "http: the name or address in the Host field, written without a port; the checked port follows it there "
+                "unless it is 80. Without this key, the pool's owner name. A wildcard's pool needs it.",
     },
     {
         .name = "expect_status",

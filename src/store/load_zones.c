@@ -4,6 +4,7 @@
 
 #include "balance/balance.h"
 #include "base/container.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "dns/name.h"
 
@@ -90,8 +91,11 @@ void load_add_zones(struct store_load *load)
     publish_catalogue(store, &load->first);
 }
 
-static void drop_zone(struct store *store, const struct store_zone *zone)
+static void drop_zone(struct store *store, const struct store_zone *zone, bool is_told)
 {
+    char name[NAME_TEXT_MAX];
+    log_write(is_told ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, "zone \"%s\": removed",
+              name_to_text_bare(name, zone->zone->name));
     store->state_cnt[zone->state]--;
     if (store->balance)
         balance_zone_gone(store->balance, zone->zone);
@@ -100,11 +104,11 @@ static void drop_zone(struct store *store, const struct store_zone *zone)
 /* Thousands may go at once. */
 static void drop_some(struct post_item *item)
 {
-    enum { DROPPED_MOST = 100 }; /* a time: well below a millisecond */
+    enum { DROPPED_MOST = 100, TOLD_MOST = 20 }; /* a time: well below a millisecond; at level info, the others at debug */
     struct store_load *load = container_of(item, struct store_load, dropping);
     struct store *store = load->store;
-    for (unsigned n = 0; n < DROPPED_MOST && load->dropped < load->removed_cnt; n++)
-        drop_zone(store, load->removed[load->dropped++]);
+    for (unsigned n = 0; n < DROPPED_MOST && load->dropped < load->removed_cnt; n++, load->dropped++)
+        drop_zone(store, load->removed[load->dropped], !store->quiet && load->dropped < TOLD_MOST);
     if (load->dropped < load->removed_cnt) {
         post_send(store->post, item, drop_some);
         return;

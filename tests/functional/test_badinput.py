@@ -446,7 +446,7 @@ def test_address_that_is_not_ours(rondo):
 def test_unknown_user(rondo):
     done = rondo.prepare(server='user = "nobody-of-that-name";').run()
     assert done.returncode == 1
-    one_line_with(done.stderr, "rondo.conf:", "user", "no such user")
+    one_line_with(done.stderr, "rondo.conf:", "user", "there is no user")
 
 
 def test_log_to_a_full_disk(rondo):

@@ -3,7 +3,7 @@
 import re
 
 from balancing import HEAD, a_records, arrange, rearrange, zone
-from rondo import until
+from rondo import DEFAULT_ZONE, until
 
 THREE = ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
 MAIL = "mail.apps.example.com"
@@ -133,3 +133,26 @@ def test_many_groups_that_nothing_matches_are_no_flood(rondo):
     server.start()
     until(lambda: len(server.ctl_json("pools")["pools"]) == 1, "the pool")
     assert len(complaints(server.log())) == 100
+
+
+def test_drains_that_are_ignored_are_told(rondo):
+    """All members of a name have weight 0: whoever asks for that by a reload hears that they are answered all the same."""
+    drained = [{"address": address, "weight": 0} for address in THREE]
+    server = arrange(rondo, a_records("www", THREE), [{"name": "www", "members": drained[:2]}]).start()
+    told = "every A member has weight 0"
+    assert told not in reload(server) + server.log()
+    rearrange(server, [{"name": "www", "members": drained}])
+    assert told in reload(server)
+    assert re.search(r"rondo\.conf:\d+: warning: .*" + told, server.validate().stderr)
+
+
+def test_zones_that_go_are_named(rondo):
+    server = rondo(zones={"example.com": DEFAULT_ZONE, "gone.test": DEFAULT_ZONE})
+    server.zones.pop("gone.test")
+    server.write_config()
+    reload(server)
+    server.wait_log('zone "gone.test": removed')
+    server.zones.clear()
+    server.write_config()
+    assert "no zone is configured" in server.validate().stderr
+    assert "no zone is configured" in reload(server)
