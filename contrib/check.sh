@@ -1,6 +1,7 @@
 #!/bin/sh
-# Everything that a change must pass, on Debian 12: installs what the tests need (and says so; nothing when all is there),
-# builds below build/, runs it all. The last line is "N passed, N failed"; the exit status is 0 when none failed.
+# Everything that a change must pass, on Debian 12: installs what the tests need (and says so;
+# nothing when all is there), builds below build/, runs it all. The last line is "N passed, N
+# failed"; the exit status is 0 when none failed.
 #
 #   build/check    gcc, ASan and UBSan, warnings are errors: lints, units, fuzzer corpora, smoke, functional tests
 #   build/tsan     gcc, TSan: units and smoke
@@ -35,7 +36,8 @@ build() {
     shift
     mkdir -p "$dir" || return 1
     if [ ! -f "$dir/Makefile" ] || [ configure -nt "$dir/Makefile" ]; then
-        (cd "$dir" && ../../configure -q "$@") >"$dir/configure.out" 2>&1 || { tail -n 30 "$dir/configure.out"; return 1; }
+        (cd "$dir" && ../../configure -q "$@") >"$dir/configure.out" 2>&1 ||
+            { tail -n 30 "$dir/configure.out"; return 1; }
     fi
     make -C "$dir" -j "$jobs" >"$dir/make.out" 2>&1 || { tail -n 60 "$dir/make.out"; return 1; }
 }
@@ -57,7 +59,10 @@ make_check() {
         return
     fi
     good=$(number_of "$dir/test-suite.log" PASS)
-    bad=$(($(number_of "$dir/test-suite.log" FAIL) + $(number_of "$dir/test-suite.log" ERROR) + $(number_of "$dir/test-suite.log" XPASS)))
+    bad=0
+    for kind in FAIL ERROR XPASS; do
+        bad=$((bad + $(number_of "$dir/test-suite.log" $kind)))
+    done
     passed=$((passed + good))
     failed=$((failed + bad))
     if [ "$bad" -gt 0 ]; then
@@ -102,7 +107,8 @@ PYTHON
 
 mkdir -p build
 # shellcheck disable=SC2086 # lists of words
-packages_install build/apt.log $BUILD_PACKAGES $TEST_PACKAGES $PEER_PACKAGES || { broken "packages could not be installed"; finish; }
+packages_install build/apt.log $BUILD_PACKAGES $TEST_PACKAGES $PEER_PACKAGES ||
+    { broken "packages could not be installed"; finish; }
 if [ ! -x configure ] || [ configure.ac -nt configure ] || [ Makefile.am -nt Makefile.in ]; then
     autoreconf -fi >build/autoreconf.out 2>&1 || { tail -n 30 build/autoreconf.out; broken "autoreconf"; finish; }
 fi

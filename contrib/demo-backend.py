@@ -16,7 +16,9 @@ class Page(http.server.BaseHTTPRequestHandler):
     timeout = 10
 
     def do_GET(self):
-        body = b"ok\n" if self.path == "/healthz" else f"this is {self.server.server_address[0]}, process {os.getpid()}\n".encode()
+        body = f"this is {self.server.server_address[0]}, process {os.getpid()}\n".encode()
+        if self.path == "/healthz":
+            body = b"ok\n"
         self.send_response(200)
         self.send_header("Content-Type", "text/plain")
         self.send_header("Content-Length", str(len(body)))

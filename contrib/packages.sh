@@ -3,7 +3,8 @@
 
 BUILD_PACKAGES="gcc make autoconf automake autoconf-archive pkg-config libc6-dev
     libldns-dev libssl-dev libconfig-dev liburcu-dev libuv1-dev libjansson-dev"
-TEST_PACKAGES="libcmocka-dev python3 python3-pytest python3-dnspython bind9-dnsutils bind9-utils valgrind procps util-linux"
+TEST_PACKAGES="libcmocka-dev python3 python3-pytest python3-dnspython bind9-dnsutils bind9-utils
+    valgrind procps util-linux"
 PEER_PACKAGES="bind9 nsd knot" # questions on which these three agree are asked of rondo too
 DEMO_PACKAGES="python3 bind9-dnsutils procps"
 
@@ -16,8 +17,8 @@ packages_missing() {
     echo "$missing"
 }
 
-# packages_install LOG NAME…: installs what of these is missing, saying so before; nothing and no word when all is there. No service is
-# started. What apt-get says goes to LOG, its end to the terminal when it failed.
+# packages_install LOG NAME…: installs what of these is missing, saying so before; nothing and no word when all is
+# there. No service is started. What apt-get says goes to LOG, its end to the terminal when it failed.
 packages_install() {
     log=$1
     shift
@@ -38,7 +39,8 @@ packages_install() {
     fi
     # shellcheck disable=SC2086 # a list of words
     $root apt-get -q update >"$log" 2>&1 </dev/null &&
-        $root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install $missing </dev/null >>"$log" 2>&1
+        $root env DEBIAN_FRONTEND=noninteractive \
+            apt-get -q -y --no-install-recommends install $missing </dev/null >>"$log" 2>&1
     status=$?
     packages_unguard
     [ "$status" -eq 0 ] || tail -n 20 "$log"

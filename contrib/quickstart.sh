@@ -1,7 +1,7 @@
 #!/bin/sh
-# rondo in five minutes, on Debian 12, as root or with sudo: installs what a build needs (and says so; nothing when all is
-# there), builds into build/, starts four small web servers and rondod with zones/rondo.conf, says what to try, and shows who
-# is alive. Ctrl-C ends it all.
+# rondo in five minutes, on Debian 12, as root or with sudo: installs what a build needs (and says so; nothing when all
+# is there), builds into build/, starts four small web servers and rondod with zones/rondo.conf, says what to try, and
+# shows who is alive. Ctrl-C ends it all.
 #
 #   --seconds N        end by itself after so many seconds
 #   --port N           rondod's port (5300)
@@ -102,7 +102,8 @@ if [ -z "${RONDOD:-}" ]; then
     fi
     echo "building into $build/, which takes a minute the first time"
     if [ ! -f "$work/Makefile" ]; then
-        run "$work/configure.log" sh -c 'cd "$1" && exec "$2/configure" -q' sh "$work" "$PWD" || failed "configure failed"
+        run "$work/configure.log" sh -c 'cd "$1" && exec "$2/configure" -q' sh "$work" "$PWD" ||
+            failed "configure failed"
     fi
     run "$work/make.log" make -C "$work" -j "$(nproc 2>/dev/null || echo 2)" all || failed "make failed"
     rondod=$build/rondod rondoctl=$build/rondoctl
@@ -121,7 +122,8 @@ done
 # Other ports or another folder than zones/rondo.conf names: a copy that names them.
 if [ "$port $backend_port $build" != "5300 8080 build" ]; then
     conf=$work/demo.conf made_conf=$work/demo.conf
-    sed -e "s/@5300/@$port/" -e "s/port = 8080;/port = $backend_port;/" -e "s|= \"\\.\"|= \"$PWD/zones\"|" -e "s|\"\\.\\./build/|\"$work/|" \
+    sed -e "s/@5300/@$port/" -e "s/port = 8080;/port = $backend_port;/" \
+        -e "s|= \"\\.\"|= \"$PWD/zones\"|" -e "s|\"\\.\\./build/|\"$work/|" \
         zones/rondo.conf >"$conf" || exit 1
 fi
 control=$build/control.sock
@@ -142,14 +144,16 @@ for address in $backends; do
     : >"$log"
     /usr/bin/python3 contrib/demo-backend.py "$address" "$backend_port" </dev/null >"$log" 2>&1 &
     listing="$listing  $address $!"
-    started $! "$log" '^listening' || { cat "$log" >&2; failed "the web server on $address did not start (--backend-port N takes another port)"; }
+    started $! "$log" '^listening' ||
+        { cat "$log" >&2; failed "the web server on $address did not start (--backend-port N takes another port)"; }
 done
 
 log=$work/rondod.log
 : >"$log"
 "$rondod" -c "$conf" </dev/null >"$log" 2>&1 &
 rondod_pid=$!
-started "$rondod_pid" "$log" 'ready, workers' || { cat "$log" >&2; failed "rondod did not start (--port N takes another port)"; }
+started "$rondod_pid" "$log" 'ready, workers' ||
+    { cat "$log" >&2; failed "rondod did not start (--port N takes another port)"; }
 
 # It answers as soon as one server is up; what is promised below needs all four, which takes a second more.
 tries=0
@@ -180,7 +184,8 @@ Try, in another terminal:
     $ask app.example.com    # hash: a client always gets the same one; with -b 127.0.0.99 you are another client
     $ask db.example.com     # failover: 127.0.0.4, and 127.0.0.5 only when that is dead
 
-    kill -STOP $4   # 127.0.0.3 hangs: within some two seconds www and api are without it, and its clients of app go to others
+    kill -STOP $4   # 127.0.0.3 hangs: within some two seconds www and api are without it,
+                    # and its clients of app go to others
     kill -CONT $4   # it is well again, and soon back
     kill $6         # 127.0.0.4 dies: db answers 127.0.0.5
     contrib/demo-backend.py 127.0.0.4 $backend_port   # it lives again, until Ctrl-C
@@ -200,7 +205,8 @@ health() {
     "$rondoctl" -s "$control" --json pools 2>/dev/null | /usr/bin/python3 -c '
 import json, sys
 for pool in json.load(sys.stdin)["pools"]:
-    print(pool["name"], pool["type"], [(member["address"], member["verdict"]) for member in pool["members"]])' 2>/dev/null
+    verdicts = [(member["address"], member["verdict"]) for member in pool["members"]]
+    print(pool["name"], pool["type"], verdicts)' 2>/dev/null
 }
 left=$seconds shown='' ready=yes
 interrupted=0

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""rondod for a long time under load and change: dnsperf at full speed, a reload a second with a zone that changed, silent and
-rude TCP clients, garbage packets. Fails when an honest question is lost or answered wrong, or memory or descriptors grow."""
+"""rondod for a long time under load and change: dnsperf at full speed, a reload a second with a zone
+that changed, silent and rude TCP clients, garbage packets. Fails when an honest question is lost or
+answered wrong, or memory or descriptors grow."""
 
 import argparse
 import contextlib
@@ -39,8 +40,10 @@ def zone_text(serial, hosts=200):
 def background(server, folder, seconds, rate):
     """dnsperf over all zones, hits and misses."""
     queries = pathlib.Path(folder) / "queries"
-    queries.write_text("".join(f"{name}.zone{number}.test A\n" for number in range(ZONE_CNT) for name in ("www", "h1", "h199", "missing")))
-    return subprocess.Popen(["dnsperf", "-s", "127.0.0.1", "-p", str(server.port), "-d", str(queries), "-l", str(int(seconds)), "-Q", str(rate)],
+    queries.write_text("".join(f"{name}.zone{number}.test A\n" for number in range(ZONE_CNT)
+                               for name in ("www", "h1", "h199", "missing")))
+    return subprocess.Popen(["dnsperf", "-s", "127.0.0.1", "-p", str(server.port), "-d", str(queries), "-l",
+                             str(int(seconds)), "-Q", str(rate)],
                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
@@ -74,7 +77,8 @@ def soak(server, folder, args):
                     first = (server.rss_bytes(), server.open_files())
                 time.sleep(max(0, second - time.monotonic()))  # a reload a second is the workload, not a wait
             last = (server.rss_bytes(), server.open_files())
-        print(f"{honest.sent} honest questions, {honest.lost} lost, {honest.wrong} wrong; {reloads} reloads; memory {first[0]} → {last[0]} bytes, "
+        print(f"{honest.sent} honest questions, {honest.lost} lost, {honest.wrong} wrong; {reloads} reloads; "
+              f"memory {first[0]} → {last[0]} bytes, "
               f"descriptors {first[1]} → {last[1]}")
         assert not honest.lost and not honest.wrong, honest.first_wrong
         assert last[0] <= first[0] * GROWTH_MOST + SLACK_BYTES, "memory grows"

@@ -93,8 +93,8 @@ expect "EDNS" 'EDNS: version: 0' www.example.com A
 expect "unknown EDNS version" 'status: BADVERS' +edns=1 +noednsnegotiation www.example.com A
 
 # ---- balanced names
-# No web server of the demo runs here, so all members are down and served as if they were up: policies and tiers are to be
-# seen all the same.
+# No web server of the demo runs here, so all members are down and served as if they were up:
+# policies and tiers are to be seen all the same.
 # firsts NAME COUNT: how often each address stood first in so many answers, as "COUNT ADDRESS, …"
 firsts() {
     i=0

@@ -22,13 +22,15 @@ import workloads  # noqa: E402
 
 def options():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--build", default=".", help="build folder with rondod and contrib/bench/echo (after make bench)")
+    parser.add_argument("--build", default=".",
+                        help="build folder with rondod and contrib/bench/echo (after make bench)")
     parser.add_argument("--workloads", default=",".join(workloads.ALL), help="default: %(default)s")
     parser.add_argument("--servers", default="rondo,nsd,knot,gdnsd", help="default: %(default)s; echo always runs")
     parser.add_argument("--names", type=int, default=1_000_000, help="names of the large zones (W5: half of them cuts)")
     parser.add_argument("--seconds", type=int, default=5, help="of load a measurement")
     parser.add_argument("--rounds", type=int, default=3, help="the median of so many counts")
-    parser.add_argument("--rate", type=int, help="queries a second offered to all (dnsperf -Q); default: as many as are answered")
+    parser.add_argument("--rate", type=int,
+                        help="queries a second offered to all (dnsperf -Q); default: as many as are answered")
     parser.add_argument("--clients", type=int, default=8, help="sockets of the generator")
     parser.add_argument("--outstanding", type=int, default=256, help="queries in flight")
     parser.add_argument("--cores", default="0,1", help="of the server and of the generator")
@@ -39,8 +41,8 @@ def options():
 
 def dnsperf(args, queries, seconds):
     """Queries answered, and the answered share of those sent."""
-    command = ["taskset", "-c", args.cores.split(",")[1], "dnsperf", "-s", "127.0.0.1", "-p", args.port, "-d", queries, "-l", seconds,
-               "-c", args.clients, "-T", 1, "-q", args.outstanding, "-O", "suppress=timeout"]
+    command = ["taskset", "-c", args.cores.split(",")[1], "dnsperf", "-s", "127.0.0.1", "-p", args.port, "-d", queries,
+               "-l", seconds, "-c", args.clients, "-T", 1, "-q", args.outstanding, "-O", "suppress=timeout"]
     if args.rate:
         command += ["-Q", args.rate]
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
@@ -68,7 +70,8 @@ def measure(args, server, workload, zone, queries):
 
 
 def run(args, folder, workload, chosen):
-    """All servers, round by round; name → the median of each figure, and of the ratios to the echo of the same round."""
+    """All servers, round by round; name → the median of each figure, and of the
+    ratios to the echo of the same round."""
     zone, queries = workload.write(args.data or folder, args.names)
     results = {}
     for _ in range(args.rounds):
@@ -85,15 +88,17 @@ def run(args, folder, workload, chosen):
             echo_us = figures["cpu_us"] if name == "echo" else echo_us
             figures["ratio"] = figures["cpu_us"] / echo_us
             results.setdefault(name, []).append(figures)
-    return {name: {key: statistics.median(one[key] for one in rounds) for key in rounds[0]} for name, rounds in results.items()}
+    return {name: {key: statistics.median(one[key] for one in rounds) for key in rounds[0]}
+            for name, rounds in results.items()}
 
 
 def show(workload, results):
     print(f"\n{workload.name} {workload.title}")
     print(f"  {'':8} {'÷ echo':>8} {'CPU µs':>8} {'user µs':>8} {'k qps':>8} {'answered':>9} {'load s':>8} {'MiB':>8}")
     for name, figures in results.items():
-        print(f"  {name:8} {figures['ratio']:8.2f} {figures['cpu_us']:8.2f} {figures['user_us']:8.2f} {figures['qps'] / 1000:8.1f} "
-              f"{figures['share'] * 100:8.2f}% {figures['load_sec']:8.2f} {figures['resident'] / 2**20:8.1f}")
+        print(f"  {name:8} {figures['ratio']:8.2f} {figures['cpu_us']:8.2f} {figures['user_us']:8.2f} "
+              f"{figures['qps'] / 1000:8.1f} {figures['share'] * 100:8.2f}% {figures['load_sec']:8.2f} "
+              f"{figures['resident'] / 2**20:8.1f}")
     sys.stdout.flush()
 
 
@@ -106,7 +111,8 @@ def main():
         if not os.access(need, os.X_OK):
             sys.exit(f"{need} is missing: make && make bench, or name the build folder by --build")
     chosen = [name for name in args.servers.split(",") if name != "echo"]
-    unknown = [name for name in chosen if name not in servers.ALL] + [w for w in args.workloads.split(",") if w not in workloads.ALL]
+    unknown = [name for name in chosen if name not in servers.ALL]
+    unknown += [name for name in args.workloads.split(",") if name not in workloads.ALL]
     if unknown:
         sys.exit("unknown: " + ", ".join(unknown))
     with tempfile.TemporaryDirectory(prefix="rondo-bench-") as folder:

@@ -1,7 +1,7 @@
-/* What a check costs, and how soon its verdict is told: runs the prober against a server in the same process, 2,000 checks a second
- * of a thousand targets on loopback addresses, and prints the processor time of the probe thread a check. Beside it what a
- * blocking client takes that does nothing but the needful, in turns with it: on loopback the sender does most of what the peer's kernel
- * does, so the difference is what is ours.
+/* What a check costs, and how soon its verdict is told: runs the prober against a server in the same process, 2,000
+ * checks a second of a thousand targets on loopback addresses, and prints the processor time of the probe thread a
+ * check. Beside it what a blocking client takes that does nothing but the needful, in turns with it: on loopback the
+ * sender does most of what the peer's kernel does, so the difference is what is ours.
  *
  *     probe-bench [ROUNDS [SECONDS]]
  */

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""Does memory grow with reloads? Starts rondod with one zone, reloads it 1,000 times, each time with another part of its names changed, added
-and removed, and compares resident memory after reload 1,000 with that after reload 100: at most 1 % + 1 MiB more.
+"""Does memory grow with reloads? Starts rondod with one zone, reloads it 1,000 times, each time with
+another part of its names changed, added and removed, and compares resident memory after reload 1,000 with
+that after reload 100: at most 1 % + 1 MiB more.
 
     contrib/bench/reload-rss.py [--names 20000] [--reloads 1000] [--rondod ./rondod] [--rondoctl ./rondoctl]
 
@@ -27,7 +28,8 @@ def free_port():
 
 
 class Zone:
-    """Names with one to four addresses; a step changes a tenth of them, removes some and adds as many of other names."""
+    """Names with one to four addresses; a step changes a tenth of them, removes
+    some and adds as many of other names."""
 
     def __init__(self, cnt):
         self.random = random.Random(1)

@@ -1,5 +1,5 @@
-"""The name servers of the benchmark, each with one zone, one worker for UDP, and else the defaults of its makers; where a
-default would spoil the comparison (rate limits, no rotation) it is set, and said here."""
+"""The name servers of the benchmark, each with one zone, one worker for UDP, and else the defaults of its makers; where
+a default would spoil the comparison (rate limits, no rotation) it is set, and said here."""
 
 import os
 import pathlib
@@ -17,7 +17,8 @@ PATHS = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 def ask(port, name, timeout=0.2):
     """One A question over UDP; True when it was answered with NOERROR."""
-    wire = struct.pack("!6H", 4711, 0, 1, 0, 0, 0) + b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
+    labels = [label.encode() for label in name.split(".")]
+    wire = struct.pack("!6H", 4711, 0, 1, 0, 0, 0) + b"".join(bytes([len(label)]) + label for label in labels)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.settimeout(timeout)
         try:
@@ -63,7 +64,8 @@ class Server:
         while not ask(self.port, f"ns1.{ZONE}"):
             if self.process.poll() is not None or time.monotonic() - began > patience:
                 self.stop()
-                raise RuntimeError(f"{self.name} does not answer:\n" + (self.dir / "log").read_text(errors="replace")[-2000:])
+                raise RuntimeError(f"{self.name} does not answer:\n"
+                                   + (self.dir / "log").read_text(errors="replace")[-2000:])
         return time.monotonic() - began
 
     def stop(self):
@@ -83,7 +85,8 @@ class Server:
         for entry in os.listdir("/proc"):
             if entry.isdigit():
                 try:
-                    parents[int(entry)] = int(pathlib.Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()[1])
+                    stat = pathlib.Path(f"/proc/{entry}/stat").read_text()
+                    parents[int(entry)] = int(stat.rpartition(")")[2].split()[1])
                 except OSError:
                     continue
         found, fresh = set(), {self.process.pid}
@@ -93,7 +96,8 @@ class Server:
         return found
 
     def cpu_sec(self):
-        """(user and system, user) seconds so far. The sum from schedstat, which counts nanoseconds; the user part by ticks."""
+        """(user and system, user) seconds so far. The sum from schedstat, which
+        counts nanoseconds; the user part by ticks."""
         total = user = 0.0
         tick = os.sysconf("SC_CLK_TCK")
         for pid in self.processes():
@@ -141,18 +145,22 @@ class Rondo(Server):
             return True
         self.dir.mkdir(parents=True, exist_ok=True)
         zone = self.dir / "try.zone"
-        zone.write_text("@ 300 IN SOA ns1 h 1 1 1 1 1\n@ 300 IN NS ns1\nns1 300 IN A 192.0.2.1\nwww 300 IN A 192.0.2.1\n")
+        zone.write_text("@ 300 IN SOA ns1 h 1 1 1 1 1\n@ 300 IN NS ns1\n"
+                        "ns1 300 IN A 192.0.2.1\nwww 300 IN A 192.0.2.1\n")
         self.prepare(workload, zone)
-        return subprocess.run([self.path(), "-t", "-c", self.dir / "rondo.conf"], capture_output=True, check=False).returncode == 0
+        done = subprocess.run([self.path(), "-t", "-c", self.dir / "rondo.conf"], capture_output=True, check=False)
+        return done.returncode == 0
 
     def prepare(self, workload, zone):
         (self.dir / "state").mkdir(exist_ok=True)
         balance = ""
         if workload.pool:
-            members = ", ".join(f'{{ address = "192.0.2.{i}"; weight = {weight}; }}' for i, weight in enumerate(workload.pool, 1))
+            members = ", ".join(f'{{ address = "192.0.2.{i}"; weight = {weight}; }}'
+                                for i, weight in enumerate(workload.pool, 1))
             balance = f'balance = ( {{ name = "www"; policy = "weighted"; members = ( {members} ); }} );'
         (self.dir / "rondo.conf").write_text(
-            f'server: {{ listen = [ "127.0.0.1@{self.port}" ]; workers = 1; state_dir = "state"; control = "control.sock"; }};\n'
+            f'server: {{ listen = [ "127.0.0.1@{self.port}" ]; workers = 1; state_dir = "state"; '
+            'control = "control.sock"; };\n'
             f'zones = ( {{ name = "{ZONE}"; file = "{zone}"; {balance} }} );\n')
 
     def command(self):
@@ -169,9 +177,11 @@ class Nsd(Server):
 
     def prepare(self, workload, zone):
         (self.dir / "nsd.conf").write_text(
-            f'server:\n  ip-address: 127.0.0.1@{self.port}\n  server-count: 1\n  username: ""\n  pidfile: ""\n  database: ""\n  zonesdir: "{self.dir}"\n'
-            f'  xfrdir: "{self.dir}"\n  xfrdfile: ""\n  zonelistfile: "{self.dir}/zone.list"\n  rrl-ratelimit: 0\n  round-robin: yes\n'
-            f"  minimal-responses: yes\nremote-control:\n  control-enable: no\nzone:\n  name: {ZONE}\n  zonefile: {zone}\n")
+            f'server:\n  ip-address: 127.0.0.1@{self.port}\n  server-count: 1\n  username: ""\n  pidfile: ""\n'
+            f'  database: ""\n  zonesdir: "{self.dir}"\n  xfrdir: "{self.dir}"\n  xfrdfile: ""\n'
+            f'  zonelistfile: "{self.dir}/zone.list"\n  rrl-ratelimit: 0\n  round-robin: yes\n'
+            "  minimal-responses: yes\nremote-control:\n  control-enable: no\n"
+            f"zone:\n  name: {ZONE}\n  zonefile: {zone}\n")
 
     def command(self):
         return [self.path(), "-d", "-c", self.dir / "nsd.conf"]
@@ -187,7 +197,8 @@ class Knot(Server):
 
     def prepare(self, workload, zone):
         (self.dir / "knot.conf").write_text(
-            f"server:\n  listen: 127.0.0.1@{self.port}\n  rundir: {self.dir}\n  udp-workers: 1\n  tcp-workers: 1\n  background-workers: 1\n"
+            f"server:\n  listen: 127.0.0.1@{self.port}\n  rundir: {self.dir}\n  udp-workers: 1\n  tcp-workers: 1\n"
+            "  background-workers: 1\n"
             f"  answer-rotation: on\ndatabase:\n  storage: {self.dir}\nzone:\n  - domain: {ZONE}\n    file: {zone}\n"
             f"    journal-content: none\n    zonefile-load: whole\n")
 
@@ -205,10 +216,12 @@ class Gdnsd(Server):
         text = pathlib.Path(zone).read_text() if workload.pool else None
         plugins = ""
         if workload.pool:
-            text = "".join(line + "\n" for line in text.splitlines() if not line.startswith("www ")) + "www 300/300 DYNA weighted!www\n"
+            kept = [line + "\n" for line in text.splitlines() if not line.startswith("www ")]
+            text = "".join(kept) + "www 300/300 DYNA weighted!www\n"
             (self.dir / "zones" / ZONE).write_text(text)
             members = ", ".join(f"m{i} => [ 192.0.2.{i}, {weight} ]" for i, weight in enumerate(workload.pool, 1))
-            plugins = f"plugins => {{ weighted => {{ service_types => up, multi => false, www => {{ {members} }} }} }}\n"
+            weighted = f"service_types => up, multi => false, www => {{ {members} }}"
+            plugins = f"plugins => {{ weighted => {{ {weighted} }} }}\n"
         else:
             (self.dir / "zones" / ZONE).symlink_to(zone)
         (self.dir / "config").write_text(

@@ -1,10 +1,12 @@
 #!/usr/bin/python3
-"""How long after the end of the check that decides are answers without the dead member, and with it again? Judged: all within 50 ms.
+"""How long after the end of the check that decides are answers without the dead
+member, and with it again? Judged: all within 50 ms.
 
     contrib/bench/verdict.py --rondod build/release/rondod [--turns 50] [--members 3]
 
-A member's web server answers 200 and 500 in turns; rondod checks it every 100 ms and one result decides. Measured from the moment
-at which the server has handed the deciding response to the kernel to the first answer that shows it, asked for one after the other.
+A member's web server answers 200 and 500 in turns; rondod checks it every 100 ms and one result decides.
+Measured from the moment at which the server has handed the deciding response to the kernel to the first
+answer that shows it, asked for one after the other.
 """
 
 import argparse
@@ -57,8 +59,9 @@ class Web:
 
 class Questions:
     def __init__(self, port):
-        self.wire = bytearray(struct.pack("!6H", 0, 0, 1, 0, 0, 0)
-                              + b"".join(bytes([len(label)]) + label.encode() for label in NAME.split(".")) + b"\0\0\1\0\1")
+        labels = [label.encode() for label in NAME.split(".")]
+        name = b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
+        self.wire = bytearray(struct.pack("!6H", 0, 0, 1, 0, 0, 0) + name + b"\0\1\0\1")
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.sock.settimeout(0.5)
         self.sock.connect(("127.0.0.1", port))
@@ -100,10 +103,12 @@ def free_port(addresses):
 
 def configure(folder, port, web_port, members):
     records = "".join(f"www 60 A {address}\n" for address in members)
-    (folder / "example.com.zone").write_text(f"$TTL 60\n@ SOA ns1 h 1 1h 15m 2w 5m\n@ NS ns1\nns1 A 192.0.2.53\n{records}")
+    (folder / "example.com.zone").write_text(
+        f"$TTL 60\n@ SOA ns1 h 1 1h 15m 2w 5m\n@ NS ns1\nns1 A 192.0.2.53\n{records}")
     (folder / "rondo.conf").write_text(
         f'server: {{ listen = [ "127.0.0.1@{port}" ]; workers = 1; state_dir = "."; control = "control.sock"; }};\n'
-        f'probes = ( {{ name = "web"; type = "http"; port = {web_port}; interval = "100ms"; fast_interval = "100ms"; timeout = "100ms"; '
+        f'probes = ( {{ name = "web"; type = "http"; port = {web_port}; '
+        'interval = "100ms"; fast_interval = "100ms"; timeout = "100ms"; '
         "rise = 1; fall = 1; } );\n"
         'zones = ( { name = "example.com"; balance = ( { name = "www"; probe = "web"; } ); } );\n')
 
@@ -115,7 +120,7 @@ def measure(turns, port, web, address):
     for turn in range(turns):
         alive = turn % 2 == 1
         web.turn(200 if alive else 500)
-        seen = wait(lambda: (address in questions.addresses()) == alive, 10, "the verdict is seen")  # pylint: disable=cell-var-from-loop
+        seen = wait(lambda want=alive: (address in questions.addresses()) == want, 10, "the verdict is seen")
         wait(lambda: web.goal[1], 1, "the server knows when it answered")
         took.append(max(0.0, seen - web.goal[1]) * 1000)
     return took
@@ -134,14 +139,15 @@ def main():
         webs = [Web(address, web_port) for address in addresses]
         configure(folder, port, web_port, addresses)
         with open(folder / "log", "wb") as log:
-            process = subprocess.Popen([args.rondod, "-c", folder / "rondo.conf"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            process = subprocess.Popen([args.rondod, "-c", folder / "rondo.conf"], stdin=subprocess.DEVNULL, stdout=log,
+                                       stderr=log)
         try:
             took = sorted(measure(args.turns, port, webs[0], addresses[0]))
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(20)
-    print(f"verdict seen after: median {statistics.median(took):.2f} ms, 90 % {took[int(len(took) * 0.9)]:.2f} ms, worst {took[-1]:.2f} ms "
-          f"of {len(took)}; bound {BOUND_MS:.0f} ms")
+    print(f"verdict seen after: median {statistics.median(took):.2f} ms, 90 % {took[int(len(took) * 0.9)]:.2f} ms, "
+          f"worst {took[-1]:.2f} ms of {len(took)}; bound {BOUND_MS:.0f} ms")
     sys.exit(0 if took[-1] <= BOUND_MS else 1)
 
 

@@ -23,7 +23,8 @@ def address(number):
 
 
 class Workload:
-    """`zone(file, size)` writes the zone text, `questions(size)` gives "NAME TYPE" lines; `size` is the number of names."""
+    """`zone(file, size)` writes the zone text, `questions(size)` gives "NAME
+    TYPE" lines; `size` is the number of names."""
 
     def __init__(self, name, title, zone, questions, pool=None):
         self.name, self.title, self.zone, self.questions, self.pool = name, title, zone, questions, pool

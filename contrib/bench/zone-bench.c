@@ -1,5 +1,5 @@
-/* What a big zone costs: builds one of NAMES names (default 1,000,000) with one A record each and prints the time of each step,
- * the memory a name, and the time of random look-ups, one by one and in batches of 32 that walk in step.
+/* What a big zone costs: builds one of NAMES names (default 1,000,000) with one A record each and prints the time of
+ * each step, the memory a name, and the time of random look-ups, one by one and in batches of 32 that walk in step.
  *
  *     zone-bench [NAMES]
  */
@@ -47,7 +47,8 @@ static unsigned name_of(uint8_t *out, unsigned i)
 
 static void fill(struct zone_records *records, unsigned names)
 {
-    struct rr soa = {.owner = apex, .rdata = soa_rdata, .ttl = 3600, .type = RR_SOA, .rdata_len = sizeof(soa_rdata) - 1};
+    struct rr soa = {
+        .owner = apex, .rdata = soa_rdata, .ttl = 3600, .type = RR_SOA, .rdata_len = sizeof(soa_rdata) - 1};
     zone_records_add(records, &soa, NULL, 0);
     struct rr ns = {.owner = apex, .rdata = (const uint8_t *)"\1n", .ttl = 3600, .type = RR_NS, .rdata_len = 3};
     zone_records_add(records, &ns, NULL, 0);

@@ -8,21 +8,17 @@
 #include "base/mem.h"
 
 static const struct opt opts[] = {
-    {.name = "control",
-     .type = OPT_STRING,
-     .flags = OPT_PATH | OPT_RESTART,
-     .offset = offsetof(struct admin_options, control),
-     .least = 1,
-     .most = 107,
+    {OPT_KEY("control", OPT_STRING, OPT_PATH | OPT_RESTART, admin_options, control), .least = 1, .most = 107,
      .text_default = "\"" CONTROL_SOCKET "\"",
      .help = "The unix socket that rondoctl talks to, mode 0660: whoever may write to it controls the server. Its "
              "folder is made when missing."},
 };
-const struct opt_table admin_opt_table = {.path = "server",
-                                          .size = sizeof(struct admin_options),
-                                          .where_offset = SIZE_MAX,
-                                          .opts = opts,
-                                          .cnt = sizeof opts / sizeof *opts};
+const struct opt_table admin_opt_table = {
+    .path = "server",
+    .size = sizeof(struct admin_options),
+    .where_offset = SIZE_MAX,
+    OPT_ROWS(opts),
+};
 
 enum err admin_open(struct admin **admin, const struct admin_setup *setup, struct diag *diag)
 {

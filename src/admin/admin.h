@@ -1,6 +1,6 @@
 /* What operators see and do: one view model of the running server, and the commands of the control socket that show it.
- * Reads zones from `store`, pools from `balance` and counters from `io`; what only the daemon can do (reload, stop) comes as hooks. Lives on
- * the control thread.
+ * Reads zones from `store`, pools from `balance` and counters from `io`; what only the daemon can do (reload, stop)
+ * comes as hooks. Lives on the control thread.
  *
  * Life: admin_open while privileges are still there (the socket then listens; who connects waits until the loop runs),
  * admin_give_to before they are dropped, admin_load_begins and admin_load_done around every load, admin_close, then the
@@ -30,8 +30,8 @@ extern const struct opt_table admin_opt_table; /* "server" */
 struct admin_load {
     enum err err; /* ERR_OK: the configuration is in force, whatever single zones did; else it was refused and all stays
                      as it was */
-    struct diag *diag; /* of the configuration: its errors and warnings; NULL: none. Valid during the call, unless it was
-                          taken, which leaves NULL */
+    struct diag *diag; /* of the configuration: its errors and warnings; NULL: none. Valid during the call, unless it
+                          was taken, which leaves NULL */
     struct store_report *zones; /* what happened to the zones; NULL when refused. Its parts may be taken likewise */
 };
 
@@ -67,8 +67,8 @@ enum err admin_open(struct admin **admin, const struct admin_setup *setup, struc
 /* Gives the socket (and its folder, if admin_open made it) to the user that the daemon is about to become. */
 enum err admin_give_to(const struct admin *admin, uid_t uid, gid_t gid, struct diag *diag)
     ATTR_NONNULL_ALL ATTR_MUST_USE;
-/* A load begins, whoever asked for it: nothing has been read yet, so it is what every `reload` asked for up to now waits
- * for. */
+/* A load begins, whoever asked for it: nothing has been read yet, so it is what
+ * every `reload` asked for up to now waits for. */
 void admin_load_begins(struct admin *admin) ATTR_NONNULL_ALL;
 /* Once after each load, the one at start too: what `status` shows as the last load, and the answer of those `reload`s
  * that wait for it. Takes messages and names if any do; text is made of them in a job. */

@@ -102,7 +102,8 @@ static struct view_load load_view(const struct admin_load *load)
     return view;
 }
 
-/* What an answer is made of, in a job: thousands of names and messages take longer than the control thread may be away. */
+/* What an answer is made of, in a job: thousands of names and messages take
+ * longer than the control thread may be away. */
 struct load_answer {
     struct view_load view;
     enum err err;

@@ -27,10 +27,16 @@ static json_t *counters(const void *fields, const char *const *names, size_t cnt
 
 json_t *view_load_json(const struct view_load *load)
 {
-    return json_pack("{ss so so so so so so so so}", "result", view_load_state_names[load->state], "ended",
-                     ctl_json_time(load->ended_wall_ms), "loaded", count(load->loaded), "unchanged",
-                     count(load->unchanged), "failed", count(load->failed), "added", count(load->added), "removed",
-                     count(load->removed), "errors", count(load->error_cnt), "warnings", count(load->warning_cnt));
+    return json_pack("{ss so so so so so so so so}",
+                     "result", view_load_state_names[load->state],
+                     "ended", ctl_json_time(load->ended_wall_ms),
+                     "loaded", count(load->loaded),
+                     "unchanged", count(load->unchanged),
+                     "failed", count(load->failed),
+                     "added", count(load->added),
+                     "removed", count(load->removed),
+                     "errors", count(load->error_cnt),
+                     "warnings", count(load->warning_cnt));
 }
 
 /* Counts by state or verdict, and their sum. */
@@ -57,11 +63,16 @@ static void pool_counts(json_t *json, const struct balance_counts *counts)
 
 json_t *view_status_json(const struct view_status *status)
 {
-    json_t *json = json_pack("{ss si so so so so so so ss}", "version", RONDO_VERSION, "pid", (int)status->pid,
-                             "started", ctl_json_time(status->started_wall_ms), "uptime_seconds",
-                             count(status->uptime_ms / 1000), "configuration", ctl_json_text(status->conf_path),
-                             "workers", count(status->workers), "memory_bytes", count(status->memory_bytes), "tcp_open",
-                             count(status->tcp_open), "log_level", log_level_name(status->log_level));
+    json_t *json = json_pack("{ss si so so so so so so ss}",
+                             "version", RONDO_VERSION,
+                             "pid", (int)status->pid,
+                             "started", ctl_json_time(status->started_wall_ms),
+                             "uptime_seconds", count(status->uptime_ms / 1000),
+                             "configuration", ctl_json_text(status->conf_path),
+                             "workers", count(status->workers),
+                             "memory_bytes", count(status->memory_bytes),
+                             "tcp_open", count(status->tcp_open),
+                             "log_level", log_level_name(status->log_level));
     json_object_set_new(json, "control_lag_ms_max", json_real((double)status->control_lag_us / 1000));
     json_object_set_new(json, "zones", named_counts(status->zones, view_zone_state_names, VIEW_ZONE_STATE_CNT));
     pool_counts(json, &status->pools);
@@ -75,23 +86,36 @@ json_t *view_status_json(const struct view_status *status)
 
 json_t *view_zone_json(const struct view_zone *zone, uint64_t now_wall_ms)
 {
-    return json_pack("{so ss so so so so so so so so}", "name", ctl_json_text(zone->name), "state",
-                     view_zone_state_names[zone->state], "serial",
-                     zone->has_version ? count(zone->serial) : json_null(), "names", count(zone->name_cnt), "records",
-                     count(zone->rr_cnt), "memory_bytes", count(zone->memory_bytes), "loaded",
-                     ctl_json_time(zone->loaded_wall_ms), "loaded_age_seconds", age(zone->loaded_wall_ms, now_wall_ms),
-                     "file", ctl_json_text(zone->file), "error", ctl_json_text(zone->error));
+    return json_pack("{so ss so so so so so so so so}",
+                     "name", ctl_json_text(zone->name),
+                     "state", view_zone_state_names[zone->state],
+                     "serial", zone->has_version ? count(zone->serial) : json_null(),
+                     "names", count(zone->name_cnt),
+                     "records", count(zone->rr_cnt),
+                     "memory_bytes", count(zone->memory_bytes),
+                     "loaded", ctl_json_time(zone->loaded_wall_ms),
+                     "loaded_age_seconds", age(zone->loaded_wall_ms, now_wall_ms),
+                     "file", ctl_json_text(zone->file),
+                     "error", ctl_json_text(zone->error));
 }
 
 static json_t *member_json(const struct balance_member_view *member, uint64_t now_wall_ms)
 {
     char address[ADDR_TEXT_MAX];
-    return json_pack("{ss ss sb sb sb sb sb so so so so so sf}", "address", addr_to_text(address, &member->address), "verdict",
-                     health_verdict_name(member->verdict), "unsettled", (int)member->unsettled, "probed", (int)member->probed,
-                     "drained", (int)member->drained, "sleeping", (int)member->sleeping, "used", (int)member->used, "since",
-                     ctl_json_time(member->since_wall_ms), "since_age_seconds", age(member->since_wall_ms, now_wall_ms), "reason",
-                     *member->reason ? ctl_json_text(member->reason) : json_null(), "weight", count(member->weight), "tier",
-                     count(member->tier), "share", member->share);
+    return json_pack("{ss ss sb sb sb sb sb so so so so so sf}",
+                     "address", addr_to_text(address, &member->address),
+                     "verdict", health_verdict_name(member->verdict),
+                     "unsettled", (int)member->unsettled,
+                     "probed", (int)member->probed,
+                     "drained", (int)member->drained,
+                     "sleeping", (int)member->sleeping,
+                     "used", (int)member->used,
+                     "since", ctl_json_time(member->since_wall_ms),
+                     "since_age_seconds", age(member->since_wall_ms, now_wall_ms),
+                     "reason", *member->reason ? ctl_json_text(member->reason) : json_null(),
+                     "weight", count(member->weight),
+                     "tier", count(member->tier),
+                     "share", member->share);
 }
 
 json_t *view_pool_json(const struct balance_pool_view *pool, uint64_t now_wall_ms)
@@ -100,12 +124,20 @@ json_t *view_pool_json(const struct balance_pool_view *pool, uint64_t now_wall_m
     json_t *members = json_array();
     for (size_t i = 0; i < pool->member_cnt; i++)
         json_array_append_new(members, member_json(&pool->members[i], now_wall_ms));
-    return json_pack("{so so ss ss ss so so so sb sb so so so}", "name", ctl_json_text(name_to_text_bare(name, pool->owner)), "zone",
-                     ctl_json_text(name_to_text_bare(zone, pool->apex)), "type", view_pool_type(pool->family), "policy",
-                     view_pool_policy_names[pool->policy], "state", view_pool_state_names[pool->state], "tier", count(pool->tier),
-                     "ttl", count(pool->ttl_sec), "answers", count(pool->answers), "probed", (int)pool->probed, "exact",
-                     (int)pool->exact, "detection_ms", pool->probed ? count(pool->detection_ms) : json_null(), "staleness_ms",
-                     pool->probed ? count(pool->staleness_ms) : json_null(), "members", members);
+    return json_pack("{so so ss ss ss so so so sb sb so so so}",
+                     "name", ctl_json_text(name_to_text_bare(name, pool->owner)),
+                     "zone", ctl_json_text(name_to_text_bare(zone, pool->apex)),
+                     "type", view_pool_type(pool->family),
+                     "policy", view_pool_policy_names[pool->policy],
+                     "state", view_pool_state_names[pool->state],
+                     "tier", count(pool->tier),
+                     "ttl", count(pool->ttl_sec),
+                     "answers", count(pool->answers),
+                     "probed", (int)pool->probed,
+                     "exact", (int)pool->exact,
+                     "detection_ms", pool->probed ? count(pool->detection_ms) : json_null(),
+                     "staleness_ms", pool->probed ? count(pool->staleness_ms) : json_null(),
+                     "members", members);
 }
 
 size_t view_messages_add(json_t *messages, const struct diag *diag)
@@ -116,8 +148,10 @@ size_t view_messages_add(json_t *messages, const struct diag *diag)
     const struct diag_entry *entry;
     for (size_t i = 0; json_array_size(messages) < VIEW_MESSAGES_MAX && (entry = diag_at(diag, i)); i++, added++)
         json_array_append_new(
-            messages, json_pack("{ss so so so}", "level", entry->level == DIAG_ERROR ? "error" : "warning", "file",
-                                ctl_json_text(entry->file), "line", entry->line ? count(entry->line) : json_null(),
+            messages, json_pack("{ss so so so}",
+                                "level", entry->level == DIAG_ERROR ? "error" : "warning",
+                                "file", ctl_json_text(entry->file),
+                                "line", entry->line ? count(entry->line) : json_null(),
                                 "text", ctl_json_text(entry->text)));
     return diag_cnt(diag, DIAG_ERROR) + diag_cnt(diag, DIAG_WARNING) - added;
 }

@@ -3,8 +3,9 @@
 #include "answer/section.h"
 #include "base/rcu.h"
 
-/* Positions are kept as counts from a start that is each pool's, family's and worker's own: an even mixing of its index with the worker's
- * seed (the finaliser of splitmix64, G. Steele, D. Lea, C. Flood, 2014). So memory is touched only for pools that are asked for. */
+/* Positions are kept as counts from a start that is each pool's, family's and worker's own: an even mixing of
+ * its index with the worker's seed (the finaliser of splitmix64, G. Steele, D. Lea, C. Flood, 2014). So memory
+ * is touched only for pools that are asked for. */
 static uint32_t start_of(uint64_t seed, uint32_t index)
 {
     uint64_t x = seed + index * UINT64_C(0x9e3779b97f4a7c15);

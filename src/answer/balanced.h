@@ -12,4 +12,5 @@ enum balanced {
 };
 
 /* The addresses of the current name, whose node has the handle `pool`; `type` is A or AAAA. */
-enum balanced balanced_put(struct query *query, uint32_t pool, uint16_t type, uint32_t *negative_ttl_sec) ATTR_NONNULL_ALL;
+enum balanced balanced_put(struct query *query, uint32_t pool, uint16_t type, uint32_t *negative_ttl_sec)
+    ATTR_NONNULL_ALL;

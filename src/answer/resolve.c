@@ -34,7 +34,8 @@ static void fail(struct query *q)
 }
 
 /* A or AAAA of a name that is a pool; false: no name follows. Inlined it would cost every other answer registers. */
-static ATTR_NOINLINE bool answer_pool(struct query *q, const struct zone_node *node, const struct zone_rrset *rrset, bool wildcard)
+static ATTR_NOINLINE bool answer_pool(struct query *q, const struct zone_node *node, const struct zone_rrset *rrset,
+                                      bool wildcard)
 {
     uint32_t negative_ttl_sec;
     switch (balanced_put(q, node->pool, rrset->type, &negative_ttl_sec)) {
@@ -58,7 +59,8 @@ static ATTR_NOINLINE bool answer_pool(struct query *q, const struct zone_node *n
 
 static bool is_address(const struct zone_rrset *rrset) { return rrset->type == RR_A || rrset->type == RR_AAAA; }
 
-/* ANY gets one rrset, that of the lowest type (RFC 8482 4.1). A pool's addresses come last: they may not be there now. */
+/* ANY gets one rrset, that of the lowest type (RFC 8482 4.1). A pool's
+ * addresses come last: they may not be there now. */
 static const struct zone_rrset *choose_any(const struct zone_node *node)
 {
     if (unlikely(node->pool))

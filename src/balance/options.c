@@ -43,200 +43,83 @@ static enum err parse_answers(void *field, const char *text, const char **expect
     return ERR_OK;
 }
 
-#define FIELD(name) offsetof(struct balance_member_options, name)
+#define MEMBER(key, type, flags, field) OPT_KEY(key, type, flags, balance_member_options, field)
 
 static const struct opt member_opts[] = {
-    {
-        .name = "address",
-        .type = OPT_CUSTOM,
-        .flags = OPT_REQUIRED,
-        .offset = FIELD(address),
-        .parse = parse_address,
-        .parse_size = sizeof(struct addr),
-        .sample = "\"192.0.2.1\"",
-        .help = "The address of an A or AAAA record of the name. While there is no such record the member sleeps: it "
-                "is neither checked nor answered, and a warning says so.",
-    },
-    {
-        .name = "weight",
-        .type = OPT_INT,
-        .offset = FIELD(weight),
-        .least = 0,
-        .most = POOL_WEIGHT_MAX,
-        .text_default = "1",
-        .help = "The member's share, as a part of the sum of all weights in use. 0 drains it: it is checked, but not "
-                "given to clients. When every member is drained, drains are ignored.",
-    },
-    {
-        .name = "tier",
-        .type = OPT_INT,
-        .offset = FIELD(tier),
-        .least = 1,
-        .most = 1000,
-        .text_default = "1",
-        .help = "Members of a higher number stand by: they are used when all lower tiers are down.",
-    },
-    {
-        .name = "probe",
-        .type = OPT_STRING,
-        .flags = OPT_LIST,
-        .offset = FIELD(probe),
-        .least = 1,
-        .most = 63,
-        .sample = "\"web\"",
-        .help = "The probes of this member, in place of the group's.",
-    },
-    {
-        .name = "check_address",
-        .type = OPT_CUSTOM,
-        .offset = FIELD(check_address),
-        .parse = parse_address,
-        .parse_size = sizeof(struct addr),
-        .help = "The address that is checked in place of the member's own.",
-    },
+    {MEMBER("address", OPT_CUSTOM, OPT_REQUIRED, address), .parse = parse_address, .parse_size = sizeof(struct addr),
+     .sample = "\"192.0.2.1\"",
+     .help = "The address of an A or AAAA record of the name. While there is no such record the member sleeps: it is "
+             "neither checked nor answered, and a warning says so."},
+    {MEMBER("weight", OPT_INT, 0, weight), .least = 0, .most = POOL_WEIGHT_MAX, .text_default = "1",
+     .help = "The member's share, as a part of the sum of all weights in use. 0 drains it: it is checked, but not "
+             "given to clients. When every member is drained, drains are ignored."},
+    {MEMBER("tier", OPT_INT, 0, tier), .least = 1, .most = 1000, .text_default = "1",
+     .help = "Members of a higher number stand by: they are used when all lower tiers are down."},
+    {MEMBER("probe", OPT_STRING, OPT_LIST, probe), .least = 1, .most = 63, .sample = "\"web\"",
+     .help = "The probes of this member, in place of the group's."},
+    {MEMBER("check_address", OPT_CUSTOM, 0, check_address), .parse = parse_address, .parse_size = sizeof(struct addr),
+     .help = "The address that is checked in place of the member's own."},
 };
 
 static const struct opt_table member_table = {
     .path = "members",
     .size = sizeof(struct balance_member_options),
     .list = true,
-    .where_offset = FIELD(where),
-    .opts = member_opts,
-    .cnt = sizeof member_opts / sizeof *member_opts,
+    .where_offset = offsetof(struct balance_member_options, where),
+    OPT_ROWS(member_opts),
 };
 
-#undef FIELD
-#define FIELD(name) offsetof(struct balance_group_options, name)
+#define GROUP(key, type, flags, field) OPT_KEY(key, type, flags, balance_group_options, field)
 
 static const struct opt group_opts[] = {
-    {
-        .name = "name",
-        .type = OPT_STRING,
-        .offset = FIELD(name),
-        .least = 1,
-        .most = 1009,
-        .sample = "\"www\"",
-        .help = "The name whose A and AAAA records are a pool each: relative to the zone without a final dot; \"@\" "
-                "is the zone's own name, \"*.x\" the wildcard. A group has either this or \"below\".",
-    },
-    {
-        .name = "below",
-        .type = OPT_STRING,
-        .offset = FIELD(below),
-        .least = 1,
-        .most = 1009,
-        .help =
-            "In place of \"name\": every name below this one, but not itself. A group for an exact name comes "
-            "first, then the one with the longest \"below\"; that one applies alone. Names that NS or MX records of "
-            "any zone served here point to are left out.",
-    },
-    {
-        .name = "policy",
-        .type = OPT_ENUM,
-        .offset = FIELD(policy),
-        .names = policies,
-        .text_default = "\"round_robin\"",
-        .help = "How members are chosen: in turn, in turn by weight, at random by weight, or by the client's address "
-                "(its first 32 bits, 56 of IPv6), so that a client stays with a member and a change of members moves "
-                "no other clients.",
-    },
-    {
-        .name = "ttl",
-        .type = OPT_DURATION,
-        .offset = FIELD(ttl_ms),
-        .most = WEEK_MS,
-        .text_default = "\"20s\"",
-        .help = "The TTL of answers, in whole seconds; never above the record's own.",
-    },
-    {
-        .name = "ttl_min",
-        .type = OPT_DURATION,
-        .offset = FIELD(ttl_min_ms),
-        .most = WEEK_MS,
-        .text_default = "\"5s\"",
-        .help = "The TTL, where lower, while a member in use is between its first contrary check and its verdict. In "
-                "whole seconds.",
-    },
-    {
-        .name = "answers",
-        .type = OPT_CUSTOM,
-        .offset = FIELD(answers),
-        .parse = parse_answers,
-        .parse_size = sizeof(int64_t),
-        .sample = "\"all\"",
-        .help = "How many addresses an answer has; \"all\" is at most 16. Without it: \"all\" for round_robin, 1 for "
-                "the other policies.",
-    },
-    {
-        .name = "probe",
-        .type = OPT_STRING,
-        .flags = OPT_LIST,
-        .offset = FIELD(probe),
-        .least = 1,
-        .most = 63,
-        .sample = "\"web\"",
-        .help = "The probes, by name, that check every member; all must pass. Without one, members are always up.",
-    },
-    {
-        .name = "min_up",
-        .type = OPT_FRACTION,
-        .offset = FIELD(min_up),
-        .most = 1000,
-        .text_default = "0.0",
-        .help =
-            "The part of a tier's members, drained ones aside, that must be up, exactly as written (to the 15th "
-            "decimal); when fewer are, the next tier that has enough is used, and when none has, the first with any.",
-    },
-    {
-        .name = "all_down",
-        .type = OPT_STRING,
-        .flags = OPT_LIST,
-        .offset = FIELD(all_down),
-        .least = 1,
-        .most = 63,
-        .text_default = "\"serve_all\"",
-        .help = "What is answered when no member is up: \"serve_all\" (the members, as if they were up), "
-                "\"serve_none\" (that there is no address), \"servfail\", or addresses to give instead, of which "
-                "those of the asked family count.",
-    },
-    {
-        .name = "others",
-        .type = OPT_ENUM,
-        .offset = FIELD(others),
-        .names = others,
-        .text_default = "\"member\"",
-        .help = "What the name's addresses are that \"members\" does not list: members too, of weight 1 and tier 1, "
-                "or nothing.",
-    },
-    {
-        .name = "members",
-        .type = OPT_GROUP,
-        .flags = OPT_LIST,
-        .offset = FIELD(members),
-        .sub = &member_table,
-        .help = "What single addresses have of their own.",
-    },
+    {GROUP("name", OPT_STRING, 0, name), .least = 1, .most = 1009, .sample = "\"www\"",
+     .help = "The name whose A and AAAA records are a pool each: relative to the zone without a final dot; \"@\" is "
+             "the zone's own name, \"*.x\" the wildcard. A group has either this or \"below\"."},
+    {GROUP("below", OPT_STRING, 0, below), .least = 1, .most = 1009,
+     .help = "In place of \"name\": every name below this one, but not itself. A group for an exact name comes first, "
+             "then the one with the longest \"below\"; that one applies alone. Names that NS or MX records of any "
+             "zone served here point to are left out."},
+    {GROUP("policy", OPT_ENUM, 0, policy), .names = policies, .text_default = "\"round_robin\"",
+     .help = "How members are chosen: in turn, in turn by weight, at random by weight, or by the client's address "
+             "(its first 32 bits, 56 of IPv6), so that a client stays with a member and a change of members moves no "
+             "other clients."},
+    {GROUP("ttl", OPT_DURATION, 0, ttl_ms), .most = WEEK_MS, .text_default = "\"20s\"",
+     .help = "The TTL of answers, in whole seconds; never above the record's own."},
+    {GROUP("ttl_min", OPT_DURATION, 0, ttl_min_ms), .most = WEEK_MS, .text_default = "\"5s\"",
+     .help = "The TTL, where lower, while a member in use is between its first contrary check and its verdict. In "
+             "whole seconds."},
+    {GROUP("answers", OPT_CUSTOM, 0, answers), .parse = parse_answers, .parse_size = sizeof(int64_t),
+     .sample = "\"all\"",
+     .help = "How many addresses an answer has; \"all\" is at most 16. Without it: \"all\" for round_robin, 1 for the "
+             "other policies."},
+    {GROUP("probe", OPT_STRING, OPT_LIST, probe), .least = 1, .most = 63, .sample = "\"web\"",
+     .help = "The probes, by name, that check every member; all must pass. Without one, members are always up."},
+    {GROUP("min_up", OPT_FRACTION, 0, min_up), .most = 1000, .text_default = "0.0",
+     .help = "The part of a tier's members, drained ones aside, that must be up, exactly as written (to the 15th "
+             "decimal); when fewer are, the next tier that has enough is used, and when none has, the first with any."},
+    {GROUP("all_down", OPT_STRING, OPT_LIST, all_down), .least = 1, .most = 63, .text_default = "\"serve_all\"",
+     .help = "What is answered when no member is up: \"serve_all\" (the members, as if they were up), \"serve_none\" "
+             "(that there is no address), \"servfail\", or addresses to give instead, of which those of the asked "
+             "family count."},
+    {GROUP("others", OPT_ENUM, 0, others), .names = others, .text_default = "\"member\"",
+     .help = "What the name's addresses are that \"members\" does not list: members too, of weight 1 and tier 1, or "
+             "nothing."},
+    {GROUP("members", OPT_GROUP, OPT_LIST, members), .sub = &member_table,
+     .help = "What single addresses have of their own."},
 };
 
 static const struct opt_table group_table = {
     .path = "balance",
     .size = sizeof(struct balance_group_options),
     .list = true,
-    .where_offset = FIELD(where),
-    .opts = group_opts,
-    .cnt = sizeof group_opts / sizeof *group_opts,
+    .where_offset = offsetof(struct balance_group_options, where),
+    OPT_ROWS(group_opts),
 };
 
 static const struct opt zone_opts[] = {
-    {
-        .name = "balance",
-        .type = OPT_GROUP,
-        .flags = OPT_LIST,
-        .offset = offsetof(struct balance_zone_options, groups),
-        .sub = &group_table,
-        .help = "Which names are pools: their A and AAAA records are members, checked and chosen from. Other names "
-                "are answered with all their addresses in turn.",
-    },
+    {OPT_KEY("balance", OPT_GROUP, OPT_LIST, balance_zone_options, groups), .sub = &group_table,
+     .help = "Which names are pools: their A and AAAA records are members, checked and chosen from. Other names are "
+             "answered with all their addresses in turn."},
 };
 
 const struct opt_table balance_zone_opt_table = {
@@ -244,6 +127,5 @@ const struct opt_table balance_zone_opt_table = {
     .size = sizeof(struct balance_zone_options),
     .list = true,
     .where_offset = SIZE_MAX,
-    .opts = zone_opts,
-    .cnt = sizeof zone_opts / sizeof *zone_opts,
+    OPT_ROWS(zone_opts),
 };

@@ -93,6 +93,7 @@ struct planning {
 
 /* All groups are there: fills what the plan is asked by. */
 void plan_index(struct balance_plan *plan) ATTR_NONNULL_ALL;
-/* Resolves a row into the plan's memory. Whatever is wrong goes to `diag`; the group's name is NULL when it has none. */
+/* Resolves a row into the plan's memory. Whatever is wrong goes to `diag`; the
+ * group's name is NULL when it has none. */
 struct plan_group *plan_group_make(struct planning *planning, const struct balance_group_options *row)
     ATTR_NONNULL_ALL ATTR_MUST_USE ATTR_RETURNS_NONNULL;

@@ -22,7 +22,8 @@ enum { ADDR_TEXT_MAX = 64 }; /* longest text with port and terminator */
 
 static inline unsigned addr_len(const struct addr *a) { return a->family == ADDR_V4 ? 4 : 16; }
 
-/* "192.0.2.1", "2001:db8::1", without a port. ERR_SYNTAX when it is no numeric address (no names, no scope, no brackets). */
+/* "192.0.2.1", "2001:db8::1", without a port. ERR_SYNTAX when it is no numeric
+ * address (no names, no scope, no brackets). */
 enum err addr_from_text(struct addr *addr, const char *text) ATTR_NONNULL_ALL ATTR_MUST_USE;
 /* "ADDRESS[@PORT]", port 1..65535; without one `port_default`. ERR_SYNTAX or ERR_RANGE. */
 enum err addr_port_from_text(struct addr *addr, const char *text, uint16_t port_default) ATTR_NONNULL_ALL ATTR_MUST_USE;

@@ -1,5 +1,5 @@
-/* The bounded reader and writer that all parsing goes through. An access past the end gives 0 or nothing and sets `failed`,
- * which stays set: read or write all of a structure, then check once. Numbers are big-endian, as on the wire.
+/* The bounded reader and writer that all parsing goes through. An access past the end gives 0 or nothing and sets
+ * `failed`, which stays set: read or write all of a structure, then check once. Numbers are big-endian, as on the wire.
  * No memory is owned; one thread at a time. */
 #pragma once
 

@@ -16,7 +16,8 @@ enum { MAPPED_LEAST = 64 * 1024 };
 
 enum { SMALL_MOST = 4096, GRAIN = CHUNK_GRAIN, CLASS_CNT = SMALL_MOST / GRAIN + 1 };
 
-/* The lists of a pool reach as far as its largest unused object, in steps of this: a pool of a few names needs few of them. */
+/* The lists of a pool reach as far as its largest unused object, in steps of
+ * this: a pool of a few names needs few of them. */
 enum { CLASS_STEP = 16 };
 
 /* Heads a chunk, of which all are freed with the pool, and each object larger than SMALL_MOST. */

@@ -1,12 +1,12 @@
 /* The allocator of zone data: many small immutable objects, packed without headers, freed singly with their size. Each
- * zone has its own, so that it frees in one step. Objects up to 4 KiB come from chunks that double from 1 KiB to 1 MiB, freed ones
- * wait in lists by size (granularity 8 bytes) for the next of that size; larger ones are the system's, kept in a list.
- * A free object serves only its own size, so a pool whose objects change their sizes together grows without bound. Its
- * owner bounds it (zone/version.h): it copies what lives into a new pool and frees the old one whole. A pool that was only
- * ever filled takes at most 2 × chunk_used_bytes + CHUNK_FRESH_BYTES: of the doubling chunks all but the last are full but for
- * less than one object, 4,128 bytes with the chunk's header, and there are ten before the first of 1 MiB.
- * Addresses fit 48 bits (asserted; zone/trie.h stores other things in the top 16).
- * One thread at a time: whoever builds the zone's next version. Out of memory aborts. */
+ * zone has its own, so that it frees in one step. Objects up to 4 KiB come from chunks that double from 1 KiB to 1 MiB,
+ * freed ones wait in lists by size (granularity 8 bytes) for the next of that size; larger ones are the system's, kept
+ * in a list. A free object serves only its own size, so a pool whose objects change their sizes together grows without
+ * bound. Its owner bounds it (zone/version.h): it copies what lives into a new pool and frees the old one whole. A pool
+ * that was only ever filled takes at most 2 × chunk_used_bytes + CHUNK_FRESH_BYTES: of the doubling chunks all but the
+ * last are full but for less than one object, 4,128 bytes with the chunk's header, and there are ten before the first
+ * of 1 MiB. Addresses fit 48 bits (asserted; zone/trie.h stores other things in the top 16). One thread at a time:
+ * whoever builds the zone's next version. Out of memory aborts. */
 #pragma once
 
 #include <stddef.h>

@@ -37,7 +37,9 @@ const struct diag_entry *diag_at(const struct diag *diag, size_t index) ATTR_NON
 void diag_merge(struct diag *to, const struct diag *from) ATTR_NONNULL_ALL;
 /* By file, in the order in which they are mentioned first, and line; entries about the same line stay in order. */
 void diag_sort(struct diag *diag) ATTR_NONNULL_ALL;
-/* "FILE:LINE: error: TEXT" (parts that are unknown left out) into `out`, always terminated; returns the length that was needed. */
+/* "FILE:LINE: error: TEXT" (parts that are unknown left out) into `out`, always
+ * terminated; returns the length that was needed. */
 size_t diag_format(char *out, size_t cap, const struct diag_entry *entry) ATTR_NONNULL_ALL;
-/* Every entry as a log line at its level, then "N more errors, M more warnings not shown" where any were only counted. */
+/* Every entry as a log line at its level, then "N more errors, M more warnings
+ * not shown" where any were only counted. */
 void diag_log(const struct diag *diag) ATTR_NONNULL_ALL;

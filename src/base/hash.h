@@ -1,6 +1,6 @@
-/* Keyed 64-bit hashing of short byte strings in steps, so that one pass from the root label to the first gives the hash of
- * every suffix of a name. Multiply-and-fold of 128-bit products (the construction of wyhash, Wang Yi 2019), keyed by the
- * process's own random key: who writes a zone cannot foresee collisions. Not a MAC. Any thread. */
+/* Keyed 64-bit hashing of short byte strings in steps, so that one pass from the root label to the first gives the hash
+ * of every suffix of a name. Multiply-and-fold of 128-bit products (the construction of wyhash, Wang Yi 2019), keyed by
+ * the process's own random key: who writes a zone cannot foresee collisions. Not a MAC. Any thread. */
 #pragma once
 
 #include <stdint.h>

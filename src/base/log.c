@@ -22,8 +22,8 @@ enum { LINE_MOST = PIPE_BUF };
 
 enum sink { SINK_UNKNOWN, SINK_PLAIN, SINK_STAMPED, SINK_JOURNAL };
 
-/* What may block for as long as somebody else pleases. A terminal is not among them: whoever stops one wants that, and a slow line is no
- * reason to lose lines. */
+/* What may block for as long as somebody else pleases. A terminal is not among them: whoever stops one wants that, and
+ * a slow line is no reason to lose lines. */
 enum { PEER_NONE, PEER_PIPE, PEER_SOCKET };
 
 static const char *const level_names[] = {"error", "warning", "notice", "info", "debug"};
@@ -116,7 +116,8 @@ static size_t put_prefix(char *out, size_t cap, enum log_level level)
     return len + (size_t)snprintf(out + len, cap - len, "%s: ", log_level_name(level));
 }
 
-/* Control characters are escaped: what a client sent can neither forge a line nor talk to a terminal. Text that is too long ends in "...". */
+/* Control characters are escaped: what a client sent can neither forge a line nor talk to a
+ * terminal. Text that is too long ends in "...". */
 static size_t put_text(char *out, size_t cap, const char *text)
 {
     enum { ESCAPE_LEN = 4, DOTS_LEN = 3 };
@@ -148,9 +149,9 @@ static void write_line(const char *line, size_t len)
     }
 }
 
-/* Writes at most LINE_MOST bytes if that can be done at once. O_NONBLOCK would do, but belongs to the open file, which is others' too: whoever
- * started us may have the same one as its standard error. A pipe that is writable has room for PIPE_BUF bytes; only another process could take it
- * in between. A unix socket takes a line whole or not at all. */
+/* Writes at most LINE_MOST bytes if that can be done at once. O_NONBLOCK would do, but belongs to the open file, which
+ * is others' too: whoever started us may have the same one as its standard error. A pipe that is writable has room for
+ * PIPE_BUF bytes; only another process could take it in between. A unix socket takes a line whole or not at all. */
 static bool try_write(int peer, const char *line, size_t len)
 {
     ssize_t done;
@@ -158,7 +159,8 @@ static bool try_write(int peer, const char *line, size_t len)
     if (peer == PEER_PIPE && (poll(&pipe, 1, 0) != 1 || !(pipe.revents & POLLOUT)))
         return false;
     do
-        done = peer == PEER_PIPE ? write(STDERR_FILENO, line, len) : send(STDERR_FILENO, line, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+        done = peer == PEER_PIPE ? write(STDERR_FILENO, line, len)
+                                 : send(STDERR_FILENO, line, len, MSG_DONTWAIT | MSG_NOSIGNAL);
     while (done < 0 && errno == EINTR);
     return done == (ssize_t)len;
 }
@@ -166,11 +168,12 @@ static bool try_write(int peer, const char *line, size_t len)
 static size_t put_lost(char *line, size_t cap)
 {
     size_t len = put_prefix(line, cap, LOG_LEVEL_WARNING);
-    return len + (size_t)snprintf(line + len, cap - len, "%llu log lines lost, standard error took none\n", (unsigned long long)lost_cnt);
+    return len + (size_t)snprintf(line + len, cap - len, "%llu log lines lost, standard error took none\n",
+                                  (unsigned long long)lost_cnt);
 }
 
-/* Whoever reads the other end may have stopped reading: then the line is lost, and counted. Waiting for it would stop the control thread, and with it
- * the whole daemon but for its answers. */
+/* Whoever reads the other end may have stopped reading: then the line is lost, and counted. Waiting for it would stop
+ * the control thread, and with it the whole daemon but for its answers. */
 static void offer_line(int peer, const char *line, size_t len)
 {
     char lost[128];

@@ -1,7 +1,8 @@
-/* The log: lines on standard error, one write(2) each, so that lines of several threads never mix.
- * A line is "LEVEL: text"; with a terminal or a plain file as standard error a UTC time stamp stands before
- * it, under systemd (JOURNAL_STREAM) the "<n>" priority instead. Any thread; the query path never logs. Lines of over 4,096 bytes are cut.
- * A pipe or socket that is full is not waited for: the line is lost, and the next one that goes out is preceded by "N log lines lost".
+/* The log: lines on standard error, one write(2) each, so that lines of several threads never mix. A line is "LEVEL:
+ * text"; with a terminal or a plain file as standard error a UTC time stamp stands before it, under systemd
+ * (JOURNAL_STREAM) the "<n>" priority instead. Any thread; the query path never logs. Lines of over 4,096 bytes are
+ * cut. A pipe or socket that is full is not waited for: the line is lost, and the next one that goes out is preceded by
+ * "N log lines lost".
  *
  * Style: lower case, no full stop, variable text in quotes, cause last, zone or member named. */
 #pragma once
@@ -30,8 +31,9 @@ void log_write(enum log_level level, const char *fmt, ...) ATTR_PRINTF(2, 3);
 #define log_info(...) log_write(LOG_LEVEL_INFO, __VA_ARGS__)
 #define log_debug(...) log_write(LOG_LEVEL_DEBUG, __VA_ARGS__)
 
-/* Limits what a packet or a client can trigger: at most `burst` lines in any 10 s, then silence until 10 s after the last of
- * them; the first line after a silence is preceded by "N similar lines suppressed". Zero-initialise; one writer at a time a struct. */
+/* Limits what a packet or a client can trigger: at most `burst` lines in any 10 s, then silence until 10 s
+ * after the last of them; the first line after a silence is preceded by "N similar lines suppressed".
+ * Zero-initialise; one writer at a time a struct. */
 struct log_rate {
     uint64_t last_ms; /* of the last line written */
     uint32_t written; /* since 10 s without any */

@@ -61,7 +61,8 @@ static uint64_t room_of_group(const char *folder)
     return minus(most, minus(used, idle));
 }
 
-/* "0::/system.slice/rondo.service": our group of the unified hierarchy; each group above may have a limit of its own. */
+/* "0::/system.slice/rondo.service": our group of the unified hierarchy; each
+ * group above may have a limit of its own. */
 static uint64_t room_of_groups(void)
 {
     static const char root[] = "/sys/fs/cgroup";

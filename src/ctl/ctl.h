@@ -15,8 +15,8 @@
 #include "base/attr.h"
 #include "base/err.h"
 
-/* Requests are parsed on the loop, where 64 KiB of "[]," take four milliseconds; a real one is well below a kilobyte, but for one that names
- * many zones. */
+/* Requests are parsed on the loop, where 64 KiB of "[]," take four milliseconds; a real one is well below a kilobyte,
+ * but for one that names many zones. */
 enum { CTL_VERSION = 1, CTL_REQUEST_MAX = 4 * 1024, CTL_ANSWER_MAX = 64 * 1024 * 1024 };
 enum { CTL_STATUS_DONE = 0, CTL_STATUS_FAILED = 1, CTL_STATUS_USAGE = 2 };
 

@@ -138,7 +138,8 @@ static void render_done(struct job *job)
     free(render);
 }
 
-void ctl_replies_render(struct ctl_reply **replies, size_t cnt, ctl_render_fn *fn, void (*free_arg)(void *arg), void *arg)
+void ctl_replies_render(struct ctl_reply **replies, size_t cnt, ctl_render_fn *fn, void (*free_arg)(void *arg),
+                        void *arg)
 {
     if (!cnt) {
         free_arg(arg);

@@ -1,4 +1,5 @@
-/* The whole configuration as one thing that is built, swapped and thrown away: the option structs of all modules and the plan of the zones. */
+/* The whole configuration as one thing that is built, swapped and thrown away: the option
+ * structs of all modules and the plan of the zones. */
 #pragma once
 
 #include "admin/admin.h"
@@ -24,7 +25,8 @@ struct configuration {
 
 void configuration_free(struct configuration *configuration);
 /* Reads and validates `path`. Everything wrong goes to `diag`; ERR_INVALID then, and NULL. [any thread] */
-enum err configuration_load(struct configuration **configuration, const char *path, struct diag *diag) ATTR_NONNULL_ALL ATTR_MUST_USE;
+enum err configuration_load(struct configuration **configuration, const char *path, struct diag *diag)
+    ATTR_NONNULL_ALL ATTR_MUST_USE;
 
 /* The most messages that are kept of one configuration. */
 enum { CONFIGURATION_DIAG_MOST = 1000 };

@@ -40,9 +40,9 @@ static void ignore_signals(void)
     signal(SIGXFSZ, SIG_IGN);
 }
 
-/* What a job took to read a zone must go back to the system when the zone is built. glibc raises the size from which it maps memory (and unmaps
- * it when freed) with every such block that it sees freed, to 32 MiB; the last zone's megabytes then stay in the heap of whichever
- * thread had them. Setting the size ends that. */
+/* What a job took to read a zone must go back to the system when the zone is built. glibc raises the size from which it
+ * maps memory (and unmaps it when freed) with every such block that it sees freed, to 32 MiB; the last zone's megabytes
+ * then stay in the heap of whichever thread had them. Setting the size ends that. */
 static void tune_malloc(void)
 {
     enum { MAPPED_LEAST = 128 * 1024 };

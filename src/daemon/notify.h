@@ -1,4 +1,5 @@
-/* What systemd is told of our life (sd_notify(3), without its library): one datagram to the socket that NOTIFY_SOCKET names, if any. */
+/* What systemd is told of our life (sd_notify(3), without its library): one datagram to
+ * the socket that NOTIFY_SOCKET names, if any. */
 #pragma once
 
 #include "base/attr.h"

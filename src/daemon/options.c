@@ -5,40 +5,21 @@
 #include "base/mem.h"
 #include "daemon/privileges.h"
 
+#define KEY(key, type, flags, field) OPT_KEY(key, type, flags, daemon_options, field)
+
 static const struct opt opts[] = {
-    {
-        .name = "user",
-        .type = OPT_STRING,
-        .flags = OPT_RESTART,
-        .offset = offsetof(struct daemon_options, user),
-        .most = 255,
-        .text_default = "\"\"",
-        .help = "The user to become, with all its groups, once sockets are bound; \"\": the daemon stays who started it. The user "
-                "must be able to read the configuration and the zone files.",
-    },
-    {
-        .name = "state_dir",
-        .type = OPT_STRING,
-        .flags = OPT_PATH | OPT_RESTART,
-        .offset = offsetof(struct daemon_options, state_dir),
-        .least = 1,
-        .most = 4095,
-        .text_default = "\"/var/lib/rondo\"",
-        .help = "Folder for what must survive a restart beside configuration and zone files. This version has nothing to keep "
-                "there and does not need it to exist.",
-    },
-    {
-        .name = "start_wait",
-        .type = OPT_DURATION,
-        .flags = OPT_RESTART,
-        .offset = offsetof(struct daemon_options, start_wait_ms),
-        .least = 0,
-        .most = 60 * 1000,
-        .text_default = "\"2s\"",
-        .help = "How long the start may wait for the first checks: answers begin when no pool would be answered with "
-                "an address that has not been judged, at the latest after this time. Queries that come before wait in the sockets. The first "
-                "check of an address begins within half of it.",
-    },
+    {KEY("user", OPT_STRING, OPT_RESTART, user), .most = 255, .text_default = "\"\"",
+     .help = "The user to become, with all its groups, once sockets are bound; \"\": the daemon stays who started it. "
+             "The user must be able to read the configuration and the zone files."},
+    {KEY("state_dir", OPT_STRING, OPT_PATH | OPT_RESTART, state_dir), .least = 1, .most = 4095,
+     .text_default = "\"/var/lib/rondo\"",
+     .help = "Folder for what must survive a restart beside configuration and zone files. This version has nothing to "
+             "keep there and does not need it to exist."},
+    {KEY("start_wait", OPT_DURATION, OPT_RESTART, start_wait_ms), .least = 0, .most = 60 * 1000,
+     .text_default = "\"2s\"",
+     .help = "How long the start may wait for the first checks: answers begin when no pool would be answered with "
+             "an address that has not been judged, at the latest after this time. Queries that come before wait in "
+             "the sockets. The first check of an address begins within half of it."},
 };
 
 static void check(void *filled, void (*say)(void *arg, const char *key, const char *text), void *arg)
@@ -56,7 +37,6 @@ const struct opt_table daemon_opt_table = {
     .path = "server",
     .size = sizeof(struct daemon_options),
     .where_offset = SIZE_MAX,
-    .opts = opts,
-    .cnt = sizeof opts / sizeof *opts,
+    OPT_ROWS(opts),
     .check = check,
 };

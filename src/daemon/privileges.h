@@ -14,8 +14,9 @@ struct privileges {
 
 /* Who `user` is. ERR_NOT_FOUND. [any thread] */
 enum err privileges_find(struct privileges *privileges, const char *user) ATTR_NONNULL_ALL ATTR_MUST_USE;
-/* Becomes `user` with all its groups, and checks that there is no way back (but by exec: see privileges_no_new). Nothing to become when
- * that is who we are already. ERR_DENIED. */
-enum err privileges_drop(const struct privileges *privileges, const char *user, struct diag *diag) ATTR_NONNULL_ALL ATTR_MUST_USE;
+/* Becomes `user` with all its groups, and checks that there is no way back (but by exec: see privileges_no_new).
+ * Nothing to become when that is who we are already. ERR_DENIED. */
+enum err privileges_drop(const struct privileges *privileges, const char *user, struct diag *diag)
+    ATTR_NONNULL_ALL ATTR_MUST_USE;
 /* No program run from here on gains privileges (set-user-ID, file capabilities). */
 void privileges_no_new(void);

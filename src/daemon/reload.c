@@ -136,7 +136,8 @@ enum err reload_start(struct reload *reload)
     struct daemon *d = reload->daemon;
     if (d->stopping)
         return ERR_CLOSED;
-    if (reload->running || store_loading(d->store) || !d->probing) /* a signal may come before the first load has begun */
+    /* a signal may come before the first load has begun */
+    if (reload->running || store_loading(d->store) || !d->probing)
         return ERR_BUSY;
     log_notice("reloading \"%s\"", d->conf_path);
     notify_reloading();

@@ -1,5 +1,5 @@
-/* A reload: read and validate the whole configuration in a job, refuse it or put it in force, then let the store read the zones.
- * One at a time; another that is asked for by signal meanwhile follows when it has ended. */
+/* A reload: read and validate the whole configuration in a job, refuse it or put it in force, then let the store read
+ * the zones. One at a time; another that is asked for by signal meanwhile follows when it has ended. */
 #pragma once
 
 #include "daemon/daemon.h"

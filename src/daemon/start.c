@@ -3,14 +3,17 @@
  *   read configuration    everything wrong is told at once, and nothing has been touched yet
  *   open sockets          ports below 1024 need privileges; queries from here on wait in the sockets' buffers
  *   open control          its folder may be writable to root alone; it must become the user's
- *   (spawn helper)        the place to fork the process that runs commands: after the sockets, so that it can close what it must not have,
- *                         before privileges are dropped, threads started, zones loaded (libuv's spawn blocks for 93 ms at 2 GB) and any
- *                         sandbox. Nothing runs commands so far, so nothing is forked
- *   drop privileges       while there is one thread: from here on nothing is done as root, above all no zone file is read
+ *   (spawn helper)        the place to fork the process that runs commands: after the sockets, so that it can close
+ *                         what it must not have, before privileges are dropped, threads started, zones loaded
+ *                         (libuv's spawn blocks for 93 ms at 2 GB) and any sandbox. Nothing runs commands so far, so
+ *                         nothing is forked
+ *   drop privileges       while there is one thread: from here on nothing is done as root, above all no zone file is
+ *                         read
  *   load zones            in jobs; the loop runs, signals and the control socket work
  *   check servers         when the zones are there; first checks begin within half of server.start_wait
- *   start workers         when no pool would be answered with an address that nobody has judged, at the latest after server.start_wait:
- *                         nobody is told REFUSED or SERVFAIL, or sent to a dead server, because of a restart
+ *   start workers         when no pool would be answered with an address that nobody has judged, at the latest after
+ *                         server.start_wait: nobody is told REFUSED or SERVFAIL, or sent to a dead server, because of
+ *                         a restart
  *   ready                 systemd is told
  *
  * The end goes the other way round. */
@@ -26,7 +29,8 @@
 #include "daemon/reload.h"
 #include "daemon/wiring.h"
 
-/* How long the end may take: a job that reads a very large zone cannot be stopped, and nothing is lost by leaving it. */
+/* How long the end may take: a job that reads a very large zone cannot be
+ * stopped, and nothing is lost by leaving it. */
 enum { STOP_LIMIT_MS = 1500 };
 
 static const int signal_numbers[] = {SIGTERM, SIGINT, SIGHUP};

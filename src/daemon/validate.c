@@ -64,7 +64,8 @@ static void check_pools(struct validation *v, const struct balance *balance)
     validate_pools_print(balance, v->verbose);
 }
 
-static void load_zones(struct validation *v, struct configuration *configuration, uv_loop_t *loop, struct answer_shared *shared)
+static void load_zones(struct validation *v, struct configuration *configuration, uv_loop_t *loop,
+                       struct answer_shared *shared)
 {
     struct balance *balance = balance_new(loop, shared->pools, false);
     struct store *store = balance ? store_new(loop, shared, balance) : NULL;
@@ -108,14 +109,15 @@ static bool become_user(struct validation *v, const char *user)
 {
     struct diag *diag = diag_new(CONFIGURATION_DIAG_MOST);
     struct privileges privileges;
-    bool became = geteuid() == 0 && *user && !privileges_find(&privileges, user) && !privileges_drop(&privileges, user, diag);
+    bool became =
+        geteuid() == 0 && *user && !privileges_find(&privileges, user) && !privileges_drop(&privileges, user, diag);
     print_diag(v, diag);
     diag_free(diag);
     return became;
 }
 
-/* A start reads the configuration as whoever starts it, a reload as the user: both must be able to. *configuration is NULL on errors, which have been
- * printed. */
+/* A start reads the configuration as whoever starts it, a reload as the user: both must be able to. *configuration is
+ * NULL on errors, which have been printed. */
 static void load_configuration(struct validation *v, struct configuration **configuration, const char *conf_path)
 {
     struct diag *diag = diag_new(CONFIGURATION_DIAG_MOST);
@@ -148,7 +150,7 @@ int validate_run(const char *conf_path, bool verbose)
         printf("%s is valid, %zu zone%s, %zu warning%s\n", conf_path, v.zones, v.zones == 1 ? "" : "s", v.warnings,
                v.warnings == 1 ? "" : "s");
     else
-        fprintf(stderr, "%s is not valid, %zu error%s, %zu warning%s\n", conf_path, v.errors, v.errors == 1 ? "" : "s", v.warnings,
-                v.warnings == 1 ? "" : "s");
+        fprintf(stderr, "%s is not valid, %zu error%s, %zu warning%s\n", conf_path, v.errors, v.errors == 1 ? "" : "s",
+                v.warnings, v.warnings == 1 ? "" : "s");
     return good ? 0 : 1;
 }

@@ -21,7 +21,8 @@ static double weight_sum(const struct balance_pool_view *pool)
     return sum;
 }
 
-/* The member whose share is farthest from its weight's; with several addresses in an answer, who stands first is another matter. */
+/* The member whose share is farthest from its weight's; with several addresses in an
+ * answer, who stands first is another matter. */
 static const struct balance_member_view *worst_rounded(const struct balance_pool_view *pool, double sum)
 {
     const struct balance_member_view *worst = NULL;
@@ -46,10 +47,11 @@ static void check_pool(void *arg, const struct balance_pool_view *pool)
     double sum = weight_sum(pool);
     const struct balance_member_view *worst = worst_rounded(pool, sum);
     if (worst)
-        snprintf(worst_text, sizeof worst_text, "; %s is the farthest off, with %.4f %% of the answers in place of %.4f %%",
+        snprintf(worst_text, sizeof worst_text,
+                 "; %s is the farthest off, with %.4f %% of the answers in place of %.4f %%",
                  addr_to_text(address, &worst->address), worst->share * 100, worst->weight / sum * 100);
-    diag_warning(arg, NULL, 0, "pool \"%s\" %s: the weights were rounded to %d slots%s", name_to_text_bare(name, pool->owner),
-                 family_type(pool->family), POOL_SLOTS_MAX, worst_text);
+    diag_warning(arg, NULL, 0, "pool \"%s\" %s: the weights were rounded to %d slots%s",
+                 name_to_text_bare(name, pool->owner), family_type(pool->family), POOL_SLOTS_MAX, worst_text);
 }
 
 void validate_pools_check(const struct balance *balance, struct diag *diag)
@@ -81,10 +83,11 @@ static void add_bound(void *arg, const struct balance_pool_view *pool)
         b->cap = b->cap ? b->cap * 2 : 64;
         b->items = mem_realloc(b->items, b->cap, sizeof *b->items);
     }
-    b->items[b->cnt] = (struct bound){.name = mem_printf("%s %s", name_to_text_bare(name, pool->owner), family_type(pool->family)),
-                                      .detection_ms = pool->detection_ms,
-                                      .staleness_ms = pool->staleness_ms,
-                                      .index = b->cnt};
+    b->items[b->cnt] =
+        (struct bound){.name = mem_printf("%s %s", name_to_text_bare(name, pool->owner), family_type(pool->family)),
+                       .detection_ms = pool->detection_ms,
+                       .staleness_ms = pool->staleness_ms,
+                       .index = b->cnt};
     b->cnt++;
 }
 
@@ -110,7 +113,8 @@ void validate_pools_print(const struct balance *balance, bool all)
     if (shown)
         printf("  detection  staleness  pool\n");
     for (size_t i = 0; i < shown; i++)
-        printf("%9.1f s %8.1f s  %s\n", shown_sec(b.items[i].detection_ms), shown_sec(b.items[i].staleness_ms), b.items[i].name);
+        printf("%9.1f s %8.1f s  %s\n", shown_sec(b.items[i].detection_ms), shown_sec(b.items[i].staleness_ms),
+               b.items[i].name);
     if (shown < b.cnt)
         printf("and %zu more, none worse; -v shows them\n", b.cnt - shown);
     for (size_t i = 0; i < b.cnt; i++)

@@ -1,5 +1,5 @@
-/* Where modules that must not know each other meet: the option tables of all for conf, the settings of the query path, the commands
- * that admin cannot carry out itself. */
+/* Where modules that must not know each other meet: the option tables of all for conf, the settings of the query path,
+ * the commands that admin cannot carry out itself. */
 #pragma once
 
 #include "answer/answer.h"

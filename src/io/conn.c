@@ -119,8 +119,8 @@ static void raise_to(uint32_t *peak, uint32_t len)
         *peak = len;
 }
 
-/* Complete requests from `at` on, as packets, `most` of them; returns how many. A message too short for a header, an empty one
- * too, is no DNS and leaves no ground to believe what follows: *malformed, when it is the next. */
+/* Complete requests from `at` on, as packets, `most` of them; returns how many. A message too short for a header, an
+ * empty one too, is no DNS and leaves no ground to believe what follows: *malformed, when it is the next. */
 static unsigned gather(const struct conn *c, struct conn_scratch *s, const uint8_t *in, uint32_t len, uint32_t at,
                        unsigned most, bool *malformed)
 {
@@ -147,7 +147,8 @@ static unsigned gather(const struct conn *c, struct conn_scratch *s, const uint8
     return n;
 }
 
-/* Writes the stream; keeps what the socket does not take. Nothing else is kept: while it were, nothing would be read. */
+/* Writes the stream; keeps what the socket does not take. Nothing else is kept:
+ * while it were, nothing would be read. */
 static void flush(struct conn *c, struct conn_scratch *s)
 {
     size_t len = s->stream_len, sent = 0;

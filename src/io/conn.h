@@ -3,8 +3,8 @@
  * [io], one worker at a time.
  *
  * What is complete in a read is answered at once and in one write, or as few as answers of CONN_OUT_LEN bytes in all
- * take. Only what is left over is kept in the connection's own buffers: the beginning of a message, and answers that the
- * socket did not take. While there are such answers nothing is read. */
+ * take. Only what is left over is kept in the connection's own buffers: the beginning of a message, and answers that
+ * the socket did not take. While there are such answers nothing is read. */
 #pragma once
 
 #include <stdbool.h>

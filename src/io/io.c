@@ -101,7 +101,8 @@ static void raise_fd_limit(const struct io *io, size_t tcp_max, struct diag *dia
         return;
     wish = (struct rlimit){.rlim_cur = now.rlim_max, .rlim_max = now.rlim_max};
     (void)setrlimit(RLIMIT_NOFILE, &wish);
-    diag_warning(diag, NULL, 0, "tcp_max = %zu needs %zu open files, only %llu are allowed: fewer connections will be accepted",
+    diag_warning(diag, NULL, 0,
+                 "tcp_max = %zu needs %zu open files, only %llu are allowed: fewer connections will be accepted",
                  tcp_max, need, (unsigned long long)now.rlim_max);
 }
 

@@ -3,52 +3,26 @@
 
 #include "io/io.h"
 
+#define KEY(key, type, flags, field) OPT_KEY(key, type, flags, io_options, field)
+
 static const struct opt opts[] = {
-    {.name = "listen",
-     .type = OPT_ADDR,
-     .flags = OPT_LIST | OPT_RESTART,
-     .offset = offsetof(struct io_options, listen),
-     .port_default = 53,
+    {KEY("listen", OPT_ADDR, OPT_LIST | OPT_RESTART, listen), .port_default = 53,
      .sample = "[ \"127.0.0.1@5300\", \"::1@5300\" ]",
-     .help = "Addresses to answer on, each \"ADDRESS[@PORT]\", over UDP and TCP. "
-             "Without it rondo listens on all IPv4 and IPv6 addresses, port 53."},
-    {.name = "workers",
-     .type = OPT_INT,
-     .flags = OPT_RESTART,
-     .offset = offsetof(struct io_options, workers),
-     .least = 0,
-     .most = 256,
-     .text_default = "0",
+     .help = "Addresses to answer on, each \"ADDRESS[@PORT]\", over UDP and TCP. Without it rondo listens on all IPv4 "
+             "and IPv6 addresses, port 53."},
+    {KEY("workers", OPT_INT, OPT_RESTART, workers), .least = 0, .most = 256, .text_default = "0",
      .help = "Worker threads for UDP (for each address) and for TCP; 0 means one for each CPU that the process may "
              "use."},
-    {.name = "tcp_max",
-     .type = OPT_INT,
-     .flags = OPT_RESTART,
-     .offset = offsetof(struct io_options, tcp_max),
-     .least = 1,
-     .most = 100000,
-     .text_default = "1000",
+    {KEY("tcp_max", OPT_INT, OPT_RESTART, tcp_max), .least = 1, .most = 100000, .text_default = "1000",
      .unit = "connections",
      .help = "TCP connections open at a time, over all workers. When it is reached, a worker closes the one of its "
              "own that has been idle longest to make room for a new one. Each reserves 200 KiB of address space; "
              "memory is used only by those that need it."},
-    {.name = "tcp_max_per_client",
-     .type = OPT_INT,
-     .flags = OPT_RESTART,
-     .offset = offsetof(struct io_options, tcp_max_per_client),
-     .least = 1,
-     .most = 100000,
-     .text_default = "100",
-     .unit = "connections",
+    {KEY("tcp_max_per_client", OPT_INT, OPT_RESTART, tcp_max_per_client), .least = 1, .most = 100000,
+     .text_default = "100", .unit = "connections",
      .help = "TCP connections open at a time from one client: an IPv4 address, or a /64 of IPv6. More are closed at "
              "once."},
-    {.name = "tcp_idle",
-     .type = OPT_DURATION,
-     .flags = OPT_RESTART,
-     .offset = offsetof(struct io_options, tcp_idle_ms),
-     .least = 100,
-     .most = 600000,
-     .text_default = "\"10s\"",
+    {KEY("tcp_idle", OPT_DURATION, OPT_RESTART, tcp_idle_ms), .least = 100, .most = 600000, .text_default = "\"10s\"",
      .help = "A TCP connection is closed when for so long no request on it became complete and the client took no "
              "byte of an answer."},
 };
@@ -74,7 +48,6 @@ const struct opt_table io_opt_table = {
     .size = sizeof(struct io_options),
     .where_offset = SIZE_MAX,
     .help = "The server as a whole: where it listens, as whom it runs, where its files are.",
-    .opts = opts,
-    .cnt = sizeof(opts) / sizeof(opts[0]),
+    OPT_ROWS(opts),
     .check = check,
 };

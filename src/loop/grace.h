@@ -1,5 +1,6 @@
-/* A function that runs on the loop once no RCU reader can still see what was unpublished before: the reclaimer thread of base/rcu.h
- * only passes it on. For what must be released on the loop's thread; what may be freed anywhere takes rcu_defer itself. */
+/* A function that runs on the loop once no RCU reader can still see what was unpublished before: the
+ * reclaimer thread of base/rcu.h only passes it on. For what must be released on the loop's thread; what
+ * may be freed anywhere takes rcu_defer itself. */
 #pragma once
 
 #include "base/attr.h"

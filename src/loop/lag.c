@@ -20,7 +20,8 @@ static void move_window(struct lag *lag)
     lag->window_ms += age_ms - age_ms % LAG_WINDOW_MS;
 }
 
-/* libuv calls this right before it waits; callbacks for events, closed handles and timers all run between two such calls. */
+/* libuv calls this right before it waits; callbacks for events, closed handles
+ * and timers all run between two such calls. */
 static void on_prepare(uv_prepare_t *prepare)
 {
     struct lag *lag = prepare->data;

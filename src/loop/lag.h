@@ -1,6 +1,7 @@
-/* How long a loop is away from its events: the processor time that its thread spends in one turn, from one wait for events to the next. What
- * arrives meanwhile waits that long. Processor time, because it shows what our own code takes whatever else the machine does; a
- * thread that is asleep or has to wait for a processor does not count. Costs a system call (a quarter of a microsecond) a turn. [loop] */
+/* How long a loop is away from its events: the processor time that its thread spends in one turn, from one wait for
+ * events to the next. What arrives meanwhile waits that long. Processor time, because it shows what our own code takes
+ * whatever else the machine does; a thread that is asleep or has to wait for a processor does not count. Costs a system
+ * call (a quarter of a microsecond) a turn. [loop] */
 #pragma once
 
 #include <stdint.h>

@@ -13,7 +13,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-/* A piece of an answer is some 10 microseconds' work: without a bound a reader as quick as we are would get all of it in one turn. */
+/* A piece of an answer is some 10 microseconds' work: without a bound a reader as quick as we are would get all of it
+ * in one turn. */
 enum { TICK_MS = 100, READ_SIZE = 16 * 1024, PIECE_SIZE = 32 * 1024 };
 
 enum state { READING, HELD, WRITING, ENDED };

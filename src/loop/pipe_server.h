@@ -2,10 +2,10 @@
  * Knows nothing of what they say.
  *
  * Bounds: one client is read from in a turn of the loop, and gets a piece of its answer, so that what they ask for does
- * not add up; at most `clients_max` at once, the rest waits in the socket's backlog; a deadline for the whole request and
- * one for reading the whole answer; when all places are taken, whoever has not sent a whole request within `crowded_ms`
- * of its arrival gives up its place. A client whose request is being worked on has no deadline. Lives on the loop's
- * thread; memory ends when the loop has run on after pipe_server_close. */
+ * not add up; at most `clients_max` at once, the rest waits in the socket's backlog; a deadline for the whole request
+ * and one for reading the whole answer; when all places are taken, whoever has not sent a whole request within
+ * `crowded_ms` of its arrival gives up its place. A client whose request is being worked on has no deadline. Lives on
+ * the loop's thread; memory ends when the loop has run on after pipe_server_close. */
 #pragma once
 
 #include <stddef.h>

@@ -12,12 +12,13 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-/* Two of us share a loop (store's and balance's), and each slice may end with an item of some length: all of it together, and what else the
- * loop has to do, is to fit into the 5 ms that the control thread may be away for. */
+/* Two of us share a loop (store's and balance's), and each slice may end with an item of some length: all of it
+ * together, and what else the loop has to do, is to fit into the 5 ms that the control thread may be away for. */
 enum { SLICE_US = 1000 };
 
-/* An eventfd of our own, not uv_async_t: libuv's loop spins (sched_yield) until a sender has left uv_async_send, and the kernel likes to
- * interrupt a sender right where it wakes the loop. Measured with two readers of 10,000 zones on two cores: 4 ms, again and again. */
+/* An eventfd of our own, not uv_async_t: libuv's loop spins (sched_yield) until a sender has left uv_async_send, and
+ * the kernel likes to interrupt a sender right where it wakes the loop. Measured with two readers of 10,000 zones on
+ * two cores: 4 ms, again and again. */
 struct post {
     uv_poll_t poll;
     int fd;

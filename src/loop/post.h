@@ -1,6 +1,6 @@
-/* Messages to the loop: any thread posts items, their functions run on the loop, in the order of posting. What waits is worked off in
- * slices of a millisecond, with the loop's other events in between: ten thousand loaded zones must not hold up anything
- * else. A function of an item should itself take well under that. */
+/* Messages to the loop: any thread posts items, their functions run on the loop, in the order of posting. What waits is
+ * worked off in slices of a millisecond, with the loop's other events in between: ten thousand loaded zones must not
+ * hold up anything else. A function of an item should itself take well under that. */
 #pragma once
 
 #include <stdbool.h>
@@ -16,7 +16,8 @@ struct post_item {
 
 struct post;
 
-/* Nothing may wait or come any more, no thread be within post_send. The handle goes with the loop's next round. [loop] */
+/* Nothing may wait or come any more, no thread be within post_send. The handle
+ * goes with the loop's next round. [loop] */
 void post_close(struct post *post) ATTR_NONNULL_ALL;
 /* NULL when the system gives no descriptor or does not watch it, which is logged. [loop] */
 struct post *post_open(uv_loop_t *loop) ATTR_MUST_USE ATTR_NONNULL_ALL;

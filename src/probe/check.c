@@ -109,9 +109,9 @@ static void end_connecting(struct check *check, uint32_t events)
         kind_connected(&check->run);
 }
 
-/* The last step of the handshake then goes with the request instead of before it: a packet less for either side, and the
- * server is woken once. Not for whoever says nothing: its connection would not stand at all before it is reset. Where it
- * fails, nothing is lost. */
+/* The last step of the handshake then goes with the request instead of before it: a packet less for either side, and
+ * the server is woken once. Not for whoever says nothing: its connection would not stand at all before it is reset.
+ * Where it fails, nothing is lost. */
 static void delay_ack(const struct check *check)
 {
     const int off = 0;

@@ -142,129 +142,44 @@ static void check(void *filled, say_fn *say, void *arg)
 
 /* ---- the rows ---- */
 
-#define FIELD(name) offsetof(struct probe_options, name)
+#define KEY(key, type, flags, field) OPT_KEY(key, type, flags, probe_options, field)
 
 static const struct opt opts[] = {
-    {
-        .name = "name",
-        .type = OPT_STRING,
-        .flags = OPT_REQUIRED,
-        .offset = FIELD(name),
-        .least = 1,
-        .most = 63,
-        .sample = "\"web\"",
-        .help = "What pools and members call the probe by: letters, digits, \"-\", \"_\" and \".\".",
-    },
-    {
-        .name = "type",
-        .type = OPT_ENUM,
-        .flags = OPT_REQUIRED,
-        .offset = FIELD(type),
-        .names = types,
-        .sample = "\"http\"",
-        .help =
-            "What a check does. \"tcp\" passes when a connection is made; \"http\" sends a GET request and passes when "
-            "the answer has an expected status and body.",
-    },
-    {
-        .name = "port",
-        .type = OPT_INT,
-        .offset = FIELD(port),
-        .least = 1,
-        .most = 65535,
-        .sample = "80",
-        .help = "The port that is checked. A probe of type \"http\" takes 80 without it; type \"tcp\" must have it.",
-    },
-    {
-        .name = "interval",
-        .type = OPT_DURATION,
-        .offset = FIELD(interval_ms),
-        .least = INTERVAL_LEAST_MS,
-        .most = INTERVAL_MOST_MS,
-        .text_default = "\"5s\"",
-        .help = "From the start of a check to the start of the next, lengthened by up to a tenth at random so that "
-                "checks do not march in step.",
-    },
-    {
-        .name = "fast_interval",
-        .type = OPT_DURATION,
-        .offset = FIELD(fast_interval_ms),
-        .least = TIMEOUT_LEAST_MS,
-        .most = INTERVAL_MOST_MS,
-        .text_default = "\"1s\"",
-        .help = "The same after a check that contradicts the verdict, until the verdict is confirmed or changed. At "
-                "most the interval.",
-    },
-    {
-        .name = "timeout",
-        .type = OPT_DURATION,
-        .offset = FIELD(timeout_ms),
-        .least = TIMEOUT_LEAST_MS,
-        .most = INTERVAL_MOST_MS,
-        .text_default = "\"1s\"",
-        .help = "How long a check may take as a whole before it fails. At most the interval.",
-    },
-    {
-        .name = "rise",
-        .type = OPT_INT,
-        .offset = FIELD(rise),
-        .least = 1,
-        .most = 100,
-        .text_default = "2",
-        .unit = "checks",
-        .help = "How many checks in a row must pass before a member that was taken out comes back.",
-    },
-    {
-        .name = "fall",
-        .type = OPT_INT,
-        .offset = FIELD(fall),
-        .least = 1,
-        .most = 100,
-        .text_default = "3",
-        .unit = "checks",
-        .help = "How many checks in a row must fail before a member is taken out. The first check of a member that nothing "
-                "is known of decides alone.",
-    },
-    {
-        .name = "path",
-        .type = OPT_STRING,
-        .offset = FIELD(path),
-        .least = 1,
-        .most = 1024,
-        .text_default = "\"/\"",
-        .help = "http: the path, with a query if need be, that is asked for. Redirects are not followed.",
-    },
-    {
-        .name = "host",
-        .type = OPT_STRING,
-        .offset = FIELD(host),
-        .least = 1,
-        .most = 255,
-        .sample = "\"www.example.com\"",
-        .help = "http: the name or address in the Host field, written without a port; the checked port follows it there "
-                "unless it is 80. Without this key, the pool's owner name. A wildcard's pool needs it.",
-    },
-    {
-        .name = "expect_status",
-        .type = OPT_CUSTOM,
-        .flags = OPT_LIST,
-        .offset = FIELD(expect_status),
-        .parse = parse_status,
-        .parse_size = sizeof(struct probe_status_range),
-        .text_default = "[ \"200-299\" ]",
-        .help = "http: the statuses that pass, one by one or in ranges.",
-    },
-    {
-        .name = "expect_body",
-        .type = OPT_STRING,
-        .offset = FIELD(expect_body),
-        .least = 1,
-        .most = PATTERN_MAX,
-        .sample = "\"^OK\"",
-        .help = "http: a POSIX extended regular expression that must match in the body, of which the first 64 KiB are "
-                "looked at; \"^\" and \"$\" are the body's begin and end. At most 256 characters, "
-                "repetitions written out. Without it the body is of no interest.",
-    },
+    {KEY("name", OPT_STRING, OPT_REQUIRED, name), .least = 1, .most = 63, .sample = "\"web\"",
+     .help = "What pools and members call the probe by: letters, digits, \"-\", \"_\" and \".\"."},
+    {KEY("type", OPT_ENUM, OPT_REQUIRED, type), .names = types, .sample = "\"http\"",
+     .help = "What a check does. \"tcp\" passes when a connection is made; \"http\" sends a GET request and passes "
+             "when the answer has an expected status and body."},
+    {KEY("port", OPT_INT, 0, port), .least = 1, .most = 65535, .sample = "80",
+     .help = "The port that is checked. A probe of type \"http\" takes 80 without it; type \"tcp\" must have it."},
+    {KEY("interval", OPT_DURATION, 0, interval_ms), .least = INTERVAL_LEAST_MS, .most = INTERVAL_MOST_MS,
+     .text_default = "\"5s\"",
+     .help = "From the start of a check to the start of the next, lengthened by up to a tenth at random so that "
+             "checks do not march in step."},
+    {KEY("fast_interval", OPT_DURATION, 0, fast_interval_ms), .least = TIMEOUT_LEAST_MS, .most = INTERVAL_MOST_MS,
+     .text_default = "\"1s\"",
+     .help = "The same after a check that contradicts the verdict, until the verdict is confirmed or changed. At most "
+             "the interval."},
+    {KEY("timeout", OPT_DURATION, 0, timeout_ms), .least = TIMEOUT_LEAST_MS, .most = INTERVAL_MOST_MS,
+     .text_default = "\"1s\"",
+     .help = "How long a check may take as a whole before it fails. At most the interval."},
+    {KEY("rise", OPT_INT, 0, rise), .least = 1, .most = 100, .text_default = "2", .unit = "checks",
+     .help = "How many checks in a row must pass before a member that was taken out comes back."},
+    {KEY("fall", OPT_INT, 0, fall), .least = 1, .most = 100, .text_default = "3", .unit = "checks",
+     .help = "How many checks in a row must fail before a member is taken out. The first check of a member that "
+             "nothing is known of decides alone."},
+    {KEY("path", OPT_STRING, 0, path), .least = 1, .most = 1024, .text_default = "\"/\"",
+     .help = "http: the path, with a query if need be, that is asked for. Redirects are not followed."},
+    {KEY("host", OPT_STRING, 0, host), .least = 1, .most = 255, .sample = "\"www.example.com\"",
+     .help = "http: the name or address in the Host field, written without a port; the checked port follows it there "
+             "unless it is 80. Without this key, the pool's owner name. A wildcard's pool needs it."},
+    {KEY("expect_status", OPT_CUSTOM, OPT_LIST, expect_status), .parse = parse_status,
+     .parse_size = sizeof(struct probe_status_range), .text_default = "[ \"200-299\" ]",
+     .help = "http: the statuses that pass, one by one or in ranges."},
+    {KEY("expect_body", OPT_STRING, 0, expect_body), .least = 1, .most = PATTERN_MAX, .sample = "\"^OK\"",
+     .help = "http: a POSIX extended regular expression that must match in the body, of which the first 64 KiB are "
+             "looked at; \"^\" and \"$\" are the body's begin and end. At most 256 characters, repetitions written "
+             "out. Without it the body is of no interest."},
 };
 
 const struct opt_table probe_opt_table = {
@@ -272,11 +187,10 @@ const struct opt_table probe_opt_table = {
     .size = sizeof(struct probe_options),
     .list = true,
     .where_offset = offsetof(struct probe_options, where),
-    .help = "The ways in which members of pools are checked; a pool or a member names the one it wants. To have no route "
-            "to a member, or no address of its family, is a failed check; to have no file descriptor or local port left "
-            "counts for nothing, and the check is tried again.",
-    .opts = opts,
-    .cnt = sizeof opts / sizeof *opts,
+    .help = "The ways in which members of pools are checked; a pool or a member names the one it wants. To have no "
+            "route to a member, or no address of its family, is a failed check; to have no file descriptor or local "
+            "port left counts for nothing, and the check is tried again.",
+    OPT_ROWS(opts),
     .check = check,
 };
 

@@ -54,8 +54,8 @@ void watch_tick(struct watch *watch, uint64_t away_us)
     watch->now_us = schedule_clock_us(&watch->clock, clock_mono_us(), away_us);
 }
 
-/* Between ticks, a call or two for each check: the processor time, which takes a system call, is asked for only where it
- * decides. */
+/* Between ticks, a call or two for each check: the processor time, which takes a
+ * system call, is asked for only where it decides. */
 static void glance(struct watch *watch)
 {
     uint64_t mono_us = clock_mono_us();

@@ -1,14 +1,15 @@
-/* One run of store_load: a plan made true. First a job prepares (matches the plan with the zones there are, makes new zones and the new
- * catalogues). Then new zones enter the catalogue, a few jobs share all zones among them, one after the other, and post each result to the
- * loop, where it is published at once; when the last has come, zones that are no longer wanted leave. So 10,000 zones are a handful of jobs, only as many zone texts
- * are in memory as jobs run, and the control thread publishes in slices (loop/post.h). */
+/* One run of store_load: a plan made true. First a job prepares (matches the plan with the zones there are, makes new
+ * zones and the new catalogues). Then new zones enter the catalogue, a few jobs share all zones among them, one after
+ * the other, and post each result to the loop, where it is published at once; when the last has come, zones that are no
+ * longer wanted leave. So 10,000 zones are a handful of jobs, only as many zone texts are in memory as jobs run, and
+ * the control thread publishes in slices (loop/post.h). */
 #pragma once
 
 #include "store/private.h"
 
 /* Takes the plan. [control] */
 void load_start(struct store *store, struct store_plan **plan, store_report_fn *fn, void *arg);
-/* Begins to read, if all that has to end before has ended: the preparation, and the jobs that release versions (they and builds work on
- * the same memory). */
+/* Begins to read, if all that has to end before has ended: the preparation, and the jobs that release versions (they
+ * and builds work on the same memory). */
 void load_try_runners(struct store_load *load);
 void load_cancel(struct store_load *load);

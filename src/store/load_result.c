@@ -72,7 +72,8 @@ static void take_version(struct store *store, struct store_zone *zone, struct zo
         release_version(store, zone, replaced);
 }
 
-static void take_failure(struct store_load *load, struct store_zone *zone, const struct zone_load *done, const char *name)
+static void take_failure(struct store_load *load, struct store_zone *zone, const struct zone_load *done,
+                         const char *name)
 {
     bool stale = zone->zone->current != NULL;
     zone->last_error = done->diag ? first_error(done->diag) : mem_strdup("refused");
@@ -80,7 +81,8 @@ static void take_failure(struct store_load *load, struct store_zone *zone, const
     name_failed(load, name);
 }
 
-static void log_loaded(struct store_load *load, const struct store_zone *zone, const struct zone_load *done, const char *name)
+static void log_loaded(struct store_load *load, const struct store_zone *zone, const struct zone_load *done,
+                       const char *name)
 {
     if (load->store->quiet)
         return;
@@ -202,8 +204,8 @@ static struct load_result *claim(struct store_load *load)
     return result;
 }
 
-/* In the job, not when the result arrives: with thousands of them and a log that several threads write to, each line may take the control thread
- * milliseconds in the kernel. */
+/* In the job, not when the result arrives: with thousands of them and a log that several threads write to, each line
+ * may take the control thread milliseconds in the kernel. */
 static void log_result(const struct load_result *result, const struct store_zone *zone)
 {
     char name[NAME_TEXT_MAX];

@@ -1,5 +1,5 @@
-/* What the files of a load share. load.c starts it and ends it; load_zones.c makes the set of zones what the plan wants,
- * in two steps, before and after they are read; load_result.c reads them and takes what was read. */
+/* What the files of a load share. load.c starts it and ends it; load_zones.c makes the set of zones what the plan
+ * wants, in two steps, before and after they are read; load_result.c reads them and takes what was read. */
 #pragma once
 
 #include "store/private.h"
@@ -31,7 +31,7 @@ struct store_load {
     size_t removed_cnt;
     struct post_item dropping;
     size_t dropped; /* so many of those removed are gone for others too */
-    /* The set of zones from when reading begins, all of them, and from when it has ended; NULL: it stays as it is then. */
+    /* The set of zones from when reading begins, all of them, and from when it has ended; NULL: it stays as it is. */
     struct catalogue *first, *last;
     struct load_runner runners[LOAD_RUNNERS_MOST];
     unsigned running;
@@ -59,8 +59,8 @@ void load_match(struct store_load *load);
 /* From here on new zones are listed, and answered with SERVFAIL until each has been read, whatever others
  * take. [control] */
 void load_add_zones(struct store_load *load);
-/* From here on the plan's zones are all; those that go do so in slices, then load_zones_done is called, maybe before this
- * returns. [control] */
+/* From here on the plan's zones are all; those that go do so in slices, then load_zones_done is called, maybe before
+ * this returns. [control] */
 void load_drop_zones(struct store_load *load);
 
 /* load_result.c */

@@ -104,7 +104,7 @@ static void drop_zone(struct store *store, const struct store_zone *zone, bool i
 /* Thousands may go at once. */
 static void drop_some(struct post_item *item)
 {
-    enum { DROPPED_MOST = 100, TOLD_MOST = 20 }; /* a time: well below a millisecond; at level info, the others at debug */
+    enum { DROPPED_MOST = 100, TOLD_MOST = 20 }; /* a time, well below a millisecond; of all, at level info */
     struct store_load *load = container_of(item, struct store_load, dropping);
     struct store *store = load->store;
     for (unsigned n = 0; n < DROPPED_MOST && load->dropped < load->removed_cnt; n++, load->dropped++)

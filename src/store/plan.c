@@ -1,4 +1,5 @@
-/* From rows of the configuration to the zones that are to be: names as wire, templates and paths resolved, in canonical order. */
+/* From rows of the configuration to the zones that are to be: names as wire,
+ * templates and paths resolved, in canonical order. */
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,7 +120,8 @@ static int trimmed_len(const char *dir)
     return (int)len;
 }
 
-static const char *plan_path(struct planning *p, const struct store_zone_options *row, const char *pattern, const uint8_t *apex)
+static const char *plan_path(struct planning *p, const struct store_zone_options *row, const char *pattern,
+                             const uint8_t *apex)
 {
     char bare[NAME_TEXT_MAX];
     char *file = expand(pattern, name_to_text_bare(bare, apex));
@@ -154,7 +156,8 @@ static const uint8_t *plan_apex(struct planning *p, const struct store_zone_opti
     enum err e = store_zone_apex(apex, row);
     if (e) {
         diag_error(p->diag, row->where.file, row->where.line, "\"%s\" is no zone name: %s", row->name,
-                   e == ERR_RANGE ? "a label may have 63 octets, a name 255" : "expected labels with dots between them");
+                   e == ERR_RANGE ? "a label may have 63 octets, a name 255"
+                                  : "expected labels with dots between them");
         return NULL;
     }
     return arena_dup(&p->plan->arena, apex, name_len(apex), 1);
@@ -188,9 +191,9 @@ static void sort_zones(struct planning *p)
     for (size_t i = 0; i < p->cnt; i++) {
         const struct planned *zone = &p->planned[i];
         if (i && name_equal(zone[-1].zone.apex, zone->zone.apex))
-            diag_error(p->diag, zone->row->where.file, zone->row->where.line, "zone \"%s\" stands twice, first at %s:%u",
-                       zone->row->name, zone[-1].row->where.file ? zone[-1].row->where.file : "",
-                       zone[-1].row->where.line);
+            diag_error(p->diag, zone->row->where.file, zone->row->where.line,
+                       "zone \"%s\" stands twice, first at %s:%u", zone->row->name,
+                       zone[-1].row->where.file ? zone[-1].row->where.file : "", zone[-1].row->where.line);
         p->plan->zones[p->plan->cnt++] = zone->zone;
     }
 }

@@ -14,7 +14,8 @@ struct store_load;
 struct store_zone {
     struct zone *zone;
     char *path;
-    struct zonefile_sources *sources; /* of the text that is served; NULL: read it again in any case. While `building`: the job's */
+    /* of the text that is served; NULL: read it again in any case. While `building`: the job's */
+    struct zonefile_sources *sources;
     char *last_error;
     uint64_t loaded_wall_ms;
     size_t name_cnt, rr_cnt, memory_bytes;

@@ -1,6 +1,7 @@
-/* Releasing what was replaced. A version goes through a grace period and then is put on the control thread; it waits longer while a job
- * builds its zone's next version, because both work on the zone's memory. Many objects to free are a job of their own, during which the
- * zone must not be built: no load starts before such jobs have ended. Zones that left are freed by a job, after all their versions. */
+/* Releasing what was replaced. A version goes through a grace period and then is put on the control thread; it waits
+ * longer while a job builds its zone's next version, because both work on the zone's memory. Many objects to free are a
+ * job of their own, during which the zone must not be built: no load starts before such jobs have ended. Zones that
+ * left are freed by a job, after all their versions. */
 #include <stdlib.h>
 
 #include "base/container.h"

@@ -1,10 +1,11 @@
-/* The door through which zones change: loads zone files in jobs, turns what changed into changesets, builds the next version, publishes it
- * and the catalogue, and releases what was replaced after a grace period. Owns all `struct zone`. Lives on the control thread;
- * only loading, checking, diffing and building run in libuv's pool, one job at a time a zone.
+/* The door through which zones change: loads zone files in jobs, turns what changed into changesets, builds the next
+ * version, publishes it and the catalogue, and releases what was replaced after a grace period. Owns all `struct zone`.
+ * Lives on the control thread; only loading, checking, diffing and building run in libuv's pool, one job at a time a
+ * zone.
  *
- * What store_each_zone tells is what queries are answered from, at any moment. A zone that never loaded, be it that its first load still runs, is in the
- * catalogue without a version (SERVFAIL); a zone whose new text is broken keeps its old version; a zone that a load removes is served and
- * listed until that load has ended. */
+ * What store_each_zone tells is what queries are answered from, at any moment. A zone that never loaded, be it that its
+ * first load still runs, is in the catalogue without a version (SERVFAIL); a zone whose new text is broken keeps its
+ * old version; a zone that a load removes is served and listed until that load has ended. */
 #pragma once
 
 #include <stdbool.h>
@@ -46,10 +47,12 @@ struct store_plan {
     struct arena arena; /* of names and paths */
 };
 void store_plan_free(struct store_plan *plan);
-/* The apex (wire, lower-cased, NAME_MAX_LEN bytes) that a row names. ERR_RANGE (a label or the whole too long), ERR_SYNTAX (also when it has no name). */
+/* The apex (wire, lower-cased, NAME_MAX_LEN bytes) that a row names. ERR_RANGE (a label or the whole too long),
+ * ERR_SYNTAX (also when it has no name). */
 enum err store_zone_apex(uint8_t *apex, const struct store_zone_options *row) ATTR_NONNULL_ALL ATTR_MUST_USE;
-/* Resolves names, templates and paths; errors (bad name, unknown template, a zone twice) to `diag`. ERR_INVALID then, and *plan NULL. Rows may be what
- * conf_load left of those with errors: nothing is said that only follows from these. */
+/* Resolves names, templates and paths; errors (bad name, unknown template, a zone twice) to
+ * `diag`. ERR_INVALID then, and *plan NULL. Rows may be what conf_load left of those with errors:
+ * nothing is said that only follows from these. */
 enum err store_plan_make(struct store_plan **plan, const struct store_options *server, const struct opt_list *zones,
                          const struct opt_list *templates, struct diag *diag) ATTR_NONNULL_ALL ATTR_MUST_USE;
 
@@ -69,8 +72,8 @@ struct store_zone_view {
     const char *last_error;  /* the first error of the last load; NULL: none */
 };
 
-/* What a load did. `diag` and `failed_names` (with its strings, each of its own) are valid during the call, unless the callee takes them and leaves
- * NULL. */
+/* What a load did. `diag` and `failed_names` (with its strings, each of its own) are valid during the call, unless the
+ * callee takes them and leaves NULL. */
 struct store_report {
     size_t loaded, unchanged, failed, added, removed;
     struct diag *diag;   /* every zone's errors and warnings, the first STORE_REPORT_MOST */
@@ -79,21 +82,27 @@ struct store_report {
 };
 typedef void store_report_fn(void *arg, struct store_report *report);
 
-/* All loads must have ended, readers be stopped. What is still to be released is released before it returns, waiting for grace periods and jobs
- * (it runs the loop's callbacks for that); the loop then has one more round to go. [control] */
+/* All loads must have ended, readers be stopped. What is still to be released is released before
+ * it returns, waiting for grace periods and jobs (it runs the loop's callbacks for that); the
+ * loop then has one more round to go. [control] */
 void store_free(struct store *store);
-/* `shared` (its key set) is published to; all borrowed. Each zone's errors, warnings and result go to the log. `balance` is asked which names are
- * pools and told of versions and zones that come and go; NULL: no name is a pool. NULL when the system gives no descriptor, which is logged. [control] */
+/* `shared` (its key set) is published to; all borrowed. Each zone's errors, warnings and result go to the log.
+ * `balance` is asked which names are pools and told of versions and zones that come and go; NULL: no name is a pool.
+ * NULL when the system gives no descriptor, which is logged. [control] */
 struct store *store_new(uv_loop_t *loop, struct answer_shared *shared, struct balance *balance)
     ATTR_FREED_BY(store_free) ATTR_MUST_USE ATTR_NONNULL(1, 2);
-/* Makes `plan` (taken) the set of zones: new ones enter the catalogue and load, kept ones are read again if a byte of their files changed, each goes live
- * as soon as it has been read, and gone ones leave when all have. A changed file whose serial did not rise (RFC 1982) is refused. Names are marked by the plan that balance has now, and keeps until the load has ended. `fn` is called once, on the loop, when all is published. ERR_BUSY while a load runs. */
-enum err store_load(struct store *store, struct store_plan **plan, store_report_fn *fn, void *arg) ATTR_NONNULL(1, 2, 3) ATTR_MUST_USE;
+/* Makes `plan` (taken) the set of zones: new ones enter the catalogue and load, kept ones are read again if a byte of
+ * their files changed, each goes live as soon as it has been read, and gone ones leave when all have. A changed file
+ * whose serial did not rise (RFC 1982) is refused. Names are marked by the plan that balance has now, and keeps until
+ * the load has ended. `fn` is called once, on the loop, when all is published. ERR_BUSY while a load runs. */
+enum err store_load(struct store *store, struct store_plan **plan, store_report_fn *fn, void *arg)
+    ATTR_NONNULL(1, 2, 3) ATTR_MUST_USE;
 bool store_loading(const struct store *store) ATTR_NONNULL_ALL;
 /* Leaves zones' errors, warnings and results to the reader of the report. */
 void store_set_quiet(struct store *store) ATTR_NONNULL_ALL;
 /* A load that runs ends as soon as the zones being read just now are done; its `fn` is called as ever. For shutdown. */
 void store_cancel(struct store *store) ATTR_NONNULL_ALL;
 /* In order of name (canonical). */
-void store_each_zone(const struct store *store, void (*fn)(void *arg, const struct store_zone_view *zone), void *arg) ATTR_NONNULL(1, 2);
+void store_each_zone(const struct store *store, void (*fn)(void *arg, const struct store_zone_view *zone), void *arg)
+    ATTR_NONNULL(1, 2);
 size_t store_zone_cnt(const struct store *store, enum store_zone_state state) ATTR_NONNULL_ALL;

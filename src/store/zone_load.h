@@ -1,4 +1,5 @@
-/* One zone file → the zone's next version: read, checked, built or compared and applied. Knows no store and no loop: a job calls it. */
+/* One zone file → the zone's next version: read, checked, built or compared and applied.
+ * Knows no store and no loop: a job calls it. */
 #pragma once
 
 #include "base/diag.h"

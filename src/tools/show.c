@@ -236,19 +236,23 @@ static void pool_row(struct table *table, const json_t *pool)
     const char *name = text_of(pool, "name"), *type = text_of(pool, "type"), *policy = text_of(pool, "policy");
     const char *state = text_of(pool, "state");
     table_addf(table, "%s %s", name ? name : "-", type ? type : "-");
-    table_add(table, !state ? "-" : !strcmp(state, "all_down") ? "all down" : !strcmp(state, "all_drained") ? "all drained" : state);
+    table_add(table, !state                          ? "-"
+                     : !strcmp(state, "all_down")    ? "all down"
+                     : !strcmp(state, "all_drained") ? "all drained"
+                                                     : state);
     table_add(table, "");
     table_add(table, "");
     table_addf(table, "%llu", count_of(pool, "tier"));
     table_add(table, "");
-    table_addf(table, "%s, ttl %llu, up to %llu answers", policy ? policy : "-", count_of(pool, "ttl"), count_of(pool, "answers"));
+    table_addf(table, "%s, ttl %llu, up to %llu answers", policy ? policy : "-", count_of(pool, "ttl"),
+               count_of(pool, "answers"));
 }
 
 static void show_pools(const json_t *data)
 {
-    static const struct table_column columns[] = {{"POOL", TABLE_LEFT},    {"STATE", TABLE_LEFT},  {"FOR", TABLE_RIGHT},
-                                                  {"WEIGHT", TABLE_RIGHT}, {"TIER", TABLE_RIGHT},  {"SHARE", TABLE_RIGHT},
-                                                  {"REASON", TABLE_LEFT}};
+    static const struct table_column columns[] = {
+        {"POOL", TABLE_LEFT},  {"STATE", TABLE_LEFT},  {"FOR", TABLE_RIGHT},  {"WEIGHT", TABLE_RIGHT},
+        {"TIER", TABLE_RIGHT}, {"SHARE", TABLE_RIGHT}, {"REASON", TABLE_LEFT}};
     struct table *table = table_new(columns, sizeof columns / sizeof *columns);
     size_t i, k;
     json_t *pool, *member;

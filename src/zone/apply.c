@@ -6,8 +6,8 @@
 #include "zone/apply_set.h"
 #include "zone/version.h"
 
-/* First everything is looked up, merged and judged, in an arena (apply_set.h); then nothing can fail any more and the new nodes go into
- * a copy of the paths that lead to them. */
+/* First everything is looked up, merged and judged, in an arena (apply_set.h); then nothing can fail any more and the
+ * new nodes go into a copy of the paths that lead to them. */
 struct apply {
     struct zone *zone;
     struct apply_set set;
@@ -76,8 +76,8 @@ static bool stays(const struct apply *a, const struct apply_name *n)
     return n->rrset_cnt || n->child_cnt || n->depth == a->zone->depth;
 }
 
-/* Names that appear or go are told to their parents, from the longest names up, so that a parent knows all its children before it
- * is looked at itself: empty non-terminals come and go by that. */
+/* Names that appear or go are told to their parents, from the longest names up, so that a parent knows all its children
+ * before it is looked at itself: empty non-terminals come and go by that. */
 static void tell_parents(struct apply *a)
 {
     for (unsigned d = NAME_MAX_LABELS; d > a->zone->depth; d--)
@@ -136,7 +136,11 @@ static void glue_of(void *arg, struct node_maker *maker, const uint8_t *as_it_st
         if (!s->rdata)
             image_each(s->old_image, s->old, target, glue_add, maker);
         for (unsigned j = 0; s->rdata && j < s->cnt; j++) {
-            struct rr rr = {.owner = target, .rdata = s->rdata[j].rdata, .ttl = s->rdata[j].ttl, .type = s->type, .rdata_len = s->rdata[j].len};
+            struct rr rr = {.owner = target,
+                            .rdata = s->rdata[j].rdata,
+                            .ttl = s->rdata[j].ttl,
+                            .type = s->type,
+                            .rdata_len = s->rdata[j].len};
             node_maker_glue(maker, &rr);
         }
     }
@@ -225,7 +229,8 @@ static void write_version(struct apply *a, const struct zone_marks *marks)
     node_maker_fini(&a->maker);
 }
 
-enum err zone_apply(struct zone_version **version, struct zone_version *base, const struct changeset *changes, const struct zone_marks *marks)
+enum err zone_apply(struct zone_version **version, struct zone_version *base, const struct changeset *changes,
+                    const struct zone_marks *marks)
 {
     struct apply a = {.zone = base->zone};
     assert(!base->newer && changes->removed->sorted && changes->added->sorted);

@@ -56,7 +56,9 @@ static void keep_rrsets(struct apply_set *set, struct apply_name *name)
     name->rrsets = arena_alloc(&set->arena, n->rrset_cnt * sizeof(*name->rrsets), _Alignof(struct node_rrset));
     name->rrset_cnt = n->rrset_cnt;
     for (unsigned i = 0; i < n->rrset_cnt; i++)
-        name->rrsets[i] = (struct node_rrset){.type = n->rrsets[i].type, .cnt = n->rrsets[i].rr_cnt, .old = &n->rrsets[i],
+        name->rrsets[i] = (struct node_rrset){.type = n->rrsets[i].type,
+                                              .cnt = n->rrsets[i].rr_cnt,
+                                              .old = &n->rrsets[i],
                                               .old_image = zone_node_image(n, &n->rrsets[i])};
 }
 
@@ -94,7 +96,8 @@ struct rdata_list {
 static void collect(void *arg, const struct rr *rr)
 {
     struct rdata_list *list = arg;
-    list->rdata[list->cnt++] = (struct image_rdata){arena_dup(list->arena, rr->rdata, rr->rdata_len, 1), rr->ttl, rr->rdata_len};
+    list->rdata[list->cnt++] =
+        (struct image_rdata){arena_dup(list->arena, rr->rdata, rr->rdata_len, 1), rr->ttl, rr->rdata_len};
 }
 
 static int compare(const struct image_rdata *a, const struct zone_record *b)
@@ -140,12 +143,14 @@ static enum err merge(struct rdata_list *list, const struct zone_record *recs, s
 static unsigned rrset_end(const struct rdata_list *list, uint16_t type, unsigned from)
 {
     const struct image_rdata *first = &list->rdata[from], *other = first + 1;
-    while (other < list->rdata + list->cnt && rdata_same_rrset(type, first->rdata, first->len, other->rdata, other->len))
+    while (other < list->rdata + list->cnt &&
+           rdata_same_rrset(type, first->rdata, first->len, other->rdata, other->len))
         other++;
     return (unsigned)(other - list->rdata);
 }
 
-/* An rrset that got a record takes its TTL, that of the first one when there are more. All of `recs` were merged into the list. */
+/* An rrset that got a record takes its TTL, that of the first one when there are
+ * more. All of `recs` were merged into the list. */
 static void settle_ttls(struct rdata_list *list, const struct zone_record *recs, size_t cnt)
 {
     size_t at = 0;
@@ -181,7 +186,8 @@ struct type_change {
     size_t removed_cnt, added_cnt;
 };
 
-static enum err merge_type(struct apply_set *set, struct apply_name *name, const struct type_change *c, struct node_rrset *out)
+static enum err merge_type(struct apply_set *set, struct apply_name *name, const struct type_change *c,
+                           struct node_rrset *out)
 {
     struct rdata_list list = {.arena = &set->arena};
     if (c->old) {
@@ -193,7 +199,8 @@ static enum err merge_type(struct apply_set *set, struct apply_name *name, const
         e = merge(&list, c->added, c->added_cnt);
     if (!e)
         settle_ttls(&list, c->added, c->added_cnt);
-    *out = (struct node_rrset){.type = c->removed_cnt ? c->removed->rr.type : c->added->rr.type, .cnt = list.cnt, .rdata = list.rdata};
+    *out = (struct node_rrset){
+        .type = c->removed_cnt ? c->removed->rr.type : c->added->rr.type, .cnt = list.cnt, .rdata = list.rdata};
     return e || !list.cnt || fits(out, name->name) ? e : ERR_INVALID;
 }
 
@@ -206,7 +213,10 @@ static size_t of_type(const struct zone_record *recs, size_t cnt, unsigned type)
     return n;
 }
 
-static unsigned type_at(const struct zone_record *recs, size_t at, size_t cnt) { return at < cnt ? recs[at].rr.type : UINT16_MAX + 1u; }
+static unsigned type_at(const struct zone_record *recs, size_t at, size_t cnt)
+{
+    return at < cnt ? recs[at].rr.type : UINT16_MAX + 1u;
+}
 
 static unsigned least(unsigned a, unsigned b) { return a < b ? a : b; }
 
@@ -223,7 +233,8 @@ enum err apply_name_merge(struct apply_set *set, struct apply_name *name)
             rrsets[out++] = old[o++];
             continue;
         }
-        struct type_change c = {.old = old_type == type ? &old[o++] : NULL, .removed = name->removed + r, .added = name->added + a};
+        struct type_change c = {
+            .old = old_type == type ? &old[o++] : NULL, .removed = name->removed + r, .added = name->added + a};
         c.removed_cnt = of_type(c.removed, name->removed_cnt - r, type);
         c.added_cnt = of_type(c.added, name->added_cnt - a, type);
         r += c.removed_cnt;

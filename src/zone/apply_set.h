@@ -1,5 +1,5 @@
-/* The names that one change concerns, for zone_apply only: those with records that come or go, ancestors that appear or lose a child,
- * cuts whose glue may be another now. Lives in an arena for one call. One thread at a time. */
+/* The names that one change concerns, for zone_apply only: those with records that come or go, ancestors that appear or
+ * lose a child, cuts whose glue may be another now. Lives in an arena for one call. One thread at a time. */
 #pragma once
 
 #include <stdbool.h>
@@ -41,6 +41,7 @@ void apply_set_fini(struct apply_set *set) ATTR_NONNULL_ALL;
 /* NULL: the change does not concern the name. */
 struct apply_name *apply_set_find(const struct apply_set *set, const uint8_t *lower, uint64_t hash) ATTR_NONNULL_ALL;
 /* The name, put in as it was (rrsets, children) when it was not in the set. */
-struct apply_name *apply_set_get(struct apply_set *set, const uint8_t *lower, uint64_t hash) ATTR_NONNULL_ALL ATTR_RETURNS_NONNULL;
+struct apply_name *apply_set_get(struct apply_set *set, const uint8_t *lower, uint64_t hash)
+    ATTR_NONNULL_ALL ATTR_RETURNS_NONNULL;
 /* Works out the rrsets of a name with records that come or go. ERR_INVALID as zone_apply says. */
 enum err apply_name_merge(struct apply_set *set, struct apply_name *name) ATTR_NONNULL_ALL ATTR_MUST_USE;

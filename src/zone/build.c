@@ -12,8 +12,8 @@ enum {
     WALKS = 32, /* in step */
 };
 
-/* The making of a version from records: first the node of each owner, then the trie, then what nodes know of their children, with
- * the empty non-terminals that turn out to be missing. */
+/* The making of a version from records: first the node of each owner, then the trie, then what nodes know of their
+ * children, with the empty non-terminals that turn out to be missing. */
 struct builder {
     struct zone_version *version;
     struct zone *zone;
@@ -101,7 +101,8 @@ static struct zone_node *parent_of(struct builder *b, const uint8_t *name, bool 
 {
     unsigned len = name_len(name);
     uint64_t hash = name_hash(name, b->zone->key);
-    struct zone_node *n = (struct zone_node *)trie_find(b->edit.root, hash, name, len); /* not published: still ours to write */
+    /* not published: still ours to write */
+    struct zone_node *n = (struct zone_node *)trie_find(b->edit.root, hash, name, len);
     *made = !n;
     if (!n) {
         struct node_spec spec = {.name = name};
@@ -112,8 +113,8 @@ static struct zone_node *parent_of(struct builder *b, const uint8_t *name, bool 
     return n;
 }
 
-/* The parents of the `cnt` ≤ WALKS nodes from `from` on, found by walks in step: a look-up misses every cache twice or thrice, and so the
- * misses overlap. NULL: there is none yet, or it is the apex. */
+/* The parents of the `cnt` ≤ WALKS nodes from `from` on, found by walks in step: a look-up misses every cache twice or
+ * thrice, and so the misses overlap. NULL: there is none yet, or it is the apex. */
 static void find_parents(struct zone_node *parents[WALKS], const struct builder *b, size_t from, size_t cnt)
 {
     struct trie_walk walks[WALKS];
@@ -135,12 +136,15 @@ static void find_parents(struct zone_node *parents[WALKS], const struct builder 
     }
     for (size_t i = 0; i < cnt; i++)
         if (trie_is_node(walks[i].ref)) /* where the name of one with an rrset or two is */
-            __builtin_prefetch((const char *)trie_node(walks[i].ref) + sizeof(struct zone_node) + 3 * sizeof(struct zone_rrset));
+            __builtin_prefetch((const char *)trie_node(walks[i].ref) + sizeof(struct zone_node) +
+                               3 * sizeof(struct zone_rrset));
     for (size_t i = 0; i < cnt; i++)
-        parents[i] = (struct zone_node *)trie_walk_end(&walks[i], names[i], name_len(names[i])); /* not published: ours to write */
+        /* Not published: ours to write. */
+        parents[i] = (struct zone_node *)trie_walk_end(&walks[i], names[i], name_len(names[i]));
 }
 
-/* Tells the parent of a node about it (`known`, unless that is NULL); a parent that had to be made is told to its own parent, and so on. */
+/* Tells the parent of a node about it (`known`, unless that is NULL); a parent that had to be made is told to its own
+ * parent, and so on. */
 static void link_up(struct builder *b, const struct zone_node *child, struct zone_node *known)
 {
     unsigned apex_depth = b->zone->depth;
@@ -189,8 +193,12 @@ struct zone_version *zone_build(struct zone *zone, const struct zone_records *re
     make_owners(&b);
     assert(b.apex && zone_node_rrset(b.apex, RR_SOA));
     uint64_t root = trie_build(zone->pool, (const struct zone_node *const *)b.nodes, b.hashes, b.cnt);
-    b.edit = (struct trie_edit){.root = root, .pool = zone->pool, .garbage = &b.version->replaced, .hash_fn = zone_node_hash,
-                                .hash_arg = zone->key, .owns_all = true};
+    b.edit = (struct trie_edit){.root = root,
+                                .pool = zone->pool,
+                                .garbage = &b.version->replaced,
+                                .hash_fn = zone_node_hash,
+                                .hash_arg = zone->key,
+                                .owns_all = true};
     link_all(&b);
     mark(&b, base, marks);
     b.version->root = trie_edit_root(&b.edit);

@@ -1,5 +1,5 @@
-/* The catalogue: apex name → zone, an immutable hash table behind one RCU root. Built anew when the set of zones changes;
- * a zone's new version only moves the pointer in its `struct zone`. */
+/* The catalogue: apex name → zone, an immutable hash table behind one RCU root. Built anew when the set of zones
+ * changes; a zone's new version only moves the pointer in its `struct zone`. */
 #pragma once
 
 #include <stddef.h>
@@ -21,8 +21,10 @@ struct catalogue {
 void catalogue_free(struct catalogue *catalogue);
 /* [control] Of distinct zones; they stay the caller's. */
 struct catalogue *catalogue_new(struct zone *const *zones, size_t cnt) ATTR_FREED_BY(catalogue_free) ATTR_MUST_USE;
-/* [snapshot] The zone with the longest apex that is a suffix of the name with at most `depth_max` labels; NULL: none. A zone that is not loaded is found
- * too. */
-struct zone *catalogue_find(const struct catalogue *catalogue, const struct name_split *name, unsigned depth_max) ATTR_NONNULL_ALL;
+/* [snapshot] The zone with the longest apex that is a suffix of the name with at most `depth_max` labels; NULL: none. A
+ * zone that is not loaded is found too. */
+struct zone *catalogue_find(const struct catalogue *catalogue, const struct name_split *name, unsigned depth_max)
+    ATTR_NONNULL_ALL;
 /* [control] The zone with exactly this apex (any case). */
-struct zone *catalogue_get(const struct catalogue *catalogue, const uint8_t *apex, const struct hash_key *key) ATTR_NONNULL_ALL;
+struct zone *catalogue_get(const struct catalogue *catalogue, const uint8_t *apex, const struct hash_key *key)
+    ATTR_NONNULL_ALL;

@@ -18,7 +18,8 @@ void changeset_free(struct changeset *changes)
     free(changes);
 }
 
-/* The merge of the trie with the records, both in order of hash. Names with one hash are in no order; then the trie is asked. */
+/* The merge of the trie with the records, both in order of hash. Names with one
+ * hash are in no order; then the trie is asked. */
 struct diff {
     struct changeset *changes;
     const struct zone_version *version;
@@ -61,7 +62,8 @@ static size_t type_end(const struct zone_record *recs, size_t cnt, size_t from)
 }
 
 /* The records would make the very image that is served. */
-static bool is_same(struct diff *d, const struct zone_node *n, const struct zone_rrset *rrset, const struct zone_record *recs, size_t cnt)
+static bool is_same(struct diff *d, const struct zone_node *n, const struct zone_rrset *rrset,
+                    const struct zone_record *recs, size_t cnt)
 {
     struct zone_rrset made;
     if (rrset->rr_cnt != cnt)
@@ -112,7 +114,8 @@ static void merge_old(void *arg, const struct rr *rr)
     }
 }
 
-static void compare_rrset(struct diff *d, const struct zone_node *n, const struct zone_rrset *rrset, const struct zone_record *recs, size_t cnt)
+static void compare_rrset(struct diff *d, const struct zone_node *n, const struct zone_rrset *rrset,
+                          const struct zone_record *recs, size_t cnt)
 {
     if (is_same(d, n, rrset, recs, cnt))
         return;

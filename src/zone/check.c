@@ -144,7 +144,8 @@ static bool same_rrset(const struct rr *a, const struct rr *b)
     return a->type == b->type && rdata_same_rrset(a->type, a->rdata, a->rdata_len, b->rdata, b->rdata_len);
 }
 
-/* One rrset has one TTL: that of its first record as the text is read, included files in their places (RFC 2181 5.2). */
+/* One rrset has one TTL: that of its first record as the text is read, included
+ * files in their places (RFC 2181 5.2). */
 static void settle_ttl(struct zone_check *check, struct zone_record *recs, size_t cnt)
 {
     const struct zone_record *first = recs, *other = NULL;
@@ -165,7 +166,8 @@ static void settle_ttl(struct zone_check *check, struct zone_record *recs, size_
         recs[i].rr.ttl = ttl;
 }
 
-/* True when the rrset fits in a message of 65,535 bytes (image_most). Only the image itself tells how far names compress. */
+/* True when the rrset fits in a message of 65,535 bytes (image_most). Only the
+ * image itself tells how far names compress. */
 static bool fits(const struct zone_record *recs, size_t cnt)
 {
     size_t len = 0;
@@ -307,7 +309,10 @@ static void check_apex(struct zone_check *check)
 
 enum err zone_records_check(struct zone_records *records, struct diag *diag)
 {
-    struct zone_check check = {.records = records, .diag = diag, .apex_depth = name_depth(records->apex), .apex_hash = name_hash(records->apex, records->key)};
+    struct zone_check check = {.records = records,
+                               .diag = diag,
+                               .apex_depth = name_depth(records->apex),
+                               .apex_hash = name_hash(records->apex, records->key)};
 
     remove_outside(&check);
     zone_records_sort(records);

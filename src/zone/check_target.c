@@ -137,8 +137,8 @@ static void check_apex_ns(struct zone_check *check, const struct zone_record *re
         tell(check, rec, target, known, above, "", zone_check_error);
 }
 
-/* The NS of a delegation: glue must be there when its name is below the cut, and should be when it is below another. There
- * is no cut above this one, which spares those with names below it the way down from the apex. */
+/* The NS of a delegation: glue must be there when its name is below the cut, and should be when it is below another.
+ * There is no cut above this one, which spares those with names below it the way down from the apex. */
 static void check_cut_ns(struct zone_check *check, const struct zone_record *rec)
 {
     const uint8_t *target = rec->rr.rdata, *above = rec->rr.owner;

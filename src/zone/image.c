@@ -8,7 +8,8 @@
 
 enum {
     POINTER = 0xc000,
-    SUFFIX_SLOTS_MOST = 2048, /* names that later ones may point to; when three quarters are full no more are taken in */
+    /* names that later ones may point to; when three quarters are full no more are taken in */
+    SUFFIX_SLOTS_MOST = 2048,
     PROBES_MOST = 8,          /* so that suffixes chosen to collide cost no more than that */
     POINTERS_MOST = MSG_MAX_LEN / 8 + 2, /* MINFO has the most: two in 16 bytes; and the record that proves too much */
 };
@@ -144,8 +145,8 @@ static void copy(struct image_writer *w, const uint8_t *p, size_t len)
     w->at += len;
 }
 
-/* Labels up to the first suffix that stands somewhere already, then a pointer to that. Its own suffixes become known only when the name
- * is complete: a comparison reads a name to its end. */
+/* Labels up to the first suffix that stands somewhere already, then a pointer to that. Its own suffixes become known
+ * only when the name is complete: a comparison reads a name to its end. */
 static void put_name(struct image_writer *w, const uint8_t *name)
 {
     struct labels l;
@@ -175,7 +176,8 @@ static void start_compression(struct image_writer *w, unsigned names)
     w->pointer_cnt = 0;
     struct labels l;
     labels_of(&l, w->owner);
-    /* A wildcard's own name does not stand in the message that its image is copied to: there it is the name asked for. */
+    /* A wildcard's own name does not stand in the message that its image is
+     * copied to: there it is the name asked for. */
     bool is_wildcard = w->owner[0] == 1 && w->owner[1] == '*';
     for (unsigned i = is_wildcard; i < l.cnt; i++)
         suffix_add(w, l.hash[i], (size_t)IMAGE_OWNER_AT + l.at[i]);
@@ -224,7 +226,8 @@ static size_t finish(const struct image_writer *w, const struct zone_rrset *rrse
     return len + 2 + (size_t)2 * cnt;
 }
 
-_Static_assert(IMAGE_SURE_TO_FIT == MSG_MAX_LEN - MSG_OPT_LEN - MSG_HEADER_LEN - NAME_MAX_LEN - 4, "as image_most has it");
+_Static_assert(IMAGE_SURE_TO_FIT == MSG_MAX_LEN - MSG_OPT_LEN - MSG_HEADER_LEN - NAME_MAX_LEN - 4,
+               "as image_most has it");
 
 size_t image_most(const uint8_t *owner, uint16_t type)
 {
@@ -261,8 +264,8 @@ size_t image_build(uint8_t *out, struct zone_rrset *rrset, const uint8_t *owner,
     return finish(&w, rrset, has_list);
 }
 
-/* Where a pointer at `pos` leads to, 0: nowhere that a name can be. *limit is then where that part of the message ends: a target lies
- * before what points to it. */
+/* Where a pointer at `pos` leads to, 0: nowhere that a name can be. *limit is then where that part of the message ends:
+ * a target lies before what points to it. */
 static unsigned follow(const uint8_t *p, unsigned pos, unsigned *limit, unsigned owner_end)
 {
     unsigned target = be16_get(p) & 0x3fffu;
@@ -271,9 +274,11 @@ static unsigned follow(const uint8_t *p, unsigned pos, unsigned *limit, unsigned
     return in_owner || in_image ? target : 0;
 }
 
-unsigned image_name(uint8_t out[NAME_MAX_LEN], unsigned *taken, const uint8_t *image, const uint8_t *owner, unsigned at, unsigned end)
+unsigned image_name(uint8_t out[NAME_MAX_LEN], unsigned *taken, const uint8_t *image, const uint8_t *owner, unsigned at,
+                    unsigned end)
 {
-    unsigned owner_end = IMAGE_OWNER_AT + name_len(owner), begin = owner_end + 4, pos = begin + at, limit = begin + end, len = 0;
+    unsigned owner_end = IMAGE_OWNER_AT + name_len(owner), begin = owner_end + 4, pos = begin + at, limit = begin + end,
+             len = 0;
     *taken = 0;
     while (pos < limit) {
         const uint8_t *p = virtual_at(image, owner, begin, pos);
@@ -301,10 +306,10 @@ unsigned image_name(uint8_t out[NAME_MAX_LEN], unsigned *taken, const uint8_t *i
 /* Two names at most and what stands around them; RFC 1035's types have no more. */
 enum { PLAIN_ROOM = 2 * NAME_MAX_LEN + 64 };
 
-/* The rdata of `len` bytes at `at` without compression, into `out`; 0 when it is not of that form (then it was malformed and stands as
- * it came). */
-static unsigned plain_rdata(uint8_t out[PLAIN_ROOM], const uint8_t *image, const uint8_t *owner, unsigned at, unsigned len,
-                            unsigned skip, unsigned names)
+/* The rdata of `len` bytes at `at` without compression, into `out`; 0 when it is not of that form (then it was
+ * malformed and stands as it came). */
+static unsigned plain_rdata(uint8_t out[PLAIN_ROOM], const uint8_t *image, const uint8_t *owner, unsigned at,
+                            unsigned len, unsigned skip, unsigned names)
 {
     unsigned end = at + len, out_len = skip, taken;
     if (len < skip)
@@ -331,7 +336,10 @@ void image_each(const uint8_t *image, const struct zone_rrset *rrset, const uint
     unsigned at = 0;
     for (unsigned i = 0; i < rrset->rr_cnt; i++) {
         const uint8_t *p = image + at;
-        struct rr rr = {.owner = owner, .rdata = p + IMAGE_RR_FIXED_LEN, .ttl = be32_get(p + 6), .type = be16_get(p + 2),
+        struct rr rr = {.owner = owner,
+                        .rdata = p + IMAGE_RR_FIXED_LEN,
+                        .ttl = be32_get(p + 6),
+                        .type = be16_get(p + 2),
                         .rdata_len = be16_get(p + 10)};
         at += IMAGE_RR_FIXED_LEN + rr.rdata_len;
         assert(at <= rrset->image_len);
@@ -365,7 +373,8 @@ static void patch_glue(uint8_t *at, const struct zone_rrset *rrset, unsigned own
     }
 }
 
-void image_patch(uint8_t *at, const uint8_t *image, const struct zone_rrset *rrset, unsigned owner_len, const struct image_move *move)
+void image_patch(uint8_t *at, const uint8_t *image, const struct zone_rrset *rrset, unsigned owner_len,
+                 const struct image_move *move)
 {
     unsigned owner_end = IMAGE_OWNER_AT + owner_len, cnt;
     if (rrset->type == 0) {

@@ -1,11 +1,12 @@
-/* A node: one name of a zone with all its rrsets, one immutable block of memory, no pointers in it. A change of the name
- * replaces the block. Empty non-terminals are nodes without rrsets. [snapshot]
+/* A node: one name of a zone with all its rrsets, one immutable block of memory, no pointers in it. A change of the
+ * name replaces the block. Empty non-terminals are nodes without rrsets. [snapshot]
  *
- * A node counts its children (names one label longer), so that a change knows without a search whether a name that lost its
- * last rrset stays as an empty non-terminal or goes. The price: a name that appears or goes replaces its parent's block too.
+ * A node counts its children (names one label longer), so that a change knows without a search whether
+ * a name that lost its last rrset stays as an empty non-terminal or goes. The price: a name that
+ * appears or goes replaces its parent's block too.
  *
- * Layout: struct zone_node, rrset_cnt entries sorted by type (and the extra entry, if flagged), the lower-cased name, then the
- * images (4-aligned). */
+ * Layout: struct zone_node, rrset_cnt entries sorted by type (and the extra entry, if flagged), the
+ * lower-cased name, then the images (4-aligned). */
 #pragma once
 
 #include <stddef.h>
@@ -21,8 +22,10 @@ enum zone_node_flag {
     NODE_WILDCARD_BELOW = 8, /* "*.<name>" is a node (with data or not) */
     NODE_APEX = 16,
     NODE_EXTRA = 32,       /* rrsets[rrset_cnt] is the extra entry: at a cut the glue, at the apex the negative SOA */
-    NODE_SIBLING_GLUE = 64, /* at a cut: some NS target is in this zone but not at or below this cut (it need not exist) */
-    NODE_POOL = 128,       /* its addresses are a pool's (zone/marks.h); `pool` is 0 until it has a handle, and when it can't have one */
+    /* at a cut: some NS target is in this zone but not at or below this cut (it need not exist) */
+    NODE_SIBLING_GLUE = 64,
+    /* its addresses are a pool's (zone/marks.h); `pool` is 0 until it has a handle, and when it can't have one */
+    NODE_POOL = 128,
     NODE_NEW = 256,        /* only while its version is made, and only of use there */
 };
 
@@ -39,7 +42,10 @@ struct zone_node {
 };
 _Static_assert(sizeof(struct zone_node) == 20, "five words and no holes");
 
-static inline unsigned zone_node_entries(const struct zone_node *n) { return n->rrset_cnt + ((n->flags & NODE_EXTRA) ? 1u : 0u); }
+static inline unsigned zone_node_entries(const struct zone_node *n)
+{
+    return n->rrset_cnt + ((n->flags & NODE_EXTRA) ? 1u : 0u);
+}
 /* Lower-cased, wire form. */
 static inline const uint8_t *zone_node_name(const struct zone_node *n)
 {
@@ -71,10 +77,11 @@ static inline const struct zone_rrset *zone_node_rrset(const struct zone_node *n
     unsigned i = zone_node_place(n, type);
     return i < n->rrset_cnt && n->rrsets[i].type == type ? &n->rrsets[i] : NULL;
 }
-/* At a cut: the in-domain glue (RFC 9471) as one run of A and AAAA records, type 0; owners point to the targets in the NS image (the
- * virtual message is the NS image's; image_patch moves them), or stand as they stand there when that is at or above IMAGE_TARGET_MAX (an NS
- * rrset of more than about 7,000 bytes). Beyond 65,535 bytes of glue the rest is left out: so much fits behind no question and NS rrset,
- * and the referral is truncated in any case. At the apex: the SOA with TTL min(its TTL, MINIMUM) (RFC 2308 3). NULL: none. */
+/* At a cut: the in-domain glue (RFC 9471) as one run of A and AAAA records, type 0; owners point to the targets in the
+ * NS image (the virtual message is the NS image's; image_patch moves them), or stand as they stand there when that is
+ * at or above IMAGE_TARGET_MAX (an NS rrset of more than about 7,000 bytes). Beyond 65,535 bytes of glue the rest is
+ * left out: so much fits behind no question and NS rrset, and the referral is truncated in any case. At the apex: the
+ * SOA with TTL min(its TTL, MINIMUM) (RFC 2308 3). NULL: none. */
 static inline const struct zone_rrset *zone_node_extra(const struct zone_node *n)
 {
     return (n->flags & NODE_EXTRA) ? &n->rrsets[n->rrset_cnt] : NULL;

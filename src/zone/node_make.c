@@ -125,8 +125,9 @@ void node_maker_glue(struct node_maker *maker, const struct rr *rr)
     maker->glue.rrset.rr_cnt++;
 }
 
-/* The glue's owner for the name that takes `taken` bytes at `at` of the NS image: a pointer to that; out of a pointer's reach the same bytes once
- * more, in which at least the cut's name is a pointer. A pointer to a pointer is legal, but some parsers refuse it. */
+/* The glue's owner for the name that takes `taken` bytes at `at` of the NS image: a pointer to that; out of a
+ * pointer's reach the same bytes once more, in which at least the cut's name is a pointer. A pointer to a
+ * pointer is legal, but some parsers refuse it. */
 static void set_glue_owner(struct node_maker *m, const uint8_t *image, unsigned at, unsigned taken, unsigned owner_len)
 {
     unsigned offset = IMAGE_OWNER_AT + owner_len + 4 + at;

@@ -1,5 +1,5 @@
-/* Makes nodes: from an owner's rrsets to the block that zone/node.h describes, flags, glue and negative SOA included. For zone_build and
- * zone_apply only, so that both make the same bytes. One thread at a time. */
+/* Makes nodes: from an owner's rrsets to the block that zone/node.h describes, flags, glue and negative SOA included.
+ * For zone_build and zone_apply only, so that both make the same bytes. One thread at a time. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,7 +11,8 @@
 #include "zone/image.h"
 #include "zone/node.h"
 
-/* One rrset of a node to be: records in canonical order, or, when `rdata` is NULL, an image of the same owner as it stands. */
+/* One rrset of a node to be: records in canonical order, or, when `rdata` is
+ * NULL, an image of the same owner as it stands. */
 struct node_rrset {
     uint16_t type;
     unsigned cnt;
@@ -31,8 +32,8 @@ struct node_spec {
 
 struct node_maker {
     const uint8_t *apex;
-    /* Asked at a cut for each in-domain NS target (as it stands there), that of the nth record: calls node_maker_glue for its A records, then its
-     * AAAA records. */
+    /* Asked at a cut for each in-domain NS target (as it stands there), that of the nth record: calls node_maker_glue
+     * for its A records, then its AAAA records. */
     void (*glue_fn)(void *arg, struct node_maker *maker, const uint8_t *target, unsigned nth);
     void *glue_arg;
     /* private */

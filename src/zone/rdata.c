@@ -25,7 +25,8 @@ static unsigned names_of(uint16_t type, const uint8_t *p, unsigned len, unsigned
 {
     *skip = 0;
     switch (type) {
-    case RR_NS: case RR_MD: case RR_MF: case RR_CNAME: case RR_MB: case RR_MG: case RR_MR: case RR_PTR: case RR_DNAME: case RR_NXT:
+    case RR_NS: case RR_MD: case RR_MF: case RR_CNAME: case RR_MB: case RR_MG: case RR_MR: case RR_PTR:
+    case RR_DNAME: case RR_NXT:
         return 1;
     case RR_SOA: case RR_MINFO: case RR_RP:
         return 2;

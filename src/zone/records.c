@@ -9,7 +9,8 @@
 #include "zone/rdata.h"
 
 enum {
-    RADIX_BITS = 11,       /* two passes of 2,048 buckets order by the top 22 bits; the few that share them are merged */
+    /* two passes of 2,048 buckets order by the top 22 bits; the few that share them are merged */
+    RADIX_BITS = 11,
     RADIX_LEAST = 1024,    /* fewer records are merge-sorted at once */
     INSERTION_MOST = 12,
     PREFETCH_AHEAD = 12,
@@ -211,8 +212,8 @@ static void fetch_equal(const struct zone_records *r, size_t i)
     __builtin_prefetch(a[1].rr.rdata);
 }
 
-/* Drops duplicates and lets equal owners share one pointer, in sorted records from `from` to `end`, the last ones of their hash. `kept` are
- * left of those before; returns how many are now. */
+/* Drops duplicates and lets equal owners share one pointer, in sorted records from `from` to `end`, the last ones of
+ * their hash. `kept` are left of those before; returns how many are now. */
 static size_t unify(struct zone_records *r, size_t kept, size_t from, size_t end)
 {
     for (size_t i = from; i < end; i++) {
@@ -270,8 +271,8 @@ void zone_records_sort(struct zone_records *records)
     records->starts = records->targets = NULL;
 }
 
-/* The directory: starts[hash >> shift] .. starts[(hash >> shift) + 1] hold all records of that hash; about one record an entry, as
- * hashes are uniform. Filled in one sequential pass. */
+/* The directory: starts[hash >> shift] .. starts[(hash >> shift) + 1] hold all records of that hash; about one record
+ * an entry, as hashes are uniform. Filled in one sequential pass. */
 static void make_starts(struct zone_records *r)
 {
     unsigned bits = 1;
@@ -303,7 +304,8 @@ const struct zone_record *zone_records_find(const struct zone_records *records, 
 {
     need_starts(records);
     uint64_t hash = name_hash(owner, records->key);
-    size_t low = records->starts[hash >> records->starts_shift], end = records->starts[(hash >> records->starts_shift) + 1];
+    size_t low = records->starts[hash >> records->starts_shift],
+           end = records->starts[(hash >> records->starts_shift) + 1];
     for (size_t high = end; low < high;) {
         size_t middle = low + (high - low) / 2;
         if (records->recs[middle].owner_hash < hash)
@@ -314,13 +316,15 @@ const struct zone_record *zone_records_find(const struct zone_records *records, 
     while (low < end && records->recs[low].owner_hash == hash && !name_equal(records->recs[low].rr.owner, owner))
         low++;
     size_t from = low;
-    while (low < end && records->recs[low].owner_hash == hash && records->recs[low].rr.owner == records->recs[from].rr.owner)
+    while (low < end && records->recs[low].owner_hash == hash &&
+           records->recs[low].rr.owner == records->recs[from].rr.owner)
         low++;
     *cnt = low - from;
     return low > from ? &records->recs[from] : NULL;
 }
 
-const struct zone_record *zone_records_find_target(const struct zone_records *records, const struct zone_record *rec, size_t *cnt)
+const struct zone_record *zone_records_find_target(const struct zone_records *records, const struct zone_record *rec,
+                                                   size_t *cnt)
 {
     need_starts(records);
     uint32_t *known = &records->targets[rec - records->recs];
@@ -331,7 +335,8 @@ const struct zone_record *zone_records_find_target(const struct zone_records *re
             *cnt = 0;
         return found;
     }
-    const struct zone_record *first = &records->recs[*known - TARGET_FIRST], *at = first, *end = records->recs + records->cnt;
+    const struct zone_record *first = &records->recs[*known - TARGET_FIRST], *at = first,
+                             *end = records->recs + records->cnt;
     while (at < end && at->rr.owner == first->rr.owner)
         at++;
     *cnt = (size_t)(at - first);

@@ -35,7 +35,8 @@ void trie_each(uint64_t root, void (*fn)(void *arg, const struct zone_node *node
         trie_each(b->refs[i], fn, arg);
 }
 
-static uint64_t build_list(struct chunk_pool *pool, const struct zone_node *const *nodes, const uint64_t *hashes, size_t cnt)
+static uint64_t build_list(struct chunk_pool *pool, const struct zone_node *const *nodes, const uint64_t *hashes,
+                           size_t cnt)
 {
     assert(cnt <= TRIE_LIST_MAX);
     struct trie_branch *b = chunk_alloc(pool, branch_size((unsigned)cnt));
@@ -45,7 +46,8 @@ static uint64_t build_list(struct chunk_pool *pool, const struct zone_node *cons
     return (uint64_t)(uintptr_t)b;
 }
 
-static uint64_t build(struct chunk_pool *pool, const struct zone_node *const *nodes, const uint64_t *hashes, size_t cnt, int shift)
+static uint64_t build(struct chunk_pool *pool, const struct zone_node *const *nodes, const uint64_t *hashes, size_t cnt,
+                      int shift)
 {
     if (cnt == 1)
         return trie_ref_node(nodes[0], hashes[0]);
@@ -111,7 +113,8 @@ uint64_t trie_copy(uint64_t root, struct chunk_pool *pool)
     return (uint64_t)(uintptr_t)b;
 }
 
-/* The node is somewhere in the old trie's part at the same place. That part is small, or the change took most of it out. */
+/* The node is somewhere in the old trie's part at the same place. That part is
+ * small, or the change took most of it out. */
 static bool has_node(uint64_t ref, const struct zone_node *node)
 {
     if (!ref || trie_is_node(ref))
@@ -122,7 +125,8 @@ static bool has_node(uint64_t ref, const struct zone_node *node)
     return false;
 }
 
-/* What stands in `older` where the branch that it is compared with has its entry `bit`. A node there may have sunk a level. */
+/* What stands in `older` where the branch that it is compared with has its
+ * entry `bit`. A node there may have sunk a level. */
 static uint64_t older_at(uint64_t older, uint64_t bit, int shift)
 {
     if (!older || trie_is_node(older) || shift < 4)

@@ -1,9 +1,10 @@
-/* The persistent hash trie from names to nodes: 64-way branches with a bitmap, keyed by the 64-bit suffix hash of the lower-cased
- * name, six bits a level from the top. Readers walk a version's root without locks; writers copy the path.
+/* The persistent hash trie from names to nodes: 64-way branches with a bitmap, keyed by the 64-bit suffix hash of the
+ * lower-cased name, six bits a level from the top. Readers walk a version's root without locks; writers copy the path.
  *
- * A reference is one word: bit 0 set: a node, its address in bits 3..47 and the hash's low 16 bits in 48..63 (so that a miss
- * rarely touches the node); bit 0 clear: a branch; 0: nothing. After ten levels (60 bits), branches hold the names whose
- * hashes agree so far as a list: bitmap bits count entries, order is of no meaning. [snapshot] for all reading functions. */
+ * A reference is one word: bit 0 set: a node, its address in bits 3..47 and the hash's low 16 bits in 48..63 (so that a
+ * miss rarely touches the node); bit 0 clear: a branch; 0: nothing. After ten levels (60 bits), branches hold the names
+ * whose hashes agree so far as a list: bitmap bits count entries, order is of no meaning. [snapshot] for all reading
+ * functions. */
 #pragma once
 
 #include <stdbool.h>
@@ -22,8 +23,8 @@ struct trie_branch {
 enum { TRIE_BITS = 6, TRIE_LEVELS = 10 };
 #define TRIE_ADDRESS_MASK UINT64_C(0x0000fffffffffff8)
 
-/* Ones in a bitmap. Without the instruction (x86-64 before 2008, hence in every portable build) compilers call a function of their library,
- * once a level of every walk; this inlines. */
+/* Ones in a bitmap. Without the instruction (x86-64 before 2008, hence in every portable build) compilers call a
+ * function of their library, once a level of every walk; this inlines. */
 #if defined(__x86_64__) && !defined(__POPCNT__)
 static inline unsigned trie_ones(uint64_t v)
 {
@@ -37,20 +38,35 @@ static inline unsigned trie_ones(uint64_t v) { return (unsigned)__builtin_popcou
 #endif
 
 static inline bool trie_is_node(uint64_t ref) { return ref & 1; }
-static inline const struct zone_node *trie_node(uint64_t ref) { return (const void *)(uintptr_t)(ref & TRIE_ADDRESS_MASK); }
-static inline const struct trie_branch *trie_branch(uint64_t ref) { return (const void *)(uintptr_t)(ref & TRIE_ADDRESS_MASK); }
-static inline uint64_t trie_ref_node(const struct zone_node *n, uint64_t hash) { return (uint64_t)(uintptr_t)n | hash << 48 | 1; }
+static inline const struct zone_node *trie_node(uint64_t ref)
+{
+    return (const void *)(uintptr_t)(ref & TRIE_ADDRESS_MASK);
+}
+static inline const struct trie_branch *trie_branch(uint64_t ref)
+{
+    return (const void *)(uintptr_t)(ref & TRIE_ADDRESS_MASK);
+}
+static inline uint64_t trie_ref_node(const struct zone_node *n, uint64_t hash)
+{
+    return (uint64_t)(uintptr_t)n | hash << 48 | 1;
+}
 
-/* A walk down: trie_walk_step moves one level and prefetches what the next step reads, so that a batch of walks can go in
- * step. Done when `shift` is negative or `ref` is a node or 0. */
+/* A walk down: trie_walk_step moves one level and prefetches what the next step reads, so that a batch of walks can go
+ * in step. Done when `shift` is negative or `ref` is a node or 0. */
 struct trie_walk {
     uint64_t ref;
     uint64_t hash;
     int shift; /* of the six bits that choose in the branch `ref`; below 4: the list level */
 };
 
-static inline struct trie_walk trie_walk_start(uint64_t root, uint64_t hash) { return (struct trie_walk){root, hash, 58}; }
-static inline bool trie_walk_more(const struct trie_walk *w) { return w->ref && !trie_is_node(w->ref) && w->shift >= 4; }
+static inline struct trie_walk trie_walk_start(uint64_t root, uint64_t hash)
+{
+    return (struct trie_walk){root, hash, 58};
+}
+static inline bool trie_walk_more(const struct trie_walk *w)
+{
+    return w->ref && !trie_is_node(w->ref) && w->shift >= 4;
+}
 static inline void trie_walk_step(struct trie_walk *w)
 {
     const struct trie_branch *b = trie_branch(w->ref);
@@ -63,7 +79,8 @@ static inline void trie_walk_step(struct trie_walk *w)
     __builtin_prefetch((const void *)(uintptr_t)(w->ref & TRIE_ADDRESS_MASK));
 }
 /* Where the walk ended: the node called `lower` (lower-cased, `len` bytes), or NULL. */
-const struct zone_node *trie_walk_list(const struct trie_walk *w, const uint8_t *lower, unsigned len) ATTR_NONNULL_ALL ATTR_PURE;
+const struct zone_node *trie_walk_list(const struct trie_walk *w, const uint8_t *lower, unsigned len)
+    ATTR_NONNULL_ALL ATTR_PURE;
 static inline const struct zone_node *trie_walk_end(const struct trie_walk *w, const uint8_t *lower, unsigned len)
 {
     if (!w->ref)
@@ -100,11 +117,12 @@ struct trie_garbage {
 void trie_garbage_free(struct trie_garbage *garbage, struct chunk_pool *pool) ATTR_NONNULL_ALL;
 /* [builder] The same trie with nodes and branches of its own, in `pool`. */
 uint64_t trie_copy(uint64_t root, struct chunk_pool *pool) ATTR_NONNULL(2) ATTR_MUST_USE;
-/* [builder] Frees what the trie `root` does not share with `older`, the one it was edited from (0: nothing). Costs what the edit did. */
+/* [builder] Frees what the trie `root` does not share with `older`, the one it was edited
+ * from (0: nothing). Costs what the edit did. */
 void trie_discard(uint64_t root, uint64_t older, struct chunk_pool *pool) ATTR_NONNULL(3);
 
-/* [builder] One change of a trie: branches made within the same edit are changed in place, others copied and put into `garbage`. Until
- * trie_edit_root the references to what it made carry bit 1, which readers' masks leave out. */
+/* [builder] One change of a trie: branches made within the same edit are changed in place, others copied and put into
+ * `garbage`. Until trie_edit_root the references to what it made carry bit 1, which readers' masks leave out. */
 struct trie_edit {
     uint64_t root;
     struct chunk_pool *pool;
@@ -114,9 +132,11 @@ struct trie_edit {
     const void *hash_arg;
     bool owns_all; /* nobody else has the trie: change all of it in place, make no garbage */
 };
-/* At most 64 names may have hashes that agree in the top 60 bits (asserted: the hash is keyed, nobody can bring that about). */
+/* At most 64 names may have hashes that agree in the top 60 bits (asserted: the
+ * hash is keyed, nobody can bring that about). */
 enum { TRIE_LIST_MAX = 64 };
-/* Puts `node` (in place of the one with its name, which becomes garbage unless it was made within this edit: then it is freed now). */
+/* Puts `node` (in place of the one with its name, which becomes garbage unless it was
+ * made within this edit: then it is freed now). */
 void trie_edit_put(struct trie_edit *edit, uint64_t hash, const struct zone_node *node) ATTR_NONNULL_ALL;
 /* Takes the name out, if it is there; the node becomes garbage likewise. Branches left with one node fold into it. */
 void trie_edit_remove(struct trie_edit *edit, uint64_t hash, const uint8_t *lower, unsigned len) ATTR_NONNULL_ALL;
@@ -124,4 +144,5 @@ void trie_edit_remove(struct trie_edit *edit, uint64_t hash, const uint8_t *lowe
 uint64_t trie_edit_root(struct trie_edit *edit) ATTR_NONNULL_ALL ATTR_MUST_USE;
 
 /* [builder] The trie of `cnt` nodes given in order of `hashes` (ascending): exactly sized branches. */
-uint64_t trie_build(struct chunk_pool *pool, const struct zone_node *const *nodes, const uint64_t *hashes, size_t cnt) ATTR_NONNULL(1);
+uint64_t trie_build(struct chunk_pool *pool, const struct zone_node *const *nodes, const uint64_t *hashes, size_t cnt)
+    ATTR_NONNULL(1);

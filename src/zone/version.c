@@ -247,7 +247,8 @@ static void each_of_node(void *arg, const struct zone_node *node)
 {
     const struct each *each = arg;
     for (unsigned i = 0; i < node->rrset_cnt; i++)
-        image_each(zone_node_image(node, &node->rrsets[i]), &node->rrsets[i], zone_node_name(node), each->fn, each->arg);
+        image_each(zone_node_image(node, &node->rrsets[i]), &node->rrsets[i], zone_node_name(node), each->fn,
+                   each->arg);
 }
 
 void zone_version_each(const struct zone_version *version, void (*fn)(void *arg, const struct rr *rr), void *arg)

@@ -1,19 +1,19 @@
-/* Zones and their versions. A version is immutable and read by the workers through RCU; versions are chained from old to new, each
- * counted, and carries what it replaced of its predecessor. When the oldest version is released, what its successor
- * replaced is freed, in order. A `struct zone` is the stable handle that the catalogue points to.
+/* Zones and their versions. A version is immutable and read by the workers through RCU; versions are chained from old
+ * to new, each counted, and carries what it replaced of its predecessor. When the oldest version is released, what its
+ * successor replaced is freed, in order. A `struct zone` is the stable handle that the catalogue points to.
  *
  * Memory: versions next to each other share a pool of chunks. A change reuses what released versions left free there as
  * far as sizes match; a zone whose rrsets all grow, again and again, finds no match. So whoever made a version asks
- * zone_wastes_memory and lets zone_pack copy the version into a new pool before it is published; the old pool is freed whole
- * with the last version in it. Bound: where every version is packed when it should be, the pool of the current version takes at
- * most 2 × what that version needs + CHUNK_FRESH_BYTES once the older ones are released. A copy is paid for: since the
- * pool was new about as many bytes were replaced in it as are copied now, but for 2 MiB. Zones smaller than that may be copied with
- * every change; it takes a millisecond.
+ * zone_wastes_memory and lets zone_pack copy the version into a new pool before it is published; the old pool is freed
+ * whole with the last version in it. Bound: where every version is packed when it should be, the pool of the current
+ * version takes at most 2 × what that version needs + CHUNK_FRESH_BYTES once the older ones are released. A copy is
+ * paid for: since the pool was new about as many bytes were replaced in it as are copied now, but for 2 MiB. Zones
+ * smaller than that may be copied with every change; it takes a millisecond.
  *
- * Threads: readers are [snapshot]. Whatever makes or frees memory of versions is [builder]: one thread at a time a zone, the
- * control thread or a job. The store sees to that: a put waits while a job builds its zone, and no load starts while
- * puts run in jobs; zone_free runs in a job when the zone's last version and last reader are gone. zone_publish, zone_new and
- * zone_version_get are the control thread's alone. */
+ * Threads: readers are [snapshot]. Whatever makes or frees memory of versions is [builder]: one thread at a time a
+ * zone, the control thread or a job. The store sees to that: a put waits while a job builds its zone, and no load
+ * starts while puts run in jobs; zone_free runs in a job when the zone's last version and last reader are gone.
+ * zone_publish, zone_new and zone_version_get are the control thread's alone. */
 #pragma once
 
 #include <stdbool.h>
@@ -47,10 +47,13 @@ struct zone_version {
     size_t pool_cnt;              /* nodes that are pools */
     struct zone_targets *targets; /* NULL: not needed so far; counted */
     struct zone_foreign *foreign; /* NULL: none; counted */
-    /* What whoever gives handles to pools wants to know before the version is published; see zone_version_forget_pools. */
-    struct zone_node **fresh_pools; /* nodes made for this version that are pools, `pool` still 0: private to the version until then */
+    /* What whoever gives handles to pools wants to know before the version is
+     * published; see zone_version_forget_pools. */
+    /* nodes made for this version that are pools, `pool` still 0: private to the version until then */
+    struct zone_node **fresh_pools;
     size_t fresh_pool_cnt;
-    uint32_t *lost_pools; /* handles of the predecessor's nodes that are not in this version, be it that another node has the name now */
+    /* handles of the predecessor's nodes that are not in this version, be it that another node has the name now */
+    uint32_t *lost_pools;
     size_t lost_pool_cnt;
     /* Names of other zones that records of this version alone point to, and of the predecessor alone. */
     struct zone_names fresh_foreign, lost_foreign;
@@ -73,37 +76,42 @@ static inline bool zone_depth_has(const uint64_t depths[2], unsigned d) { return
 /* [builder] Frees all versions; no reader and no holder may be left. */
 void zone_free(struct zone *zone);
 /* [control] `key` is borrowed and outlives it. */
-struct zone *zone_new(const uint8_t *apex, const struct hash_key *key) ATTR_FREED_BY(zone_free) ATTR_MUST_USE ATTR_NONNULL_ALL;
+struct zone *zone_new(const uint8_t *apex, const struct hash_key *key)
+    ATTR_FREED_BY(zone_free) ATTR_MUST_USE ATTR_NONNULL_ALL;
 
-/* [builder] A version out of checked records, which are sorted. Not published. The records stay the caller's. Never fails on checked records. A zone that has a
- * version already gets one that shares nothing with it, pool included. `marks` NULL: no name is annotated. */
+/* [builder] A version out of checked records, which are sorted. Not published. The records stay the caller's. Never
+ * fails on checked records. A zone that has a version already gets one that shares nothing with it, pool included.
+ * `marks` NULL: no name is annotated. */
 struct zone_version *zone_build(struct zone *zone, const struct zone_records *records, const struct zone_marks *marks)
     ATTR_NONNULL(1, 2) ATTR_MUST_USE;
-/* [builder] The version after `base` (the newest one) with `changes` applied; shares all that did not change. ERR_INVALID when a record to
- * remove is not there or one to add is, when an owner is outside the zone, an rrset would be too large for a message, or the apex would not have
- * exactly one SOA: nothing is made then. Records to remove match whatever their TTL; an rrset that gets a record takes that record's TTL (of RRSIGs
- * those that cover one type are an rrset, RFC 4034 3). Nothing else is checked (see zone/check.c). */
-enum err zone_apply(struct zone_version **version, struct zone_version *base, const struct changeset *changes, const struct zone_marks *marks)
-    ATTR_NONNULL(1, 2, 3) ATTR_MUST_USE;
-/* [builder] The version after `base` (the newest one) with the same records, every node marked anew; NULL: no mark changes, nor does what
- * the zone points to. */
-struct zone_version *zone_remark(struct zone_version *base, const struct zone_marks *marks) ATTR_NONNULL(1) ATTR_MUST_USE;
-/* [control] Makes `version` (just built or applied) the current one. Its predecessor, if any, comes back for the caller to put after a grace
- * period; NULL otherwise. */
+/* [builder] The version after `base` (the newest one) with `changes` applied; shares all that did not change.
+ * ERR_INVALID when a record to remove is not there or one to add is, when an owner is outside the zone, an rrset would
+ * be too large for a message, or the apex would not have exactly one SOA: nothing is made then. Records to remove match
+ * whatever their TTL; an rrset that gets a record takes that record's TTL (of RRSIGs those that cover one type are an
+ * rrset, RFC 4034 3). Nothing else is checked (see zone/check.c). */
+enum err zone_apply(struct zone_version **version, struct zone_version *base, const struct changeset *changes,
+                    const struct zone_marks *marks) ATTR_NONNULL(1, 2, 3) ATTR_MUST_USE;
+/* [builder] The version after `base` (the newest one) with the same records, every node marked anew; NULL: no mark
+ * changes, nor does what the zone points to. */
+struct zone_version *zone_remark(struct zone_version *base, const struct zone_marks *marks)
+    ATTR_NONNULL(1) ATTR_MUST_USE;
+/* [control] Makes `version` (just built or applied) the current one. Its predecessor, if any, comes back for the caller
+ * to put after a grace period; NULL otherwise. */
 struct zone_version *zone_publish(struct zone *zone, struct zone_version *version) ATTR_NONNULL_ALL ATTR_MUST_USE;
-/* [control] The version's pools have their handles and it is published: frees what is left of the lists of fresh and lost
- * ones. */
+/* [control] The version's pools have their handles and it is published: frees what is left of the lists of fresh and
+ * lost ones. */
 void zone_version_forget_pools(struct zone_version *version) ATTR_NONNULL_ALL;
-/* [builder] Half of the version's pool will be of no use to it, and more than a little, when all older versions are gone. Costs a look at each
- * version. */
+/* [builder] Half of the version's pool will be of no use to it, and more than a little, when all older versions are
+ * gone. Costs a look at each version. */
 bool zone_wastes_memory(const struct zone_version *version) ATTR_NONNULL_ALL ATTR_MUST_USE;
-/* [builder] Copies a version that is the newest and was never published into a pool of its own. Takes about as long as the zone is large. */
+/* [builder] Copies a version that is the newest and was never published into a pool of its
+ * own. Takes about as long as the zone is large. */
 void zone_pack(struct zone_version *version) ATTR_NONNULL_ALL;
 /* [builder] Throws a version away that was never published and is the newest. */
 void zone_discard(struct zone_version *version) ATTR_NONNULL_ALL;
 
-/* Counted holding, by transfers and by the zone itself for the current version. What nobody holds is freed, in order from
- * the oldest; the zone's current version must not be put to 0. [control] for get, [builder] for put. */
+/* Counted holding, by transfers and by the zone itself for the current version. What nobody holds is freed, in order
+ * from the oldest; the zone's current version must not be put to 0. [control] for get, [builder] for put. */
 void zone_version_get(struct zone_version *version) ATTR_NONNULL_ALL;
 void zone_version_put(struct zone_version *version) ATTR_NONNULL_ALL;
 /* [builder] What freeing `version` costs when it is the oldest, in objects to free (some 50 ns each). */
@@ -114,7 +122,8 @@ size_t zone_memory_bytes(const struct zone *zone) ATTR_NONNULL_ALL;
 /* [snapshot] The node called `name` (any case), NULL: none. */
 const struct zone_node *zone_version_find(const struct zone_version *version, const uint8_t *name) ATTR_NONNULL_ALL;
 /* [snapshot] Every record, in no particular order but rrset by rrset; rr is valid during the call. */
-void zone_version_each(const struct zone_version *version, void (*fn)(void *arg, const struct rr *rr), void *arg) ATTR_NONNULL(1, 2);
+void zone_version_each(const struct zone_version *version, void (*fn)(void *arg, const struct rr *rr), void *arg)
+    ATTR_NONNULL(1, 2);
 
 /* For zone/build.c and zone/apply.c: a version at the new end of its zone's chain. */
 struct zone_version *zone_version_new(struct zone *zone) ATTR_NONNULL_ALL ATTR_MUST_USE;

@@ -1,5 +1,5 @@
-"""Servers for rondo to check: real sockets on loopback addresses, each with threads of its own, and with all the ways in which a
-server can be dead or strange.
+"""Servers for rondo to check: real sockets on loopback addresses, each with threads of its own, and with all the ways
+in which a server can be dead or strange.
 
     def test_story(rondo, backends):
         web = backends(3)                  # 127.0.0.11, .12, .13, all on web.port
@@ -8,7 +8,8 @@ server can be dead or strange.
         web[1].manner = status(500)        # what the next checks get
         assert web[2].visits[-1].path == "/healthz"
 
-A manner is a function of (connection, request bytes, backend) that answers and returns; the connection is closed after it.
+A manner is a function of (connection, request bytes, backend) that answers and
+returns; the connection is closed after it.
 """
 
 import socket
@@ -103,7 +104,8 @@ TLS_ALERT = raw(b"\x15\x03\x03\x00\x02\x02\x0a")
 
 
 class Visit:
-    """One connection: when it came, what it asked for, and when all of the answer was handed to the kernel. All by time.monotonic()."""
+    """One connection: when it came, what it asked for, and when all of the answer was
+    handed to the kernel. All by time.monotonic()."""
 
     def __init__(self):
         self.began = time.monotonic()

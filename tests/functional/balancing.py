@@ -1,5 +1,5 @@
-"""What tests of balanced names share: a zone and a configuration with annotations, questions asked thousands of times, and the
-members as rondoctl shows them.
+"""What tests of balanced names share: a zone and a configuration with annotations, questions asked thousands of times,
+and the members as rondoctl shows them.
 
     server = balanced(rondo, "www A 192.0.2.1\\nwww A 192.0.2.2\\n", [{"name": "www", "policy": "weighted"}])
     with Asker(server, "www.example.com") as asker:
@@ -21,7 +21,8 @@ $TTL 300
 ns1     IN A   192.0.2.53
 """
 
-# Short, but with a timeout that a backend of ours meets on a busy machine too: who is well must not be found dead twice in a row.
+# Short, but with a timeout that a backend of ours meets on a busy machine too: who
+# is well must not be found dead twice in a row.
 QUICK = {"interval": "300ms", "fast_interval": "100ms", "timeout": "300ms", "rise": 2, "fall": 2}
 
 
@@ -107,8 +108,8 @@ Reply = collections.namedtuple("Reply", "rcode ttl addresses")
 
 
 class Asker:
-    """One question from one socket, asked as often as one likes; each ask() takes tens of microseconds here. A socket stays with one
-    worker, so that what it sees is one worker's sequence."""
+    """One question from one socket, asked as often as one likes; each ask() takes tens of microseconds here. A socket
+    stays with one worker, so that what it sees is one worker's sequence."""
 
     def __init__(self, server, name, rdtype="A", source=None):
         self.wire = bytearray(make_query(name, rdtype).to_wire())
@@ -170,7 +171,9 @@ def wait_seen(server, name, expected, rdtype="A", count=12, timeout=None):
     expected = set(expected)
     with Asker(server, name, rdtype) as asker:
         until(lambda: {address for found in asker.many(count) for address in found} == expected,
-              lambda: f"{name} has {sorted(expected)}, but {sorted(seen(server, name, count, rdtype))}\n" + server.log(), timeout)
+              lambda: f"{name} has {sorted(expected)}, but {sorted(seen(server, name, count, rdtype))}\n"
+              + server.log(),
+              timeout)
 
 
 # rondoctl

@@ -4,7 +4,8 @@
         server = rondo(zones={"example.com": TEXT}, server='tcp_idle = "1s";')
         assert rcode(server.query("www.example.com")) == "NOERROR"
 
-Every server so made is stopped afterwards and judged: exit status 0, nothing from a sanitizer. See rondo.py for the rest.
+Every server so made is stopped afterwards and judged: exit status 0, nothing
+from a sanitizer. See rondo.py for the rest.
 """
 
 import os

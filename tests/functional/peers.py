@@ -42,7 +42,8 @@ class Peer:
 
     def start(self):
         with open(self.dir / "log", "wb") as log:
-            self.process = subprocess.Popen(self.command(), cwd=self.dir, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen(self.command(), cwd=self.dir, stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=log)
         until(self.ready, lambda: f"{self.program} answers\n" + (self.dir / "log").read_text(errors="replace"))
         return self
 
@@ -71,9 +72,11 @@ class Named(Peer):
     program = "named"
 
     def config(self):
-        zones = "".join(f'zone "{name}" {{ type primary; file "{name}.zone"; check-names ignore; }};\n' for name in self.zones)
-        return (f'options {{ directory "{self.dir}"; recursion no; minimal-responses yes; pid-file none; session-keyfile none; notify no;\n'
-                f"listen-on port {self.port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; dnssec-validation no; }};\ncontrols {{ }};\n{zones}")
+        zones = "".join(f'zone "{name}" {{ type primary; file "{name}.zone"; check-names ignore; }};\n'
+                        for name in self.zones)
+        return (f'options {{ directory "{self.dir}"; recursion no; minimal-responses yes; pid-file none;\n'
+                f"session-keyfile none; notify no; dnssec-validation no;\n"
+                f"listen-on port {self.port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; }};\ncontrols {{ }};\n{zones}")
 
     def command(self):
         return [self.binary, "-g", "-n", "1", "-c", self.conf]
@@ -84,8 +87,9 @@ class Nsd(Peer):
 
     def config(self):
         zones = "".join(f"zone:\n  name: {name}\n  zonefile: {name}.zone\n" for name in self.zones)
-        return (f'server:\n  ip-address: 127.0.0.1@{self.port}\n  server-count: 1\n  zonesdir: "{self.dir}"\n  username: ""\n  pidfile: ""\n'
-                f'  xfrdir: "{self.dir}"\n  xfrdfile: ""\n  zonelistfile: "{self.dir}/zone.list"\n  database: ""\n  rrl-ratelimit: 0\n'
+        return (f'server:\n  ip-address: 127.0.0.1@{self.port}\n  server-count: 1\n  zonesdir: "{self.dir}"\n'
+                f'  username: ""\n  pidfile: ""\n  xfrdir: "{self.dir}"\n  xfrdfile: ""\n'
+                f'  zonelistfile: "{self.dir}/zone.list"\n  database: ""\n  rrl-ratelimit: 0\n'
                 f"  minimal-responses: yes\nremote-control:\n  control-enable: no\n{zones}")
 
     def command(self):
@@ -97,9 +101,11 @@ class Knot(Peer):
 
     def config(self):
         zones = "".join(f"  - domain: {name}\n    file: {name}.zone\n" for name in self.zones)
-        return (f"server:\n  listen: 127.0.0.1@{self.port}\n  rundir: {self.dir}\n  udp-workers: 1\n  tcp-workers: 1\n  background-workers: 1\n"
+        return (f"server:\n  listen: 127.0.0.1@{self.port}\n  rundir: {self.dir}\n  udp-workers: 1\n"
+                "  tcp-workers: 1\n  background-workers: 1\n"
                 f"database:\n  storage: {self.dir}\nlog:\n  - target: stderr\n    any: info\n"
-                f"template:\n  - id: default\n    storage: {self.dir}\n    journal-content: none\n    zonefile-load: whole\n"
+                f"template:\n  - id: default\n    storage: {self.dir}\n    journal-content: none\n"
+                "    zonefile-load: whole\n"
                 f"zone:\n{zones}")
 
     def command(self):

@@ -1,5 +1,5 @@
-"""Starts rondod for a test and talks to it: a server with a generated configuration in a folder of its own, on loopback and
-free ports, that must end with status 0 and without a word from a sanitizer.
+"""Starts rondod for a test and talks to it: a server with a generated configuration in a folder of its own, on loopback
+and free ports, that must end with status 0 and without a word from a sanitizer.
 
 Nothing here sleeps for a fixed time: `until` polls a condition and fails when it does not come true in time.
 """
@@ -90,7 +90,8 @@ def has_ipv6():
 
 
 def free_port(addresses=("127.0.0.1",)):
-    """A port that is free for UDP and TCP on all `addresses`, outside the range the kernel takes ephemeral ports from."""
+    """A port that is free for UDP and TCP on all `addresses`, outside the range
+    the kernel takes ephemeral ports from."""
     picker = random.SystemRandom()
     for _ in range(1000):
         port = picker.randrange(12000, 32000)
@@ -135,8 +136,8 @@ class Rondod:
     listen:  addresses to listen on; all on one port
     """
 
-    def __init__(self, folder, zones=None, keys=None, server="", extra="", config=None, listen=("127.0.0.1",), args=(), wrapper=(),
-                 env=None):
+    def __init__(self, folder, zones=None, keys=None, server="", extra="", config=None, listen=("127.0.0.1",), args=(),
+                 wrapper=(), env=None):
         self.dir = pathlib.Path(folder)
         self.zones = {"example.com": DEFAULT_ZONE} if zones is None else dict(zones)
         self.keys = dict(keys or {})
@@ -207,7 +208,8 @@ class Rondod:
         return [*self.wrapper, str(binary("rondod")), "-c", str(self.conf_path), *self.args, *more]
 
     def run(self, *more, timeout=None, **kwargs):
-        """Runs rondod to its end (-t, -V, or a start that must fail) and returns the CompletedProcess, output as text."""
+        """Runs rondod to its end (-t, -V, or a start that must fail) and
+        returns the CompletedProcess, output as text."""
         done = subprocess.run(
             self.command(*more), cwd=self.dir, env=self.env, stdin=subprocess.DEVNULL, capture_output=True, text=True,
             errors="replace", timeout=timeout or PATIENCE_SEC * 3, check=False, **kwargs,
@@ -334,13 +336,15 @@ class Rondod:
     # questions
 
     def query(self, name, rdtype="A", tcp=False, address=None, timeout=None, **kwargs):
-        """Asks once and returns the dns.message.Message. EDNS is off unless asked for (use_edns=0, payload=, want_dnssec=)."""
+        """Asks once and returns the dns.message.Message. EDNS is off unless
+        asked for (use_edns=0, payload=, want_dnssec=)."""
         request = make_query(name, rdtype, **kwargs)
         return self.send(request, tcp=tcp, address=address, timeout=timeout)
 
     def send(self, request, tcp=False, address=None, timeout=None):
         ask = dns.query.tcp if tcp else dns.query.udp
-        return ask(request, address or self.address, port=self.port, timeout=timeout or PATIENCE_SEC, one_rr_per_rrset=False)
+        return ask(request, address or self.address, port=self.port, timeout=timeout or PATIENCE_SEC,
+                   one_rr_per_rrset=False)
 
     def both(self, name, rdtype="A", **kwargs):
         """Asks over UDP and TCP, asserts that both say the same, and returns it."""
@@ -441,7 +445,8 @@ class Load:
 
 
 def make_query(name, rdtype="A", recurse=False, **kwargs):
-    request = dns.message.make_query(name if isinstance(name, dns.name.Name) else dns.name.from_text(name), rdtype, **kwargs)
+    request = dns.message.make_query(name if isinstance(name, dns.name.Name) else dns.name.from_text(name), rdtype,
+                                     **kwargs)
     if not recurse:
         request.flags &= ~dns.flags.RD
     return request
@@ -508,4 +513,5 @@ def rcode(message):
 
 def picture(message):
     """What two answers must share to be equal: rcode, flags, and the sections as sets."""
-    return (rcode(message), aa(message), tc(message), rrs(message.answer), rrs(message.authority), rrs(message.additional))
+    return (rcode(message), aa(message), tc(message), rrs(message.answer), rrs(message.authority),
+            rrs(message.additional))

@@ -65,7 +65,8 @@ nods     IN NS    ns1
 big      IN TXT   {" ".join('"' + chr(97 + i) * 200 + '"' for i in range(10))}
 many     IN A     198.51.100.1
 """ + "".join(f"         IN A     198.51.100.{i}\n" for i in range(2, 61)) + "".join(
-    f"fat      IN NS    ns{i}.fat\nns{i}.fat  IN A     203.0.113.{i}\nns{i}.fat  IN AAAA  2001:db8:2::{i:x}\n" for i in range(1, 13)
+    f"fat      IN NS    ns{i}.fat\nns{i}.fat  IN A     203.0.113.{i}\nns{i}.fat  IN AAAA  2001:db8:2::{i:x}\n"
+    for i in range(1, 13)
 ) + "".join(f"c{i}       IN CNAME c{i + 1}\n" for i in range(20)) + "c20      IN A     192.0.2.20\n"
 
 CHILD_AND_PARENT = {
@@ -168,14 +169,16 @@ def test_nxdomain(server, name, rdtype):
 
 
 @pytest.mark.parametrize("name,rdtype", [
-    ("one", "AAAA"), ("one", "SOA"), ("@", "A"), ("ent", "A"), ("b.ent", "TXT"), ("wild", "A"), ("host.wild", "A"), ("x.wild", "MX"),
+    ("one", "AAAA"), ("one", "SOA"), ("@", "A"), ("ent", "A"), ("b.ent", "TXT"), ("wild", "A"), ("host.wild", "A"),
+    ("x.wild", "MX"),
     ("target", "A"), ("dn", "A"), ("@", "DS"), ("one", "TYPE65280"), ("alias", "NSEC"), ("alias", "RRSIG"),
 ])
 def test_nodata(server, name, rdtype):
     assert_nodata(ask(server, name, rdtype))
 
 
-@pytest.mark.parametrize("name", ["example.net.", "com.", ".", "www.example.net.", "xexample.com.", "example.com.example.net."])
+@pytest.mark.parametrize("name",
+                         ["example.net.", "com.", ".", "www.example.net.", "xexample.com.", "example.com.example.net."])
 def test_outside_our_zones_is_refused(server, name):
     for tcp in (False, True):
         reply = server.query(name, "A", tcp=tcp, use_edns=0)
@@ -236,13 +239,15 @@ def test_cname_into_a_delegation(server):
     reply = ask(server, "incut", "A")
     assert (rcode(reply), aa(reply)) == ("NOERROR", True)
     assert rrs(reply.answer) == ["incut.example.com. 300 CNAME host.child.example.com."]
-    assert rrs(reply.authority) == [f"child.example.com. 300 NS {ns}" for ns in ("ns.child.example.com.", "ns.example.net.")]
+    assert rrs(reply.authority) == [f"child.example.com. 300 NS {ns}"
+                                    for ns in ("ns.child.example.com.", "ns.example.net.")]
 
 
 def test_cname_loop_ends(server):
     reply = ask(server, "loop1", "A")
     assert rcode(reply) == "NOERROR"
-    assert rrs(reply.answer) == ["loop1.example.com. 300 CNAME loop2.example.com.", "loop2.example.com. 300 CNAME loop1.example.com."]
+    assert rrs(reply.answer) == ["loop1.example.com. 300 CNAME loop2.example.com.",
+                                 "loop2.example.com. 300 CNAME loop1.example.com."]
 
 
 def test_cname_chain_limit(server):
@@ -293,13 +298,16 @@ def test_dname_target_too_long(server):
 
 
 @pytest.mark.parametrize("name,rdtype", [
-    ("child", "A"), ("child", "NS"), ("child", "ANY"), ("host.child", "A"), ("x.y.child", "TXT"), ("ns.child", "A"), ("host.child", "DS"),
+    ("child", "A"), ("child", "NS"), ("child", "ANY"), ("host.child", "A"), ("x.y.child", "TXT"), ("ns.child", "A"),
+    ("host.child", "DS"),
 ])
 def test_referral(server, name, rdtype):
     reply = ask(server, name, rdtype)
     assert (rcode(reply), aa(reply), rrs(reply.answer)) == ("NOERROR", False, [])
-    assert rrs(reply.authority) == [f"child.example.com. 300 NS {ns}" for ns in ("ns.child.example.com.", "ns.example.net.")]
-    assert rrs(reply.additional) == ["ns.child.example.com. 300 A 198.51.100.1", "ns.child.example.com. 300 AAAA 2001:db8:1::1"]
+    assert rrs(reply.authority) == [f"child.example.com. 300 NS {ns}"
+                                    for ns in ("ns.child.example.com.", "ns.example.net.")]
+    assert rrs(reply.additional) == ["ns.child.example.com. 300 A 198.51.100.1",
+                                     "ns.child.example.com. 300 AAAA 2001:db8:1::1"]
 
 
 def test_ds_at_the_cut_is_the_parents(server):

@@ -38,7 +38,8 @@ def as_nobody(folder):
 def runs_as_nobody(path):
     """Can nobody execute this file? A build below somebody's home folder often cannot be reached."""
     user = nobody()
-    return subprocess.run(["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "--", str(path), "-V"],
+    return subprocess.run(["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "--",
+                           str(path), "-V"],
                           capture_output=True, check=False).returncode == 0
 
 
@@ -139,7 +140,8 @@ def test_enormous_sparse_zone_file(rondo):
 
 
 def test_include_loop_in_a_zone(rondo):
-    server = rondo(zones={"example.com": DEFAULT_ZONE, "loop.test": DEFAULT_ZONE + "$INCLUDE loop.test.zone\n"}, wait=["example.com"])
+    server = rondo(zones={"example.com": DEFAULT_ZONE, "loop.test": DEFAULT_ZONE + "$INCLUDE loop.test.zone\n"},
+                   wait=["example.com"])
     until(lambda: "loop.test.zone" in server.log(), "the loop is told about")
     assert rcode(server.query("www.loop.test.")) == "SERVFAIL"
     server.assert_serving()
@@ -174,7 +176,8 @@ def expect_refused(server, *parts):
 
 
 def config(server_lines="", rest=""):
-    return (f'server: {{ listen = [ "127.0.0.1@{{port}}" ]; zone_dir = "zones"; state_dir = "state"; control = "control.sock";\n'
+    return ('server: { listen = [ "127.0.0.1@{port}" ]; zone_dir = "zones"; state_dir = "state"; '
+            'control = "control.sock";\n'
             f'{server_lines} }};\nzones = ( {{ name = "example.com"; file = "example.com.zone"; }} );\n{rest}\n')
 
 
@@ -248,8 +251,8 @@ ONE_ROUND_TOLD = [
 
 
 def test_all_errors_in_one_round(rondo):
-    """What only the whole shows (names twice, references to nothing) beside bad values, in the files' order; and nothing that only
-    follows: the probes are there by their names, the misspelt name is one."""
+    """What only the whole shows (names twice, references to nothing) beside bad values, in the files' order; and
+    nothing that only follows: the probes are there by their names, the misspelt name is one."""
     server = rondo.prepare(config=ONE_ROUND)
     (server.dir / "probes.conf").write_text(ONE_ROUND_PROBES)
     done = server.validate()
@@ -334,7 +337,8 @@ def test_include_that_cannot_be(rondo):
     (server.dir / "b.conf").write_text('@include "a.conf"\n')
     os.mkfifo(server.dir / "pipe")
     good = server.config_text()
-    for target, part in (("folder", "folder"), ("rondo.conf", "rondo.conf"), ("a.conf", "a.conf"), ("missing.conf", "missing.conf"),
+    for target, part in (("folder", "folder"), ("rondo.conf", "rondo.conf"), ("a.conf", "a.conf"),
+                         ("missing.conf", "missing.conf"),
                          ("/dev/zero", "/dev/zero"), ("pipe", "pipe")):
         server.write_config(good + f'@include "{target}"\n')
         expect_refused(server, part, "include")
@@ -350,8 +354,8 @@ def test_include_works(rondo):
     assert rcode(server.query("www.example.com.")) == "REFUSED"
 
 
-@pytest.mark.parametrize("number", ["2147483648", "4294967297", "4294967296", "18446744073709551617", "-1", "99999999999999999999999999",
-                                    "0x100000001", "4294967297L"])
+@pytest.mark.parametrize("number", ["2147483648", "4294967297", "4294967296", "18446744073709551617", "-1",
+                                    "99999999999999999999999999", "0x100000001", "4294967297L"])
 def test_integers_beyond_their_bounds(rondo, number):
     """libconfig 1.5 reads 4294967297 as 1."""
     server = rondo.prepare(config=config(f"tcp_max = {number};"))
@@ -453,7 +457,8 @@ def test_log_to_a_full_disk(rondo):
     """Nothing that is said can be written; answers and reloads go on."""
     server = rondo.prepare(zones=BOTH)
     with open("/dev/full", "wb") as full:
-        server.process = subprocess.Popen(server.command(), cwd=server.dir, env=server.env, stdin=subprocess.DEVNULL, stdout=full, stderr=full)
+        server.process = subprocess.Popen(server.command(), cwd=server.dir, env=server.env, stdin=subprocess.DEVNULL,
+                                          stdout=full, stderr=full)
     server.wait_ready(BOTH)
     for i in range(5):
         server.write_zone("other.test", DEFAULT_ZONE.replace(" 1 3600", f" {i + 2} 3600"))
@@ -467,7 +472,8 @@ def test_log_to_a_closed_pipe(rondo):
     server = rondo.prepare()
     reader, writer = os.pipe()
     with os.fdopen(writer, "wb") as pipe:
-        server.process = subprocess.Popen(server.command(), cwd=server.dir, env=server.env, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe)
+        server.process = subprocess.Popen(server.command(), cwd=server.dir, env=server.env, stdin=subprocess.DEVNULL,
+                                          stdout=pipe, stderr=pipe)
     os.close(reader)
     server.wait_ready(["example.com"])
     server.write_zone("example.com", "broken")
@@ -481,11 +487,13 @@ def test_log_to_a_pipe_that_nobody_reads(rondo):
     reader, writer = os.pipe()
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 8192)
     with os.fdopen(writer, "wb") as pipe:
-        server.process = subprocess.Popen(server.command(), cwd=server.dir, env=server.env, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe)
+        server.process = subprocess.Popen(server.command(), cwd=server.dir, env=server.env, stdin=subprocess.DEVNULL,
+                                          stdout=pipe, stderr=pipe)
     with os.fdopen(reader, "rb", buffering=0) as log:
         server.wait_ready(BOTH)
         for i in range(60):
-            server.write_zone("other.test", "broken\n" * 20 if i % 2 else DEFAULT_ZONE.replace(" 1 3600", f" {i + 2} 3600"))
+            good = DEFAULT_ZONE.replace(" 1 3600", f" {i + 2} 3600")
+            server.write_zone("other.test", "broken\n" * 20 if i % 2 else good)
             assert server.ctl("-t", "10s", "reload").returncode == i % 2
         server.assert_serving()
         log.read(65536)
@@ -504,7 +512,8 @@ def test_state_on_a_full_disk(rondo):
     """state_dir and the control socket's folder are full: a start says so or does without, a running server runs on."""
     server = rondo.prepare()
     state = server.dir / "state"
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "rondo-test", str(state)], capture_output=True, check=False)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "rondo-test", str(state)], capture_output=True,
+                             check=False)
     if mounted.returncode:
         pytest.skip("cannot mount here")
     try:
@@ -626,7 +635,8 @@ def test_control_socket_mode(rondo):
 
 
 def test_control_socket_left_over(rondo):
-    """kill -9 leaves the socket file behind; the next start takes it over. Something that is no socket is left alone."""
+    """kill -9 leaves the socket file behind; the next start takes it over.
+    Something that is no socket is left alone."""
     server = rondo()
     until(server.control_path.exists, "the control socket")
     server.kill()
@@ -672,7 +682,8 @@ def test_packets_of_any_shape(rondo):
         noise.setblocking(False)
         for i in range(65536):
             kind = i % 4
-            wire = (mutated(rng, wires) if kind else rng.randbytes(rng.choice((0, 1, 11, 12, 13, 17, 60, 512, 1500, 4000))))
+            some = rng.choice((0, 1, 11, 12, 13, 17, 60, 512, 1500, 4000))
+            wire = mutated(rng, wires) if kind else rng.randbytes(some)
             with contextlib.suppress(OSError):
                 noise.send(wire)
             if i % 64 == 63:

@@ -1,5 +1,5 @@
-"""What balanced names answer: policies and their shares, tiers, all_down, TTLs, and what is left alone. Health has its own file; where
-members must be up or down here, they are by backends that live or don't."""
+"""What balanced names answer: policies and their shares, tiers, all_down, TTLs, and what is left alone. Health has its
+own file; where members must be up or down here, they are by backends that live or don't."""
 
 import collections
 import itertools
@@ -9,8 +9,8 @@ import dns.message
 import pytest
 
 from backends import status
-from balancing import (Asker, a_records, arrange, asked, balance, balanced, http, literal, members, pool, seen, soa_ttl, tcp, ttls,
-                       wait_seen, zone)
+from balancing import (Asker, a_records, arrange, asked, balance, balanced, http, literal, members, pool, seen, soa_ttl,
+                       tcp, ttls, wait_seen, zone)
 from rondo import DEFAULT_ZONE, addresses, frame, has_ipv6, make_query, rcode, read_frame, rrs, until
 
 THREE = ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
@@ -24,24 +24,29 @@ def weighted(weights):
 
 # Pools without probes, which change nothing: one server for all of them.
 RECORDS = (
-    a_records("rr", FOUR) + a_records("rr", SIX) + a_records("two", FOUR) + a_records("w41", THREE[:2]) + a_records("w", FOUR)
-    + a_records("wk", FOUR) + a_records("rnd", THREE) + a_records("drain", THREE) + a_records("drained", THREE)
-    + a_records("others", THREE) + a_records("named", THREE) + a_records("tiers", THREE) + a_records("lonely", THREE[:1])
-    + a_records("asleep", THREE[:2]) + a_records("plain", FOUR) + "plain 77 TXT left\n"
+    a_records("rr", FOUR) + a_records("rr", SIX) + a_records("two", FOUR) + a_records("w41", THREE[:2])
+    + a_records("w", FOUR) + a_records("wk", FOUR) + a_records("rnd", THREE) + a_records("drain", THREE)
+    + a_records("drained", THREE)
+    + a_records("others", THREE) + a_records("named", THREE) + a_records("tiers", THREE)
+    + a_records("lonely", THREE[:1]) + a_records("asleep", THREE[:2]) + a_records("plain", FOUR) + "plain 77 TXT left\n"
     + a_records("mixed", THREE) + "mixed TXT untouched\nmixed MX 10 rr\nmixed 33 CAA 0 issue \"ca.example\"\n"
     + "short 7 A 192.0.2.1\nshort 7 A 192.0.2.2\n" + a_records("ttl", THREE) + a_records("default", THREE)
-    + a_records("apps", THREE) + a_records("one.apps", THREE) + a_records("two.apps", THREE) + a_records("deep.one.apps", THREE)
-    + a_records("deep", THREE) + a_records("in.deep", THREE) + a_records("x.in.deep", THREE) + a_records("@", THREE)
-    + a_records("*.wild", THREE) + "text.wild TXT here\n" + "alias CNAME w41\n_balance.plain TXT \"policy=hash answers=1\"\n"
+    + a_records("apps", THREE) + a_records("one.apps", THREE) + a_records("two.apps", THREE)
+    + a_records("deep.one.apps", THREE) + a_records("deep", THREE) + a_records("in.deep", THREE)
+    + a_records("x.in.deep", THREE) + a_records("@", THREE)
+    + a_records("*.wild", THREE) + "text.wild TXT here\n" + "alias CNAME w41\n"
+    + "_balance.plain TXT \"policy=hash answers=1\"\n"
     + a_records("x._balance", THREE) + "cut.apps NS ns.cut.apps\n" + a_records("ns.cut.apps", THREE)
-    + a_records("many", [f"192.0.2.{i}" for i in range(1, 41)]) + a_records("all", [f"192.0.2.{i}" for i in range(1, 41)])
+    + a_records("many", [f"192.0.2.{i}" for i in range(1, 41)])
+    + a_records("all", [f"192.0.2.{i}" for i in range(1, 41)])
     + a_records("big", [f"198.51.{i // 250}.{i % 250}" for i in range(1024)])
 )
 GROUPS = [
     {"name": "rr"},
     {"name": "two", "answers": 2},
     {"name": "w41", "policy": "weighted", "members": weighted({"192.0.2.1": 4, "192.0.2.2": 1})},
-    {"name": "w", "policy": "weighted", "members": weighted({"192.0.2.1": 40, "192.0.2.2": 10, "192.0.2.3": 10, "192.0.2.4": 30})},
+    {"name": "w", "policy": "weighted",
+     "members": weighted({"192.0.2.1": 40, "192.0.2.2": 10, "192.0.2.3": 10, "192.0.2.4": 30})},
     {"name": "wk", "policy": "weighted", "answers": 2,
      "members": weighted({"192.0.2.1": 5, "192.0.2.2": 1, "192.0.2.3": 1, "192.0.2.4": 1})},
     {"name": "rnd", "policy": "random", "members": weighted({"192.0.2.1": 4, "192.0.2.2": 1, "192.0.2.3": 1})},
@@ -150,7 +155,8 @@ def test_at_most_sixteen_answers(server):
     answers = asked(server, "many.example.com", 80)
     assert {len(set(found)) for found in answers} == {16}
     assert len(set(itertools.chain(*answers))) == 40
-    assert collections.Counter(found[0] for found in answers) == dict.fromkeys((f"192.0.2.{i}" for i in range(1, 41)), 2)
+    firsts = collections.Counter(found[0] for found in answers)
+    assert firsts == dict.fromkeys((f"192.0.2.{i}" for i in range(1, 41)), 2)
     answers = asked(server, "all.example.com", 40)
     assert {len(set(found)) for found in answers} == {16}
 
@@ -191,16 +197,17 @@ def test_hash_moves_only_the_clients_of_the_dead(rondo, backends):
     web.at(dead).stop()
     wait_seen_by_clients(server, set(web.addresses) - {dead})
     during = choices(server, "app.example.com")
-    assert {client for client in CLIENTS if during[client] != before[client]} == {client for client in CLIENTS if before[client] == dead}
-    assert len({during[client] for client in CLIENTS if before[client] == dead}) > 1  # not all to one neighbour
+    orphans = {client for client in CLIENTS if before[client] == dead}
+    assert {client for client in CLIENTS if during[client] != before[client]} == orphans
+    assert len({during[client] for client in orphans}) > 1  # not all to one neighbour
     web.at(dead).start()
     wait_seen_by_clients(server, web.addresses)
     assert choices(server, "app.example.com") == before
 
 
 def wait_seen_by_clients(server, expected):
-    until(lambda: set(choices(server, "app.example.com").values()) == set(expected), "clients are spread over " + " ".join(expected),
-          pause=0.1)
+    until(lambda: set(choices(server, "app.example.com").values()) == set(expected),
+          "clients are spread over " + " ".join(expected), pause=0.1)
 
 
 def test_hash_is_equal_on_all_nameservers(rondo):
@@ -256,9 +263,11 @@ def test_annotated_address_that_the_rrset_lacks_sleeps(server):
 def test_tiers_and_min_up(rondo, backends):
     web = backends(5)
     first, second, last = web.addresses[:2], web.addresses[2:4], web.addresses[4:]
-    rows = [{"address": address, "tier": 2} for address in second] + [{"address": address, "tier": 3} for address in last]
+    rows = [{"address": address, "tier": 2} for address in second]
+    rows += [{"address": address, "tier": 3} for address in last]
     records = a_records("db", web.addresses) + a_records("half", web.addresses)
-    groups = [{"name": "db", "probe": "tcp", "members": rows}, {"name": "half", "probe": "tcp", "min_up": 0.6, "members": rows}]
+    groups = [{"name": "db", "probe": "tcp", "members": rows},
+              {"name": "half", "probe": "tcp", "min_up": 0.6, "members": rows}]
     server = balanced(rondo, records, groups, [tcp(web.port)])
 
     def expect(db, half):
@@ -283,7 +292,8 @@ def test_min_up_counts_what_is_not_drained(rondo, backends):
     web = backends(4)
     rows = [{"address": web.addresses[0], "weight": 0}, {"address": web.addresses[1], "weight": 0},
             {"address": web.addresses[3], "tier": 2}]
-    server = balanced(rondo, a_records("db", web.addresses), [{"name": "db", "probe": "tcp", "min_up": 1.0, "members": rows}],
+    server = balanced(rondo, a_records("db", web.addresses),
+                      [{"name": "db", "probe": "tcp", "min_up": 1.0, "members": rows}],
                       [tcp(web.port)])
     wait_seen(server, "db.example.com", [web.addresses[2]])  # all that is not drained is up
     web[2].stop()
@@ -299,7 +309,8 @@ def down(rondo, backends, **keys):
     for backend in web:
         backend.manner = status(500)
     rows = [{"address": web.addresses[1], "weight": 0}, {"address": web.addresses[2], "tier": 2}]
-    server = balanced(rondo, a_records("www", web.addresses), [{"name": "www", "probe": "web", "members": rows, **keys}], [http(web.port)])
+    server = balanced(rondo, a_records("www", web.addresses),
+                      [{"name": "www", "probe": "web", "members": rows, **keys}], [http(web.port)])
     return server, web
 
 
@@ -419,7 +430,8 @@ def test_ttl(server, name, ttl):
 def test_ttl_min_while_a_member_in_use_is_unsettled(rondo, backends):
     web = backends(2)
     probe = http(web.port, interval="200ms", fast_interval="200ms", timeout="200ms", fall=4, rise=4)
-    server = balanced(rondo, a_records("www", web.addresses), [{"name": "www", "probe": "web", "ttl": 30, "ttl_min": 3}], [probe])
+    server = balanced(rondo, a_records("www", web.addresses),
+                      [{"name": "www", "probe": "web", "ttl": 30, "ttl_min": 3}], [probe])
     with Asker(server, "www.example.com") as asker:
         until(lambda: asker.ask().ttl == 30 and len(asker.ask().addresses) == 2, "all is calm")
         web[0].manner = status(500)
@@ -509,7 +521,8 @@ def test_edns_and_size(server):
 
 def test_more_than_1024_members_are_served_whole(rondo):
     found = [f"198.51.{i // 250}.{i % 250}" for i in range(1025)]
-    server = balanced(rondo, a_records("big", found) + a_records("www", THREE), [{"name": "big"}, {"name": "www", "ttl": 9}])
+    server = balanced(rondo, a_records("big", found) + a_records("www", THREE),
+                      [{"name": "big"}, {"name": "www", "ttl": 9}])
     assert re.search(r"warning: .*big\.example\.com.*1,?024", server.log()), server.log()
     reply = server.query("big.example.com", tcp=True)
     assert sorted(addresses(reply)) == sorted(found)
@@ -588,7 +601,8 @@ def test_zone_keys_of_later_issues_are_refused(rondo, key):
 
 
 def test_round_robin_with_weights_is_warned_of(rondo):
-    done = rondo.prepare(keys={"example.com": balance([{"name": "www", "members": weighted({"192.0.2.1": 4})}])}).validate()
+    group = {"name": "www", "members": weighted({"192.0.2.1": 4})}
+    done = rondo.prepare(keys={"example.com": balance([group])}).validate()
     assert done.returncode == 0, done.stderr
     assert re.search(r"rondo\.conf:\d+: warning: .*weight", done.stderr)
 

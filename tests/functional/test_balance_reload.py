@@ -1,4 +1,5 @@
-"""Reloads of balanced names: no question is lost, what is broken stays out, members and groups come and go; and a kill."""
+"""Reloads of balanced names: no question is lost, what is broken stays out,
+members and groups come and go; and a kill."""
 
 import collections
 import re
@@ -9,8 +10,8 @@ import time
 import pytest
 
 from backends import hang, status
-from balancing import (Asker, a_records, asked, balance, balanced, http, rearrange, seen, tcp, ttls, verdicts, wait_seen,
-                       wait_verdicts)
+from balancing import (Asker, a_records, asked, balance, balanced, http, rearrange, seen, tcp, ttls, verdicts,
+                       wait_seen, wait_verdicts)
 from rondo import Load, addresses, rcode, until
 
 WWW = "www.example.com"
@@ -27,27 +28,32 @@ def write_records(server, serial, records):
 
 
 def test_nothing_is_lost_while_everything_changes(rondo, backends):
-    """Members die and return, groups and zone change, all at once; every question is answered, and never with what is not a member."""
+    """Members die and return, groups and zone change, all at once; every question is
+    answered, and never with what is not a member."""
     web = backends(4)
     groups = [{"name": "www", "probe": "web"}]
-    server = balanced(rondo, a_records("www", web.addresses) + a_records("api", web.addresses), groups, [http(web.port)])
+    server = balanced(rondo, a_records("www", web.addresses) + a_records("api", web.addresses), groups,
+                      [http(web.port)])
     wait_seen(server, WWW, web.addresses)
 
     def good(reply):
         found = addresses(reply)
-        return rcode(reply) == "NOERROR" and found and set(found) <= set(web.addresses) and len(set(found)) == len(found)
+        is_subset = set(found) <= set(web.addresses) and len(set(found)) == len(found)
+        return rcode(reply) == "NOERROR" and found and is_subset
 
     with Load(server, WWW, judge=good) as www, Load(server, "api.example.com", judge=good) as api, \
-            Load(server, "www.example.com", "AAAA", judge=lambda reply: rcode(reply) == "NOERROR" and not reply.answer) as other:
+            Load(server, WWW, "AAAA", judge=lambda reply: rcode(reply) == "NOERROR" and not reply.answer) as other:
         for turn in range(24):
             web[turn % 4].manner = status(500 if turn // 4 % 2 == 0 else 200)
             policy = ("round_robin", "weighted", "random", "hash")[turn % 4]
             rows = [{"address": web.addresses[turn % 4], "weight": turn % 3, "tier": 1 + turn % 2}]
-            changed = [{"name": "www", "probe": "web" if turn % 5 else "tcp", "policy": policy, "answers": 1 + turn % 4, "members": rows}]
+            changed = [{"name": "www", "probe": "web" if turn % 5 else "tcp", "policy": policy, "answers": 1 + turn % 4,
+                        "members": rows}]
             if turn % 2:
                 changed.append({"below": "@", "policy": policy, "probe": "tcp"})
             rearrange(server, changed, [http(web.port), tcp(web.port)])
-            write_records(server, turn + 2, a_records("www", web.addresses[turn % 2:]) + a_records("api", web.addresses))
+            write_records(server, turn + 2,
+                          a_records("www", web.addresses[turn % 2:]) + a_records("api", web.addresses))
             done = server.reload()
             assert done.returncode == 0, done.stdout + done.stderr
         server.write_config(server.config_text() + "nonsense")
@@ -62,7 +68,8 @@ def test_nothing_is_lost_while_everything_changes(rondo, backends):
 
 def test_reloads_and_signals_while_verdicts_flip(rondo, backends):
     web = backends(3)
-    server = balanced(rondo, a_records("www", web.addresses), [{"name": "www", "probe": "web"}], [http(web.port, fall=1, rise=1)])
+    server = balanced(rondo, a_records("www", web.addresses), [{"name": "www", "probe": "web"}],
+                      [http(web.port, fall=1, rise=1)])
     wait_seen(server, WWW, web.addresses)
     halt = threading.Event()
 
@@ -108,7 +115,8 @@ zones = (
         { name = "api"; ttl = "never"; },
         { name = "db"; min_up = 7.5; },
         { name = "db"; polcy = "hash"; },
-        { name = "m"; members = ( { address = "192.0.2.300"; }, { address = "192.0.2.1"; weight = -4; }, { weight = 1; } ); }
+        { name = "m"; members = ( { address = "192.0.2.300"; }, { address = "192.0.2.1"; weight = -4; },
+                                  { weight = 1; } ); }
       ); }
 );
 """
@@ -133,13 +141,13 @@ zones = (
 # Words of each line that is wrong, and of what must be said of it.
 COMPLAINTS = {
     BROKEN_KEYS: {
-        "port = 80000": "port", '"ftp"': "type", 'timeout = "2s"': "timeout", '"(("': "expect_body", 'type = "tcp"': "port",
-        '"wieghted"': "weighted", '"never"': "ttl", "7.5": "min_up", "polcy": "policy", "192.0.2.300": "192.0.2.300",
-        "weight = -4": "weight", "{ weight = 1;": "address",
+        "port = 80000": "port", '"ftp"': "type", 'timeout = "2s"': "timeout", '"(("': "expect_body",
+        'type = "tcp"': "port", '"wieghted"': "weighted", '"never"': "ttl", "7.5": "min_up", "polcy": "policy",
+        "192.0.2.300": "192.0.2.300", "weight = -4": "weight", "{ weight = 1;": "address",
     },
     BROKEN_PLAN: {
-        '"wbe"': '"web"', "{ policy =": "name", '"WWW"': "www", "example.net": "example.net", '"*.wild"': "host", "weight = 4": "192.0.2.1",
-        '"panic"': "all_down",
+        '"wbe"': '"web"', "{ policy =": "name", '"WWW"': "www", "example.net": "example.net", '"*.wild"': "host",
+        "weight = 4": "192.0.2.1", '"panic"': "all_down",
     },
 }
 
@@ -147,7 +155,8 @@ COMPLAINTS = {
 @pytest.mark.parametrize("rest", COMPLAINTS, ids=["keys", "plan"])
 def test_broken_configuration_is_kept_out_with_all_its_errors(rondo, backends, rest):
     web = backends(2)
-    server = balanced(rondo, a_records("www", web.addresses), [{"name": "www", "probe": "web", "ttl": 9}], [http(web.port)])
+    server = balanced(rondo, a_records("www", web.addresses), [{"name": "www", "probe": "web", "ttl": 9}],
+                      [http(web.port)])
     wait_seen(server, WWW, web.addresses)
     good = server.config_text()
     bad = good[:good.index("probes = (")] + rest
@@ -158,7 +167,8 @@ def test_broken_configuration_is_kept_out_with_all_its_errors(rondo, backends, r
     for text in (done.stdout + done.stderr, server.log_since(mark)):
         for words, complaint in COMPLAINTS[rest].items():
             (line,) = [number for number, row in enumerate(bad.splitlines(), 1) if words in row]
-            assert re.search(rf"rondo\.conf:{line}: .*{re.escape(complaint)}", text), f"line {line}, {words}, {complaint} in:\n{text}"
+            found = re.search(rf"rondo\.conf:{line}: .*{re.escape(complaint)}", text)
+            assert found, f"line {line}, {words}, {complaint} in:\n{text}"
     assert "reload refused" in server.log_since(mark)
     until(lambda: ttls(server.query(WWW)) == {9}, "the old settings apply")
     web[0].stop()
@@ -171,7 +181,8 @@ def test_broken_configuration_is_kept_out_with_all_its_errors(rondo, backends, r
 
 def test_broken_zone_keeps_its_pools(rondo, backends):
     web = backends(2)
-    server = balanced(rondo, a_records("www", web.addresses), [{"name": "www", "probe": "web", "ttl": 9}], [http(web.port)])
+    server = balanced(rondo, a_records("www", web.addresses), [{"name": "www", "probe": "web", "ttl": 9}],
+                      [http(web.port)])
     wait_seen(server, WWW, web.addresses)
     write_records(server, 2, a_records("www", web.addresses[:1]) + "bad A nonsense\n")
     assert server.reload().returncode == 1
@@ -213,7 +224,8 @@ def test_groups_come_and_go_over_an_unchanged_zone(rondo):
 
 
 def test_zone_and_annotations_change_in_one_reload(rondo):
-    """Reading a big zone takes a while; until it is read, old annotations go with old records. A pool whose records stay follows too."""
+    """Reading a big zone takes a while; until it is read, old annotations go with old
+    records. A pool whose records stay follows too."""
     rest = a_records("api", THREE) + "$GENERATE 1-100000 h$ A 10.0.0.1\n"
 
     def groups(turn):
@@ -322,7 +334,8 @@ def test_kill_and_restart(rondo, backends):
 def test_stops_at_once_though_checks_are_under_way(rondo, backends, number):
     web = backends(30, first=50, manner=hang)
     server = balanced(rondo, a_records("www", web.addresses), [{"name": "www", "probe": "web"}],
-                      [http(web.port, interval="30s", fast_interval="30s", timeout="30s")], server='start_wait = "200ms";')
+                      [http(web.port, interval="30s", fast_interval="30s", timeout="30s")],
+                      server='start_wait = "200ms";')
     until(lambda: all(backend.visits for backend in web), "all are being checked")
     began = time.monotonic()
     server.stop(number)

@@ -1,4 +1,5 @@
-"""rondoctl against a running rondod: what it shows, what it does, and its exit status. Hostile clients are in test_badinput.py."""
+"""rondoctl against a running rondod: what it shows, what it does, and its exit
+status. Hostile clients are in test_badinput.py."""
 
 import json
 import os
@@ -60,7 +61,8 @@ def test_status_json(rondo):
     assert status["log_level"] == "info"
     assert 1 << 20 < status["memory_bytes"]
     assert status["zones"] == {"total": 2, "served": 1, "failed": 1, "stale": 0, "loading": 0}
-    assert before["answers"]["queries_udp"] >= 6 and before["answers"]["nxdomain"] >= 1 and before["answers"]["refused"] >= 1
+    answers = before["answers"]
+    assert answers["queries_udp"] >= 6 and answers["nxdomain"] >= 1 and answers["refused"] >= 1
     assert status["answers"]["queries_tcp"] == before["answers"]["queries_tcp"] + 3
     assert status["answers"]["noerror"] == before["answers"]["noerror"] + 3
     assert status["sockets"]["tcp_accepted"] >= 4
@@ -80,18 +82,21 @@ def test_status_for_people(rondo):
     assert re.fullmatch(r"longest turn \d+\.\d ms", rows["control thread"])
     assert re.fullmatch(r"\d+\.\d MiB", rows["memory"])
     assert "done" in rows["last load"]
-    assert len({len(line) - len(re.split(r"  +", line, maxsplit=1)[1]) for line in done.stdout.splitlines()}) == 1, "columns line up"
+    columns = {len(line) - len(re.split(r"  +", line, maxsplit=1)[1]) for line in done.stdout.splitlines()}
+    assert len(columns) == 1, "columns line up"
 
 
 # zones
 
 
 def test_zones(rondo):
-    zones = {"b.example": serial(DEFAULT_ZONE, 77), "a.b.example": DEFAULT_ZONE, "broken.test": BROKEN, "missing.test": None}
+    zones = {"b.example": serial(DEFAULT_ZONE, 77), "a.b.example": DEFAULT_ZONE, "broken.test": BROKEN,
+             "missing.test": None}
     server = rondo(zones=zones, wait=["b.example", "a.b.example"])
     until(lambda: server.ctl_json("status")["zones"]["loading"] == 0, "all zones are loaded")
     rows = server.ctl_json("zones")["zones"]
-    assert [row["name"] for row in rows] == ["b.example", "a.b.example", "broken.test", "missing.test"], "canonical order"
+    names = [row["name"] for row in rows]
+    assert names == ["b.example", "a.b.example", "broken.test", "missing.test"], "canonical order"
     served, broken, missing = rows[0], rows[2], rows[3]
     assert served["state"] == "served" and served["serial"] == 77 and served["error"] is None
     assert served["names"] == 3 and served["records"] == 5 and served["memory_bytes"] > 0
@@ -150,7 +155,8 @@ def test_reload_names_the_zones_that_failed(rondo):
     done = server.reload()
     assert done.returncode == 1
     assert "bad.test" in done.stderr and "good.test" not in done.stderr
-    assert re.search(rf"^{re.escape(str(server.zone_path('bad.test')))}:7: error: ", done.stdout, re.MULTILINE), done.stdout
+    path = re.escape(str(server.zone_path("bad.test")))
+    assert re.search(rf"^{path}:7: error: ", done.stdout, re.MULTILINE), done.stdout
     assert "1 failed" in done.stdout
     assert zone_row(server, "good.test")["serial"] == 2
     bad = zone_row(server, "bad.test")
@@ -317,8 +323,9 @@ def test_permission_denied(rondo):
     program = server.dir / "rondoctl"
     program.write_bytes(harness.binary("rondoctl").read_bytes())
     program.chmod(0o755)
-    done = subprocess.run([str(program), "-s", str(server.control_path), "status"], user=65534, group=65534, extra_groups=[],
-                          env=harness.sanitizer_environment(), capture_output=True, text=True, check=False)
+    done = subprocess.run([str(program), "-s", str(server.control_path), "status"], user=65534, group=65534,
+                          extra_groups=[], env=harness.sanitizer_environment(), capture_output=True, text=True,
+                          check=False)
     assert done.returncode == 2
     assert "permission denied" in done.stderr
 
@@ -403,7 +410,8 @@ def test_versions_of_the_protocol(rondo):
 def test_a_hundred_clients_at_once(rondo):
     server = rondo()
     program = [str(harness.binary("rondoctl")), "-s", str(server.control_path), "--json", "zones"]
-    clients = [subprocess.Popen(program, env=harness.sanitizer_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    clients = [subprocess.Popen(program, env=harness.sanitizer_environment(), stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE)
                for _ in range(100)]
     for client in clients:
         out, err = client.communicate(timeout=120)

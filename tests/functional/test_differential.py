@@ -43,15 +43,17 @@ def questions():
     names = {name.derelativize(zone.origin).to_text() for name in zone.nodes}
     names = {name for name in names if not name.startswith("c") or name.split(".")[0] in ("c0", "c12", "c20", "child")}
     names = {name for name in names if not name.startswith("ns") or "fat" not in name or name.startswith("ns1.")}
-    near = {"x." + name for name in names if not name.startswith("*")} | {"x.y." + name for name in names if not name.startswith("*")}
-    between = {"ent.example.com.", "b.ent.example.com.", "target.example.com.", "wild.example.com.", "*.example.com.", "zzz.example.com."}
+    near = {prefix + name for prefix in ("x.", "x.y.") for name in names if not name.startswith("*")}
+    between = {"ent.example.com.", "b.ent.example.com.", "target.example.com.", "wild.example.com.", "*.example.com.",
+               "zzz.example.com."}
     return [(name, rdtype) for name in sorted(names | near | between) for rdtype in TYPES]
 
 
 def picture(message):
     """Rcode, AA, TC and the sections as sets. Additional data is each server's own choice, but for glue."""
     referral = not message.answer and any(rrset.rdtype == dns.rdatatype.NS for rrset in message.authority)
-    return (rcode(message), aa(message), tc(message), rrs(message.answer), rrs(message.authority), rrs(message.additional) if referral else [])
+    return (rcode(message), aa(message), tc(message), rrs(message.answer), rrs(message.authority),
+            rrs(message.additional) if referral else [])
 
 
 def test_where_the_others_agree(server, others):

@@ -1,5 +1,5 @@
-"""Checks of real servers on loopback: who leaves when, who comes back, and what strange targets do. The bounds are DESIGN's, doubled for
-busy machines; what was measured is printed (pytest -s, and with every failure)."""
+"""Checks of real servers on loopback: who leaves when, who comes back, and what strange targets do. The bounds are
+DESIGN's, doubled for busy machines; what was measured is printed (pytest -s, and with every failure)."""
 
 import re
 import statistics
@@ -20,7 +20,8 @@ GROUP = {"name": "www", "probe": "web"}
 
 def started(rondo, web, probe=None, records="", groups=(GROUP,), **kwargs):
     """A server whose name www has the fleet's addresses, all seen."""
-    server = balanced(rondo, a_records("www", web.addresses) + records, list(groups), [probe or http(web.port)], **kwargs)
+    server = balanced(rondo, a_records("www", web.addresses) + records, list(groups), [probe or http(web.port)],
+                      **kwargs)
     wait_seen(server, WWW, web.addresses)
     return server
 
@@ -46,19 +47,22 @@ def test_a_dead_backend_leaves_and_comes_back(rondo, backends):
     with Asker(server, WWW) as asker:
         for backend in (web[0], web[2]):
             backend.stop()
-            took = time_until(lambda dead=backend.address: dead not in asker.ask().addresses, f"{backend.address} leaves")
+            took = time_until(lambda dead=backend.address: dead not in asker.ask().addresses,
+                              f"{backend.address} leaves")
             print(f"{backend.address} left after {took:.0f} ms, bound {bound:.0f} ms")
             assert took <= 2 * bound
             assert backend.address not in {address for found in asker.many(30) for address in found}
             assert "refused" in reason(server, backend.address)
             backend.start()
-            took = time_until(lambda back=backend.address: back in asker.ask().addresses, f"{backend.address} comes back")
+            took = time_until(lambda back=backend.address: back in asker.ask().addresses,
+                              f"{backend.address} comes back")
             print(f"{backend.address} was back after {took:.0f} ms")
             assert took <= 2 * bound
     wait_seen(server, WWW, web.addresses)
     log = server.log()
     for verdict in ("down", "up"):
-        assert re.search(rf"{re.escape(web.addresses[0])}.*\b{verdict}\b|\b{verdict}\b.*{re.escape(web.addresses[0])}", log), log
+        assert re.search(rf"{re.escape(web.addresses[0])}.*\b{verdict}\b|\b{verdict}\b.*{re.escape(web.addresses[0])}",
+                         log), log
 
 
 def test_a_backend_that_hangs_leaves(rondo, backends):
@@ -114,7 +118,8 @@ VARIETY = {
     "199_is_no_final_status": ({}, raw(b"HTTP/1.1 199 Wait\r\n\r\n"), False, ""),
     "300": ({}, status(300), False, "300"),
     "redirect": ({}, status(301, headers=("Location: /elsewhere",)), False, "301"),
-    "redirect_that_is_expected": ({"expect_status": ["200-299", "301"]}, status(301, headers=("Location: /elsewhere",)), True, ""),
+    "redirect_that_is_expected": ({"expect_status": ["200-299", "301"]}, status(301, headers=("Location: /elsewhere",)),
+                                  True, ""),
     "404": ({}, status(404), False, "404"),
     "500": ({}, status(500), False, "500"),
     "404_expected": ({"expect_status": ["404"]}, status(404), True, ""),
@@ -124,11 +129,14 @@ VARIETY = {
     "old_protocol": ({}, raw(b"HTTP/1.0 200 OK\r\n\r\nok"), True, ""),
     "body_matches": ({"expect_body": "^status: (fine|good)$"}, status(200, b"status: good"), True, ""),
     "body_does_not_match": ({"expect_body": "^status: (fine|good)$"}, status(200, b"status: bad"), False, "match"),
-    "body_in_chunks": ({"expect_body": "good"}, raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\ngo\r\n2\r\nod\r\n0\r\n\r\n"),
+    "body_in_chunks": ({"expect_body": "good"},
+                       raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\ngo\r\n2\r\nod\r\n0\r\n\r\n"),
                        True, ""),
     "body_until_the_end": ({"expect_body": "good$"}, raw(b"HTTP/1.1 200 OK\r\n\r\nall is good"), True, ""),
-    "body_too_late": ({"expect_body": "good"}, raw(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 70000 + b"good"), False, "64 KiB"),
-    "body_just_in_time": ({"expect_body": "good"}, raw(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 65000 + b"good" + b"x" * 10000), True, ""),
+    "body_too_late": ({"expect_body": "good"}, raw(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 70000 + b"good"), False,
+                      "64 KiB"),
+    "body_just_in_time": ({"expect_body": "good"},
+                          raw(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 65000 + b"good" + b"x" * 10000), True, ""),
     "endless_body_of_no_interest": ({}, ENDLESS_BODY, True, ""),
     "endless_body_that_matches": ({"expect_body": "^ok"}, ENDLESS_BODY, True, ""),
     "endless_body_that_does_not_match": ({"expect_body": "never"}, ENDLESS_BODY, False, "64 KiB"),
@@ -140,25 +148,29 @@ VARIETY = {
     "garbage": ({}, raw(bytes(range(128, 256)) * 40), False, "not HTTP"),
     "nothing": ({}, hang_up, False, "closed"),
     "closed_in_the_headers": ({}, raw(b"HTTP/1.1 200 OK\r\nContent-Le"), False, "closed"),
-    "closed_in_the_body": ({"expect_body": "ok"}, raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nok"), False, "closed"),
+    "closed_in_the_body": ({"expect_body": "ok"}, raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nok"), False,
+                           "closed"),
     "headers_never_end": ({}, raw(b"HTTP/1.1 200 OK\r\nX: y\r\n", hold=True), False, "within"),
     "hang": ({}, hang, False, "within"),
     "slow_but_in_time": ({"timeout": "600ms", "interval": "600ms"}, slow(0.1, OK), True, ""),
     "too_slow": ({}, slow(0.6, OK), False, "within"),
-    "a_byte_at_a_time_in_time": ({"timeout": "600ms", "interval": "600ms"}, drip(b"HTTP/1.1 200 OK\r\n\r\n", 0.004), True, ""),
+    "a_byte_at_a_time_in_time": ({"timeout": "600ms", "interval": "600ms"}, drip(b"HTTP/1.1 200 OK\r\n\r\n", 0.004),
+                                 True, ""),
     "a_byte_at_a_time_too_slow": ({}, drip(b"HTTP/1.1 200 OK\r\n\r\n", 0.03), False, "within"),
 }
 
 
 def test_what_passes(rondo, backends):
-    """One pool for each, with a member that is always well and one that answers in this manner: it is served, or it is not."""
+    """One pool for each, with a member that is always well and one that answers
+    in this manner: it is served, or it is not."""
     well = backends(1, first=11)
     rows, groups, records, odd = [], [], "", {}
     for number, (name, (keys, manner, _, _)) in enumerate(VARIETY.items()):
         fleet = backends(1, first=30 + number, manner=manner)
         odd[name] = fleet
         rows += [http(fleet.port, name=f"p{number}", path="/healthz", host=f"p{number}.test", **keys)]
-        groups += [{"name": f"n{number}", "probe": f"p{number}", "members": [{"address": well.addresses[0], "probe": "well"}]}]
+        groups += [{"name": f"n{number}", "probe": f"p{number}",
+                    "members": [{"address": well.addresses[0], "probe": "well"}]}]
         records += a_records(f"n{number}", well.addresses + fleet.addresses)
     rows.append(http(well.port, name="well"))
     server = balanced(rondo, records, groups, rows)
@@ -169,7 +181,8 @@ def test_what_passes(rondo, backends):
         try:
             wait_verdicts(server, owner, expected, timeout=6)
         except AssertionError:
-            wrong.append(f"{name}: {verdicts(server, owner)}, expected {expected}; {members(server, owner)[address]['reason']}")
+            wrong.append(f"{name}: {verdicts(server, owner)}, expected {expected}; "
+                         f"{members(server, owner)[address]['reason']}")
             continue
         if seen(server, owner, 4) != {found for found, verdict in expected.items() if verdict == "up"}:
             wrong.append(f"{name}: answers {seen(server, owner, 4)}")
@@ -185,7 +198,8 @@ def test_what_is_asked(rondo, backends):
     rows = [http(web.port, path="/health/z?deep=1"), http(web.port, name="named", host="status.example.net")]
     groups = [GROUP, {"name": "api", "probe": "named"}]
     server = balanced(rondo, a_records("www", web.addresses) + a_records("api", web.addresses), groups, rows)
-    until(lambda: {visit.path for visit in web[0].visits if visit.answered} == {"/health/z?deep=1", "/"}, "both are checked")
+    until(lambda: {visit.path for visit in web[0].visits if visit.answered} == {"/health/z?deep=1", "/"},
+          "both are checked")
     for visit in [visit for visit in web[0].visits if visit.answered]:
         lines = visit.request.decode().split("\r\n")
         assert lines[0] == f"GET {visit.path} HTTP/1.1"
@@ -278,7 +292,8 @@ def test_identical_checks_are_one(rondo, backends):
     web = backends(1)
     names = [f"n{i}" for i in range(5)]
     records = "".join(a_records(name, web.addresses) for name in names)
-    server = balanced(rondo, records, [{"name": name, "probe": "web"} for name in names], [http(web.port, host="shared.test")])
+    server = balanced(rondo, records, [{"name": name, "probe": "web"} for name in names],
+                      [http(web.port, host="shared.test")])
     until(lambda: len(web[0].visits) >= 7, "seven checks")
     gaps = [gap * 1000 for gap in web[0].gaps(1)]
     print("gaps in ms: " + " ".join(f"{gap:.0f}" for gap in gaps))
@@ -297,7 +312,8 @@ def test_other_checks_of_one_server_are_not_mixed_up(rondo, backends):
 
     web[0].manner = by_host
     records = a_records("n0", web.addresses) + a_records("n1", web.addresses)
-    server = balanced(rondo, records, [{"name": "n0", "probe": "web"}, {"name": "n1", "probe": "web"}], [http(web.port)])
+    server = balanced(rondo, records, [{"name": "n0", "probe": "web"}, {"name": "n1", "probe": "web"}],
+                      [http(web.port)])
     wait_verdicts(server, "n0.example.com", dict.fromkeys(web.addresses, "up"))
     wait_verdicts(server, "n1.example.com", {web.addresses[0]: "down", web.addresses[1]: "up"})
 
@@ -456,9 +472,11 @@ def test_verdicts_survive_a_reload(rondo, backends):
     thread.start()
     try:
         for turn in range(8):
-            server.write_zone("example.com", server.zones["example.com"].replace(" 1 3600", f" {turn + 2} 3600") + f"turn TXT {turn}\n")
-            rearrange(server, [{**GROUP, "ttl": 20 + turn, "policy": ("round_robin", "weighted", "random", "hash")[turn % 4], "answers": 3},
-                               {"name": f"other{turn}"}], [http(web.port)])
+            text = server.zones["example.com"].replace(" 1 3600", f" {turn + 2} 3600")
+            server.write_zone("example.com", text + f"turn TXT {turn}\n")
+            policy = ("round_robin", "weighted", "random", "hash")[turn % 4]
+            rearrange(server, [{**GROUP, "ttl": 20 + turn, "policy": policy, "answers": 3}, {"name": f"other{turn}"}],
+                      [http(web.port)])
             assert server.reload().returncode == 0
             assert verdicts(server, WWW) == {web.addresses[0]: "up", web.addresses[1]: "up", web.addresses[2]: "down"}
     finally:
@@ -518,8 +536,8 @@ def test_a_probe_that_changes_applies_at_once(rondo, backends):
 
 
 def test_a_verdict_is_seen_at_once(rondo, backends):
-    """From the moment a server has sent the response that decides to the first answer without it (or with it again): 50 ms, twice that
-    allowed here. contrib/bench/verdict.py measures the same without a sanitizer."""
+    """From the moment a server has sent the response that decides to the first answer without it (or with it again): 50
+    ms, twice that allowed here. contrib/bench/verdict.py measures the same without a sanitizer."""
     web = backends(2)
     server = started(rondo, web, http(web.port, fall=1, rise=1))
     took = []
@@ -530,7 +548,8 @@ def test_a_verdict_is_seen_at_once(rondo, backends):
             web[0].manner = manner
             until(lambda: (web.addresses[0] in asker.ask().addresses) == (turn % 2 == 1), "the change", pause=0.001)
             now = time.monotonic()
-            until(lambda: any(visit.manner is manner and visit.answered for visit in web[0].visits[mark:]), "the answer is recorded")
+            until(lambda: any(visit.manner is manner and visit.answered for visit in web[0].visits[mark:]),
+                  "the answer is recorded")
             decided = min(visit.answered for visit in web[0].visits[mark:] if visit.manner is manner and visit.answered)
             took.append((now - decided) * 1000)
     print("answers changed after " + " ".join(f"{ms:.1f}" for ms in took) + " ms")

@@ -1,5 +1,6 @@
-"""Zones larger than the memory there is: refused while there is memory to say so, the rest goes on. The limit is one of
-address space, which a sanitizer takes all of, so this is for builds without; contrib/check.sh runs it in build/release."""
+"""Zones larger than the memory there is: refused while there is memory to say so, the rest goes
+on. The limit is one of address space, which a sanitizer takes all of, so this is for builds
+without; contrib/check.sh runs it in build/release."""
 
 import resource
 
@@ -32,7 +33,8 @@ def serial(text, number):
 def test_records_without_end(rondo, room):
     server = rondo(zones={"example.com": DEFAULT_ZONE, "big.test": DEFAULT_ZONE})
     leave(server, room)
-    server.zone_path("big.test").write_text(serial(DEFAULT_ZONE, 2) + "$GENERATE 1-16000000 host-with-a-name-$ A 192.0.2.1\n")
+    server.zone_path("big.test").write_text(
+        serial(DEFAULT_ZONE, 2) + "$GENERATE 1-16000000 host-with-a-name-$ A 192.0.2.1\n")
     done = server.ctl("reload")
     assert done.returncode == 1
     assert "does not fit in memory" in done.stdout + done.stderr
@@ -63,7 +65,8 @@ def test_a_file_larger_than_memory(rondo):
 
 def test_at_start(rondo):
     """Never loaded: SERVFAIL, its neighbour answers."""
-    server = rondo.prepare(zones={"example.com": DEFAULT_ZONE, "big.test": DEFAULT_ZONE + "$GENERATE 1-16000000 h$ A 192.0.2.1\n"})
+    big = DEFAULT_ZONE + "$GENERATE 1-16000000 h$ A 192.0.2.1\n"
+    server = rondo.prepare(zones={"example.com": DEFAULT_ZONE, "big.test": big})
     server.wrapper = ["prlimit", f"--as={900 * MIB}"]
     server.start(wait=["example.com"])
     server.wait_log("does not fit in memory")

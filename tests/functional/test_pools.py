@@ -6,7 +6,8 @@ import re
 import pytest
 
 from backends import status
-from balancing import a_records, arrange, balanced, detection_ms, http, in_ms, members, pool, tcp, wait_seen, wait_verdicts
+from balancing import (a_records, arrange, balanced, detection_ms, http, in_ms, members, pool, tcp, wait_seen,
+                       wait_verdicts)
 from rondo import until
 
 THREE = ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
@@ -27,8 +28,8 @@ def test_json_of_a_pool(rondo, backends):
                       [{"name": "www", "probe": "web", "policy": "weighted", "ttl": 7, "members": rows}], [probe])
     wait_verdicts(server, WWW, {**dict.fromkeys(web.addresses, "up"), "192.0.2.99": "unknown"})
     row = pool(server, WWW)
-    expected = {"name": WWW, "zone": "example.com", "type": "A", "policy": "weighted", "state": "live", "tier": 1, "ttl": 7, "answers": 1,
-                "probed": True}
+    expected = {"name": WWW, "zone": "example.com", "type": "A", "policy": "weighted", "state": "live", "tier": 1,
+                "ttl": 7, "answers": 1, "probed": True}
     assert {key: row[key] for key in expected} == expected
     assert row["detection_ms"] == pytest.approx(detection_ms(probe), abs=1)
     found = members(server, WWW)
@@ -63,14 +64,16 @@ def test_json_tells_of_the_dead(rondo, backends):
 def test_table(rondo, backends):
     web = backends(2)
     server = balanced(rondo, a_records("www", web.addresses) + a_records("api", THREE),
-                      [{"name": "www", "probe": "web"}, {"name": "api", "members": [{"address": THREE[0], "weight": 0}]}], [http(web.port)])
+                      [{"name": "www", "probe": "web"},
+                       {"name": "api", "members": [{"address": THREE[0], "weight": 0}]}], [http(web.port)])
     wait_verdicts(server, WWW, dict.fromkeys(web.addresses, "up"))
     web[1].stop()
     wait_verdicts(server, WWW, {web.addresses[0]: "up", web.addresses[1]: "down"})
     done = server.ctl("pools")
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
-    for words in (["www.example.com"], ["api.example.com"], [web.addresses[0], "up", "100.0"], [web.addresses[1], "down", "refused"],
+    for words in (["www.example.com"], ["api.example.com"], [web.addresses[0], "up", "100.0"],
+                  [web.addresses[1], "down", "refused"],
                   [THREE[0], "drained"], [THREE[1], "50.0"]):
         assert any(all(word in line for word in words) for line in lines), f"{words}\n{done.stdout}"
     assert [line for line in lines if "example.com" in line][0].lstrip().startswith("api")  # by name
@@ -105,7 +108,8 @@ def test_no_pools_at_all(rondo):
 
 def test_shares_of_weights_that_are_no_small_numbers(rondo):
     """Beyond 4,096 slots shares are rounded, and -t says by how much."""
-    rows = [{"address": THREE[0], "weight": 65521}, {"address": THREE[1], "weight": 32749}, {"address": THREE[2], "weight": 1}]
+    rows = [{"address": THREE[0], "weight": 65521}, {"address": THREE[1], "weight": 32749},
+            {"address": THREE[2], "weight": 1}]
     groups = [{"name": "www", "policy": "weighted", "members": rows}]
     server = balanced(rondo, a_records("www", THREE), groups)
     shares = [member["share"] for member in members(server, WWW).values()]
@@ -124,7 +128,7 @@ def test_shares_of_weights_that_are_no_small_numbers(rondo):
 def bounds(text):
     """name and type → (detection, staleness), in seconds, as -t prints them, in its order."""
     return {name: (float(detection), float(staleness))
-            for detection, staleness, name in re.findall(r"^ *([\d.]+) s +([\d.]+) s +(\S+ (?:A|AAAA))$", text, re.MULTILINE)}
+            for detection, staleness, name in re.findall(r"(?m)^ *([\d.]+) s +([\d.]+) s +(\S+ (?:A|AAAA))$", text)}
 
 
 def rounded_up(seconds):
@@ -155,7 +159,8 @@ def test_bounds_by_each_key(rondo):
     rows = [{**PLAIN, "name": "quick", "interval": "1s", "fast_interval": "200ms", "timeout": "300ms", "fall": 2},
             {**PLAIN, "name": "slow", "interval": "60s", "fast_interval": "10s", "timeout": "5s", "fall": 4}]
     records = "".join(a_records(name, THREE) for name in ("a", "b", "c", "d", "e")) + "e AAAA 2001:db8::1\n"
-    groups = [{"name": "a", "probe": "quick", "ttl": 10, "ttl_min": 2}, {"name": "b", "probe": "slow", "ttl": 10, "ttl_min": 30},
+    groups = [{"name": "a", "probe": "quick", "ttl": 10, "ttl_min": 2},
+              {"name": "b", "probe": "slow", "ttl": 10, "ttl_min": 30},
               {"name": "c", "probe": ["quick", "slow"]}, {"name": "d"},
               {"name": "e", "probe": "quick", "ttl": 400, "members": [{"address": THREE[2], "probe": "slow"}]}]
     done = arrange(rondo, records, groups, rows).validate("-v")
@@ -179,7 +184,8 @@ def test_bounds_by_each_key(rondo):
 def test_the_worst_ten_or_all(rondo):
     names = [f"n{i:02}" for i in range(15)]
     records = "".join(a_records(name, THREE) for name in names)
-    server = arrange(rondo, records, [{"name": name, "probe": "web", "ttl": 10 + i} for i, name in enumerate(names)], [PLAIN])
+    server = arrange(rondo, records, [{"name": name, "probe": "web", "ttl": 10 + i} for i, name in enumerate(names)],
+                     [PLAIN])
     short, long = server.validate(), server.validate("-v")
     assert (short.returncode, long.returncode) == (0, 0)
     assert list(bounds(short.stdout)) == [f"{name}.example.com A" for name in names[:4:-1]]
@@ -196,13 +202,15 @@ def test_validating_checks_nobody(rondo, backends):
 
 
 def test_validating_tells_of_sleepers(rondo):
-    done = arrange(rondo, a_records("www", THREE[:1]), [{"name": "www", "members": [{"address": THREE[1]}]}, {"name": "gone"}]).validate()
+    done = arrange(rondo, a_records("www", THREE[:1]),
+                   [{"name": "www", "members": [{"address": THREE[1]}]}, {"name": "gone"}]).validate()
     assert done.returncode == 0, done.stderr
     assert re.search(r"warning: .*192\.0\.2\.2", done.stderr), done.stderr
 
 
 def test_state_follows_a_reload(rondo):
-    server = balanced(rondo, a_records("www", THREE), [{"name": "www", "members": [{"address": THREE[0], "weight": 0}]}])
+    server = balanced(rondo, a_records("www", THREE),
+                      [{"name": "www", "members": [{"address": THREE[0], "weight": 0}]}])
     assert members(server, WWW)[THREE[0]]["drained"]
     server.keys = {}
     server.write_config()

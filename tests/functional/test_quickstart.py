@@ -1,4 +1,5 @@
-"""contrib/quickstart.sh from its first line to its end, with the programs under test, on ports of its own, in a folder of its own."""
+"""contrib/quickstart.sh from its first line to its end, with the programs under test,
+on ports of its own, in a folder of its own."""
 
 import fcntl
 import os
@@ -33,16 +34,18 @@ class Demo:
         (self.dir / "tmp").mkdir()
         with self.output.open("wb") as out:
             self.process = subprocess.Popen(
-                [str(harness.SOURCE / "contrib/quickstart.sh"), "--build", str(self.dir / "build"), "--port", str(self.port),
-                 "--backend-port", str(self.backend_port), *args],
-                env=env, stdin=subprocess.DEVNULL if terminal is None else terminal, stdout=out, stderr=out, start_new_session=True,
+                [str(harness.SOURCE / "contrib/quickstart.sh"), "--build", str(self.dir / "build"), "--port",
+                 str(self.port), "--backend-port", str(self.backend_port), *args],
+                env=env, stdin=subprocess.DEVNULL if terminal is None else terminal, stdout=out, stderr=out,
+                start_new_session=True,
                 preexec_fn=None if terminal is None else lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
 
     def text(self):
         return self.output.read_text(errors="replace")
 
     def wait(self, pattern):
-        return until(lambda: re.search(pattern, self.text(), re.MULTILINE), lambda: f"{pattern!r}\n" + self.text(), pause=0.05)
+        return until(lambda: re.search(pattern, self.text(), re.MULTILINE), lambda: f"{pattern!r}\n" + self.text(),
+                     pause=0.05)
 
     def ready(self):
         self.wait("^Ctrl-C here ends")
@@ -52,8 +55,8 @@ class Demo:
         return int(re.search(rf"^ +{re.escape(address)} +process (\d+)$", self.text(), re.MULTILINE).group(1))
 
     def dig(self, name):
-        done = subprocess.run(["dig", "@127.0.0.1", "-p", str(self.port), "+short", "+tries=2", name, "A"], capture_output=True, text=True,
-                              timeout=30, check=True)
+        done = subprocess.run(["dig", "@127.0.0.1", "-p", str(self.port), "+short", "+tries=2", name, "A"],
+                              capture_output=True, text=True, timeout=30, check=True)
         return done.stdout.split()
 
     def session(self):
@@ -104,7 +107,7 @@ def demo():
 
 
 def source_files():
-    return {str(path) for path in harness.SOURCE.glob("*")} | {str(path) for path in (harness.SOURCE / "zones").rglob("*")}
+    return {str(path) for path in (*harness.SOURCE.glob("*"), *(harness.SOURCE / "zones").rglob("*"))}
 
 
 def test_the_story(demo):
@@ -135,7 +138,8 @@ def test_the_story(demo):
 
 
 def test_ctrl_c_at_a_terminal(demo):
-    """There the signal comes to all that was started, not to the script alone. One of them hangs and will not hear it."""
+    """There the signal comes to all that was started, not to the script alone.
+    One of them hangs and will not hear it."""
     keyboard, terminal = pty.openpty()
     try:
         show = demo(terminal=terminal).ready()
@@ -179,8 +183,10 @@ def test_port_in_use(demo, backends):
     assert show.session() == []
 
 
-@pytest.mark.parametrize("args", [["--seconds"], ["--seconds", "x"], ["--port", "1234567"], ["--nonsense", "1"], ["now"]])
+@pytest.mark.parametrize("args",
+                         [["--seconds"], ["--seconds", "x"], ["--port", "1234567"], ["--nonsense", "1"], ["now"]])
 def test_wrong_arguments(args):
-    done = subprocess.run([str(harness.SOURCE / "contrib/quickstart.sh"), *args], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run([str(harness.SOURCE / "contrib/quickstart.sh"), *args], capture_output=True, text=True,
+                          timeout=30, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith("usage: quickstart.sh")

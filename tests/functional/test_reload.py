@@ -74,7 +74,8 @@ def test_a_changed_include_counts(rondo):
     (server.dir / "zones" / "more").write_text("inc A 192.0.2.8\n@ TXT one\n")
     done = server.reload()
     assert done.returncode == 1
-    assert re.search(r"/example\.com\.zone:2: .*refused", done.stdout), done.stdout  # the serial stands in the other file
+    # the serial stands in the other file
+    assert re.search(r"/example\.com\.zone:2: .*refused", done.stdout), done.stdout
     assert addresses(server.query("inc.example.com")) == ["192.0.2.7"]
     server.write_zone("example.com", zone(2, "$INCLUDE more\n"))
     assert server.reload().returncode == 0
@@ -176,7 +177,8 @@ def test_everything_changes_at_once(rondo):
 
 
 def test_the_list_tells_what_is_answered(rondo):
-    """While a large new zone is read: a small one is served already, the large one is SERVFAIL, one that goes is still there."""
+    """While a large new zone is read: a small one is served already, the large
+    one is SERVFAIL, one that goes is still there."""
     big = zone(1, "".join(f"n{i} A 192.0.2.{i % 250 + 1}\n" for i in range(200000)))
     server = rondo(zones={"example.com": zone(1), "old.test": zone(1)})
     server.write_zone("aaa.test", zone(7))
@@ -196,7 +198,8 @@ def test_the_list_tells_what_is_answered(rondo):
             assert codes == {name: expected[before.get(name)] for name in codes}
     thread.join()
     assert done[0].returncode == 0, done[0].stderr
-    assert (("aaa.test", "served"), ("big.test", "loading"), ("example.com", "served"), ("old.test", "served")) in seen, seen
+    assert (("aaa.test", "served"), ("big.test", "loading"), ("example.com", "served"),
+            ("old.test", "served")) in seen, seen
     assert rcode(server.query("old.test", "SOA")) == "REFUSED"
     assert set(zone_rows(server)) == {"aaa.test", "big.test", "example.com"}
 
@@ -239,7 +242,8 @@ def test_broken_configuration_changes_nothing(rondo):
 def test_key_that_needs_a_restart(rondo):
     server = rondo()
     good = server.config_text()
-    for was, new, key in (("workers = 2", "workers = 1", "server.workers"), (f"@{server.port}", "@5399", "server.listen")):
+    for was, new, key in (("workers = 2", "workers = 1", "server.workers"),
+                          (f"@{server.port}", "@5399", "server.listen")):
         server.write_config(good.replace(was, new))
         server.write_zone("example.com", zone(2))
         mark = server.log_mark()
@@ -264,7 +268,8 @@ def test_all_keys_that_need_a_restart(rondo):
     done = server.reload()
     assert done.returncode == 1
     line = 1 + good[:good.index("workers")].count("\n")
-    found = re.findall(r"^\S*?(\w+\.conf):((?:\d+:)?) error: (\S+) was changed, which needs a restart$", done.stdout, re.MULTILINE)
+    found = re.findall(r"^\S*?(\w+\.conf):((?:\d+:)?) error: (\S+) was changed, which needs a restart$", done.stdout,
+                       re.MULTILINE)
     assert sorted(found) == [("more.conf", "2:", "server.tcp_idle"), ("rondo.conf", "", "server.tcp_max"),
                              ("rondo.conf", f"{line}:", "server.workers")], done.stdout
     server.assert_serving()
@@ -360,7 +365,8 @@ def test_control_thread_is_never_away_for_long(rondo):
     server = rondo(zones={name: zone(1) for name in names}, wait=names[-1:])
     until(lambda: server.ctl_json("status")["last_load"]["result"] == "done", "all are loaded")
     lags = [lag_of(server, "start")]
-    stories = (("nothing changed", None, 0), ("all changed", zone(2, "new A 192.0.2.9\n"), 0), ("all broken", zone(3, "bad A nonsense\n" * 20), 1))
+    stories = (("nothing changed", None, 0), ("all changed", zone(2, "new A 192.0.2.9\n"), 0),
+               ("all broken", zone(3, "bad A nonsense\n" * 20), 1))
     for what, text, status in stories:
         for name in names if text else ():
             server.write_zone(name, text)

@@ -150,7 +150,8 @@ def test_slash_in_a_zone_name(rondo):
     """RFC 2317 zones have one; it must not choose a folder."""
     server = rondo.prepare(zones={})
     (server.dir / "zones" / "0\\04725.2.0.192.in-addr.arpa.zone").write_text(DEFAULT_ZONE)
-    server.write_config(server.config_text().split("zones = (")[0] + 'zones = ( { name = "0/25.2.0.192.in-addr.arpa"; } );\n')
+    server.write_config(server.config_text().split("zones = (")[0]
+                        + 'zones = ( { name = "0/25.2.0.192.in-addr.arpa"; } );\n')
     server.start(wait=())
     assert rcode(server.query("0/25.2.0.192.in-addr.arpa", "SOA")) == "NOERROR"
 
@@ -268,7 +269,8 @@ def test_signals_at_any_moment_of_the_start(rondo):
 
 
 def test_reload_is_asked_for_before_the_start_is_over(rondo):
-    """SIGHUP while the configuration is read, which takes a moment with so many zones: the reload comes after the first load."""
+    """SIGHUP while the configuration is read, which takes a moment with so many
+    zones: the reload comes after the first load."""
     server = rondo.prepare(zones={})
     (server.dir / "zones" / "one").write_text(DEFAULT_ZONE)
     rows = ",\n".join(f'{{ name = "z{i}.test"; file = "one"; }}' for i in range(5000))

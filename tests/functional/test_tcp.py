@@ -130,8 +130,8 @@ def test_half_close(server):
 
 
 @pytest.mark.parametrize("data", [
-    frame(b""), frame(b"\x00"), frame(b"\x00" * 11), struct.pack("!H", 65535) + b"\xff" * 65535, b"GET / HTTP/1.1\r\n\r\n" * 4000,
-    frame(b"\x80" * 64),
+    frame(b""), frame(b"\x00"), frame(b"\x00" * 11), struct.pack("!H", 65535) + b"\xff" * 65535,
+    b"GET / HTTP/1.1\r\n\r\n" * 4000, frame(b"\x80" * 64),
 ])
 def test_garbage(server, data):
     """Answered with FORMERR or closed, whatever; the server and other connections stay."""

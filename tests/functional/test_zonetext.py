@@ -1,5 +1,6 @@
-"""Zone text as BIND reads it: zonedump (our readers and checks without a server) beside named-compilezone on the same files, verdict by verdict and
-record by record. The cases are in zonetext/: records.txt by type, zones.txt whole small zones."""
+"""Zone text as BIND reads it: zonedump (our readers and checks without a server) beside
+named-compilezone on the same files, verdict by verdict and record by record. The cases are in zonetext/:
+records.txt by type, zones.txt whole small zones."""
 
 import concurrent.futures
 import os
@@ -19,8 +20,10 @@ HEAD = "$TTL 300\n@ SOA a. b. 1 2 3 4 5\n@ NS a.\n"
 COMPILE = shutil.which("named-compilezone", path="/usr/bin:/usr/sbin:/bin:/sbin")
 RRCHECK = shutil.which("named-rrchecker", path="/usr/bin:/usr/sbin:/bin:/sbin")
 # The modes of named-checkzone; "local", because the test has no network.
-MODES = ["-i", "local", "-k", "warn", "-n", "warn", "-m", "warn", "-M", "warn", "-S", "warn", "-r", "warn", "-T", "warn", "-W", "warn"]
-MODES_LENIENT = ["-i", "none", "-k", "ignore", "-n", "ignore", "-m", "ignore", "-M", "ignore", "-r", "ignore", "-T", "ignore", "-W", "ignore"]
+MODES = ["-i", "local", "-k", "warn", "-n", "warn", "-m", "warn", "-M", "warn", "-S", "warn", "-r", "warn", "-T",
+         "warn", "-W", "warn"]
+MODES_LENIENT = ["-i", "none", "-k", "ignore", "-n", "ignore", "-m", "ignore", "-M", "ignore", "-r", "ignore", "-T",
+                 "ignore", "-W", "ignore"]
 
 pytestmark = pytest.mark.skipif(COMPILE is None or RRCHECK is None, reason="bind9-utils is not installed")
 
@@ -64,14 +67,17 @@ class Judgement:
 def ask_bind(folder, file="zone", modes=MODES):
     out = folder / "raw"
     out.unlink(missing_ok=True)
-    run = subprocess.run([COMPILE, *modes, "-f", "text", "-F", "raw=0", "-o", out.name, "example", file], cwd=folder, capture_output=True, timeout=30)
+    run = subprocess.run([COMPILE, *modes, "-f", "text", "-F", "raw=0", "-o", out.name, "example", file], cwd=folder,
+                         capture_output=True, timeout=30)
     quiet = (b"loaded serial", b"not loaded due to errors", b"dump zone to", b"OK", b"loading from")
-    lines = [line.decode(errors="replace") for line in (run.stdout + run.stderr).splitlines() if line and not any(q in line for q in quiet)]
+    lines = [line.decode(errors="replace") for line in (run.stdout + run.stderr).splitlines()
+             if line and not any(q in line for q in quiet)]
     return Judgement(run.returncode != 0, lines, None if run.returncode else raw_records(out))
 
 
 def ask_us(folder, file="zone"):
-    run = subprocess.run([zonedump(), "example", file], cwd=folder, capture_output=True, text=True, errors="replace", timeout=30)
+    run = subprocess.run([zonedump(), "example", file], cwd=folder, capture_output=True, text=True, errors="replace",
+                         timeout=30)
     assert run.returncode in (0, 1) and "Sanitizer" not in run.stderr, run.stderr
     records = set()
     for line in run.stdout.splitlines():
@@ -89,8 +95,8 @@ def record_cases():
 
 
 def put_cases(folder, cases):
-    """One zone with all of them at owners of their own, a harmless record between each two: BIND's line numbers are off by one at times. Returns case by
-    line."""
+    """One zone with all of them at owners of their own, a harmless record between each two: BIND's line numbers are off
+    by one at times. Returns case by line."""
     text, by_line = HEAD, {}
     for number, case in enumerate(cases):
         by_line[4 + 2 * number] = by_line[5 + 2 * number] = case
@@ -184,6 +190,7 @@ def test_small_zones(tmp_path):
     assert not wrong, "\n\n".join(wrong)
 
 
+LONGEST = b".".join([b"a" * 61] * 4)
 BYTES = {
     "crlf": HEAD.replace("\n", "\r\n").encode() + b"x A 192.0.2.1\r\n TXT \"a\" ; b\r\n\r\n( y A\r\n192.0.2.2 )\r\n",
     "cr only": HEAD.replace("\n", "\r").encode() + b"x A 192.0.2.1\r",
@@ -196,7 +203,7 @@ BYTES = {
     "open parenthesis at the end": HEAD.encode() + b"x TXT ( a",
     "open quote at the end": HEAD.encode() + b"x TXT \"a",
     "backslash at the end": HEAD.encode() + b"x TXT a\\",
-    "names of 255 bytes": HEAD.encode() + b".".join([b"a" * 61] * 4) + b" TXT a\n" + b"x CNAME " + b".".join([b"a" * 61] * 4) + b"\n",
+    "names of 255 bytes": HEAD.encode() + LONGEST + b" TXT a\n" + b"x CNAME " + LONGEST + b"\n",
     "an owner of 256 bytes": HEAD.encode() + b".".join([b"a" * 61] * 3 + [b"a" * 62]) + b" TXT a\n",
     "a TXT of 65535 bytes": HEAD.encode() + b"x TXT " + b"a" * 254 + b" (\n" + (b"a" * 255 + b"\n") * 255 + b")\n",
 }
@@ -228,10 +235,12 @@ def write(folder, **files):
 
 
 def test_include(tmp_path):
-    """One folder for all files: there BIND, which starts at its working folder, and we, who start at the including file, mean the same."""
+    """One folder for all files: there BIND, which starts at its working folder, and we, who
+    start at the including file, mean the same."""
     write(
         tmp_path,
-        zone=HEAD + "x A 192.0.2.1\n$INCLUDE one\n AAAA ::1\n$INCLUDE two sub\n TXT x\ny A 192.0.2.3\n$INCLUDE \"three\"\nz A 192.0.2.4\n",
+        zone=HEAD + "x A 192.0.2.1\n$INCLUDE one\n AAAA ::1\n$INCLUDE two sub\n TXT x\n"
+        + "y A 192.0.2.3\n$INCLUDE \"three\"\nz A 192.0.2.4\n",
         one="in1 A 192.0.2.10\n$ORIGIN deep\nin2 A 192.0.2.11\n$TTL 77\n",
         two="@ TXT at\nin3 A 192.0.2.12\n$INCLUDE three other\nin4 A 192.0.2.13\n",
         three="in5 MX 1 mail\n",
@@ -241,7 +250,8 @@ def test_include(tmp_path):
 
 
 def test_include_lends_its_owner_and_takes_none_back(tmp_path):
-    write(tmp_path, zone=HEAD + "x A 192.0.2.1\n$INCLUDE one\n TXT x\n$INCLUDE one sub\n", one=" MX 0 .\ny A 192.0.2.2\n")
+    write(tmp_path, zone=HEAD + "x A 192.0.2.1\n$INCLUDE one\n TXT x\n$INCLUDE one sub\n",
+          one=" MX 0 .\ny A 192.0.2.2\n")
     wrong = compare(tmp_path, "owner")
     assert not wrong, wrong
 

@@ -46,7 +46,8 @@ static void check_load(const char *text, size_t len)
     struct diag *diag = diag_new(10);
     struct conf *conf;
     enum err e = conf_load_text(&conf, name, text, len, toy_tables, TOY_TABLE_CNT, diag);
-    must((e != ERR_OK || conf) && (e == ERR_OK) == !diag_cnt(diag, DIAG_ERROR), "code, configuration and errors differ");
+    must((e != ERR_OK || conf) && (e == ERR_OK) == !diag_cnt(diag, DIAG_ERROR),
+         "code, configuration and errors differ");
     if (conf)
         must(!conf_restart_needed(conf, conf, diag), "a configuration differs from itself");
     for (size_t i = 0; diag_at(diag, i); i++)

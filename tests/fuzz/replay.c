@@ -159,7 +159,8 @@ static void flip_bit(uint8_t *bytes, size_t len)
 /* Values at the borders of what length and pointer bytes may be. */
 static void set_byte(uint8_t *bytes, size_t len)
 {
-    static const uint8_t telling[] = { 0x00, 0x01, 0x0c, 0x3f, 0x40, 0x7f, 0x80, 0xbf, 0xc0, 0xff, '"', '\\', '(', '\n', '$', ';' };
+    static const uint8_t telling[] = {0x00, 0x01, 0x0c, 0x3f, 0x40, 0x7f, 0x80, 0xbf,
+                                      0xc0, 0xff, '"',  '\\', '(',  '\n', '$',  ';'};
     if (len)
         bytes[draw((uint32_t)len)] = draw(2) ? telling[draw(sizeof(telling))] : (uint8_t)draw(256);
 }

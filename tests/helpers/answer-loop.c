@@ -51,7 +51,8 @@ static void add_zone(bool many)
         exit(2);
     for (unsigned i = 1; i <= 8; i++)
         len += (size_t)snprintf(zone + len, cap - len, "www A 192.0.2.%u\n", i);
-    len += (size_t)snprintf(zone + len, cap - len, "one A 192.0.2.9\nalias CNAME one\n*.wild A 192.0.2.10\npool A 192.0.2.11\n");
+    len += (size_t)snprintf(zone + len, cap - len,
+                            "one A 192.0.2.9\nalias CNAME one\n*.wild A 192.0.2.10\npool A 192.0.2.11\n");
     for (unsigned i = 1; i <= 2; i++)
         len += (size_t)snprintf(zone + len, cap - len, "a.sub NS ns%u.a.sub\nns%u.a.sub A 192.0.2.%u\n", i, i, i);
     for (unsigned i = 0; many && i < MANY_NAMES; i++)

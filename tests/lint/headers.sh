@@ -3,8 +3,10 @@
 # CC and TEST_CPPFLAGS come from `make check`; alone: tests/lint/headers.sh from the source folder.
 set -u
 cd_to=${top_srcdir:-.}
-flags="-I$cd_to/src ${TEST_CPPFLAGS:-} -D_GNU_SOURCE -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wpointer-arith -Werror"
-[ -n "${TEST_CPPFLAGS:-}" ] || flags="$flags $(pkg-config --cflags liburcu-qsbr libuv ldns libconfig jansson 2>/dev/null)"
+flags="-I$cd_to/src ${TEST_CPPFLAGS:-} -D_GNU_SOURCE -std=gnu11"
+flags="$flags -Wall -Wextra -Wshadow -Wstrict-prototypes -Wpointer-arith -Werror"
+[ -n "${TEST_CPPFLAGS:-}" ] ||
+    flags="$flags $(pkg-config --cflags liburcu-qsbr libuv ldns libconfig jansson 2>/dev/null)"
 compilers=${CC:-cc}
 case $compilers in *clang*) ;; *) command -v clang >/dev/null 2>&1 && compilers="$compilers
 clang" ;; esac

@@ -45,7 +45,8 @@ FILENAME == "src/LAYERS" {
     may[head, head] = 1
     n = split(rest, below, " ")
     for (i = 1; i <= n; i++) {
-        if (below[i] == head || !(below[i] in known)) complain(where "\"" head "\" may include only folders of lines above, not \"" below[i] "\"")
+        if (below[i] == head || !(below[i] in known))
+            complain(where "\"" head "\" may include only folders of lines above, not \"" below[i] "\"")
         may[head, below[i]] = 1
     }
     next
@@ -75,7 +76,8 @@ FILENAME == "src/LAYERS" {
         for (i = 1; i <= header_cnt; i++)
             if (fits(name, header_pattern[i])) {
                 found = 1
-                if (!allowed_at(header_places[i], folder, file)) complain(where "<" name "> is only for" header_places[i])
+                if (!allowed_at(header_places[i], folder, file))
+                    complain(where "<" name "> is only for" header_places[i])
             }
         for (i = 1; !found && i <= system_cnt; i++) found = fits(name, system_headers[i])
         if (!found) complain(where "<" name "> is not in src/LAYERS: declare it there as header or system")

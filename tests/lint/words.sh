@@ -1,6 +1,6 @@
 #!/bin/sh
-# What no file of the tree may hold: two old words for primary and secondary, paths of somebody's machine, notes to self.
-# The patterns are written so that they do not find themselves.
+# What no file of the tree may hold: two old words for primary and secondary, paths of somebody's machine, notes to
+# self. The patterns are written so that they do not find themselves.
 set -u
 cd "${top_srcdir:-.}" || exit 1
 places=""

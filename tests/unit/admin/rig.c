@@ -18,8 +18,8 @@ size_t store_zone_cnt(const struct store *store, enum store_zone_state state)
 
 unsigned rig_walk_slices;
 
-void balance_each_pool(const struct balance *balance, const uint8_t *owner, void (*fn)(void *arg, const struct balance_pool_view *pool),
-                       void *arg)
+void balance_each_pool(const struct balance *balance, const uint8_t *owner,
+                       void (*fn)(void *arg, const struct balance_pool_view *pool), void *arg)
 {
     for (size_t i = 0; i < balance->cnt; i++)
         if (!owner || name_equal(owner, balance->pools[i].owner))

@@ -184,7 +184,8 @@ static void who_asks_during_another_load_waits_for_an_own(void **state)
     assert_int_equal(f->reload_cnt, 2);
 }
 
-/* Signals never cease: each load's end begins the next at once. The one that began after the command is as good as its own. */
+/* Signals never cease: each load's end begins the next at once. The one that
+ * began after the command is as good as its own. */
 static void any_load_that_begins_later_will_do(void **state)
 {
     struct fixture *f = *state;

@@ -147,39 +147,47 @@ static void test_dname(void **state)
 {
     (void)state;
     static const struct row rows[] = {
-        {{.name = "x.dn.example", .type = RR_A}, "noerror aa\nan dn.example. 5 39 target.example.\n"
-            "an x.dn.example. 5 5 x.target.example.\n"
-            "an x.target.example. 60 1 192.0.2.3\n"},
-        {{.name = "X.y.DN.example", .type = RR_A}, "nxdomain aa\nan DN.example. 5 39 target.example.\n"
-            "an X.y.DN.example. 5 5 X.y.target.example.\n" SOA},
-        {{.name = "x.dn.example", .type = RR_CNAME}, "noerror aa\nan dn.example. 5 39 target.example.\n"
-            "an x.dn.example. 5 5 x.target.example.\n"},
-        {{.name = "x.dn.example", .type = RR_ANY}, "noerror aa\nan dn.example. 5 39 target.example.\n"
-            "an x.dn.example. 5 5 x.target.example.\n"},
+        {{.name = "x.dn.example", .type = RR_A},
+         "noerror aa\nan dn.example. 5 39 target.example.\n"
+         "an x.dn.example. 5 5 x.target.example.\n"
+         "an x.target.example. 60 1 192.0.2.3\n"},
+        {{.name = "X.y.DN.example", .type = RR_A},
+         "nxdomain aa\nan DN.example. 5 39 target.example.\n"
+         "an X.y.DN.example. 5 5 X.y.target.example.\n" SOA},
+        {{.name = "x.dn.example", .type = RR_CNAME},
+         "noerror aa\nan dn.example. 5 39 target.example.\n"
+         "an x.dn.example. 5 5 x.target.example.\n"},
+        {{.name = "x.dn.example", .type = RR_ANY},
+         "noerror aa\nan dn.example. 5 39 target.example.\n"
+         "an x.dn.example. 5 5 x.target.example.\n"},
         {{.name = "x.dn.example", .type = RR_DNAME},
-            "noerror aa\nan dn.example. 5 39 target.example.\nan x.dn.example. 5 5 x.target.example.\n" SOA},
+         "noerror aa\nan dn.example. 5 39 target.example.\nan x.dn.example. 5 5 x.target.example.\n" SOA},
         {{.name = "dn.example", .type = RR_DNAME}, "noerror aa\nan dn.example. 5 39 target.example.\n"},
         {{.name = "dn.example", .type = RR_A}, "noerror aa\nan dn.example. 60 1 192.0.2.4\n"},
         {{.name = "dn.example", .type = RR_MX}, "noerror aa\n" SOA},
         /* Data below a DNAME is occluded. */
-        {{.name = "hidden.dn.example", .type = RR_A}, "nxdomain aa\nan dn.example. 5 39 target.example.\n"
-            "an hidden.dn.example. 5 5 hidden.target.example.\n" SOA},
-        {{.name = "a.cut.dn.example", .type = RR_NS}, "nxdomain aa\nan dn.example. 5 39 target.example.\n"
-            "an a.cut.dn.example. 5 5 a.cut.target.example.\n" SOA},
+        {{.name = "hidden.dn.example", .type = RR_A},
+         "nxdomain aa\nan dn.example. 5 39 target.example.\n"
+         "an hidden.dn.example. 5 5 hidden.target.example.\n" SOA},
+        {{.name = "a.cut.dn.example", .type = RR_NS},
+         "nxdomain aa\nan dn.example. 5 39 target.example.\n"
+         "an a.cut.dn.example. 5 5 a.cut.target.example.\n" SOA},
         /* And so is a DNAME below a cut. */
         {{.name = "a.dn.sub.example", .type = RR_A}, "noerror\nns sub.example. 60 2 ns1.example.\n"},
-        {{.name = "a.root.example", .type = RR_A}, "noerror aa\nan root.example. 60 39 .\n"
-            "an a.root.example. 60 5 a.\n"},
+        {{.name = "a.root.example", .type = RR_A},
+         "noerror aa\nan root.example. 60 39 .\n"
+         "an a.root.example. 60 5 a.\n"},
         {{.name = "www.net.root.example", .type = RR_A},
-            "noerror aa\nan root.example. 60 39 .\nan www.net.root.example. 60 5 www.net.\nan www.net. 60 1 192.0.2.9\n"},
-        {{.name = "to.example", .type = RR_A}, "noerror aa\nan to.example. 60 5 x.dn.example.\n"
-            "an dn.example. 5 39 target.example.\n"
-            "an x.dn.example. 5 5 x.target.example.\n"
-            "an x.target.example. 60 1 192.0.2.3\n"},
+         "noerror aa\nan root.example. 60 39 .\nan www.net.root.example. 60 5 www.net.\nan www.net. 60 1 192.0.2.9\n"},
+        {{.name = "to.example", .type = RR_A},
+         "noerror aa\nan to.example. 60 5 x.dn.example.\n"
+         "an dn.example. 5 39 target.example.\n"
+         "an x.dn.example. 5 5 x.target.example.\n"
+         "an x.target.example. 60 1 192.0.2.3\n"},
         {{.name = "x.two.example", .type = RR_A},
-            "noerror aa\nan two.example. 60 39 dn.example.\nan x.two.example. 60 5 x.dn.example.\n"
-            "an dn.example. 5 39 target.example.\n"
-            "an x.dn.example. 5 5 x.target.example.\nan x.target.example. 60 1 192.0.2.3\n"},
+         "noerror aa\nan two.example. 60 39 dn.example.\nan x.two.example. 60 5 x.dn.example.\n"
+         "an dn.example. 5 39 target.example.\n"
+         "an x.dn.example. 5 5 x.target.example.\nan x.target.example. 60 1 192.0.2.3\n"},
     };
     RUN("dn 5 DNAME target\ndn A 192.0.2.4\nx.target A 192.0.2.3\nhidden.dn A 192.0.2.5\ncut.dn NS ns1\nsub NS ns1\n"
         "dn.sub DNAME target\nroot DNAME .\n"

@@ -1,4 +1,5 @@
-/* Answers of names that are pools: which records, under which owner, what stands there when there are none, and whose turn it is. */
+/* Answers of names that are pools: which records, under which owner, what stands
+ * there when there are none, and whose turn it is. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,10 +17,11 @@
 static char text[1 << 18];
 static uint8_t out[65535];
 
-static const char zone_text[] = "www A 192.0.2.1\nwww A 192.0.2.2\nwww A 192.0.2.3\nwww AAAA ::1\nwww AAAA ::2\nwww AAAA ::3\nwww MX 10 mail\n"
-                                "only4 A 192.0.2.9\nalias CNAME www\nfar CNAME alias\n*.wild A 192.0.2.1\n*.wild A 192.0.2.2\n"
-                                "wildalias CNAME x.y.wild\nplain A 192.0.2.7\n"
-                                "a-rather-long-label-so-that-sixteen-addresses-have-no-room AAAA ::1\n";
+static const char zone_text[] =
+    "www A 192.0.2.1\nwww A 192.0.2.2\nwww A 192.0.2.3\nwww AAAA ::1\nwww AAAA ::2\nwww AAAA ::3\nwww MX 10 mail\n"
+    "only4 A 192.0.2.9\nalias CNAME www\nfar CNAME alias\n*.wild A 192.0.2.1\n*.wild A 192.0.2.2\n"
+    "wildalias CNAME x.y.wild\nplain A 192.0.2.7\n"
+    "a-rather-long-label-so-that-sixteen-addresses-have-no-room AAAA ::1\n";
 
 struct fixture {
     struct world world;
@@ -59,12 +61,18 @@ static uint32_t take(struct fixture *f, const char *name)
 
 static struct pool_settings settings_of(enum pool_policy policy, unsigned answers)
 {
-    return (struct pool_settings){.policy = policy, .answers = (uint16_t)answers, .ttl_sec = 20, .ttl_min_sec = 5, .hash_prefix4 = 32,
-                                  .hash_prefix6 = 56, .seed = 4711};
+    return (struct pool_settings){.policy = policy,
+                                  .answers = (uint16_t)answers,
+                                  .ttl_sec = 20,
+                                  .ttl_min_sec = 5,
+                                  .hash_prefix4 = 32,
+                                  .hash_prefix6 = 56,
+                                  .seed = 4711};
 }
 
 /* Puts a table of addresses 10.0.0.1 … or fd00::1 … in place; all of them down, or up. */
-static void fill(struct fixture *f, uint32_t handle, enum addr_family family, const struct pool_settings *settings, unsigned cnt, bool up)
+static void fill(struct fixture *f, uint32_t handle, enum addr_family family, const struct pool_settings *settings,
+                 unsigned cnt, bool up)
 {
     struct pool_member members[16] = {0};
     for (unsigned i = 0; i < cnt; i++) {
@@ -90,7 +98,10 @@ static const char *ask_as(struct fixture *f, const char *name, uint16_t type, co
     return text;
 }
 
-static const char *ask(struct fixture *f, const char *name, uint16_t type) { return ask_as(f, name, type, "127.0.0.1"); }
+static const char *ask(struct fixture *f, const char *name, uint16_t type)
+{
+    return ask_as(f, name, type, "127.0.0.1");
+}
 
 /* The last byte of the message: that of the only (or last) address. */
 static unsigned last_byte(struct fixture *f, const char *name, uint16_t type)
@@ -112,14 +123,18 @@ static void test_addresses_of_the_table(void **state)
     fill(&f, wild, ADDR_V4, &one, 1, true);
     static const struct row rows[] = {
         {{.name = "www.example", .type = RR_A}, "noerror aa\nan www.example. 20 1 10.0.0.1\n"},
-        {{.name = "wWw.example", .type = RR_AAAA}, "noerror aa\nan wWw.example. 20 28 fd000000000000000000000000000001\n"},
+        {{.name = "wWw.example", .type = RR_AAAA},
+         "noerror aa\nan wWw.example. 20 28 fd000000000000000000000000000001\n"},
         {{.name = "www.example", .type = RR_MX}, "noerror aa\nan www.example. 60 15 10 mail.example.\n"},
         {{.name = "www.example", .type = RR_ANY}, "noerror aa\nan www.example. 60 15 10 mail.example.\n"},
-        {{.name = "www.example", .type = RR_A, .payload = 1232}, "noerror aa\nan www.example. 20 1 10.0.0.1\nopt 1232\n"},
+        {{.name = "www.example", .type = RR_A, .payload = 1232},
+         "noerror aa\nan www.example. 20 1 10.0.0.1\nopt 1232\n"},
         {{.name = "far.example", .type = RR_A},
-         "noerror aa\nan far.example. 60 5 alias.example.\nan alias.example. 60 5 www.example.\nan www.example. 20 1 10.0.0.1\n"},
+         "noerror aa\nan far.example. 60 5 alias.example.\nan alias.example. 60 5 www.example.\n"
+         "an www.example. 20 1 10.0.0.1\n"},
         {{.name = "q.wild.example", .type = RR_A}, "noerror aa\nan q.wild.example. 20 1 10.0.0.1\n"},
-        {{.name = "wildalias.example", .type = RR_A}, "noerror aa\nan wildalias.example. 60 5 x.y.wild.example.\nan x.y.wild.example. 20 1 10.0.0.1\n"},
+        {{.name = "wildalias.example", .type = RR_A},
+         "noerror aa\nan wildalias.example. 60 5 x.y.wild.example.\nan x.y.wild.example. 20 1 10.0.0.1\n"},
         {{.name = "plain.example", .type = RR_A}, "noerror aa\nan plain.example. 60 1 192.0.2.7\n"},
     };
     assert_int_equal(TABLE_RUN(&f.world, rows), 0);
@@ -142,11 +157,15 @@ static void test_no_addresses(void **state)
     none.ttl_sec = 5000; /* above the SOA's 300 */
     fill(&f, only4, ADDR_V4, &none, 1, false);
     static const struct row rows[] = {
-        {{.name = "www.example", .type = RR_A}, "noerror aa\nns example. 20 6 ns1.example. host.example. 1 7200 3600 604800 300\n"},
-        {{.name = "only4.example", .type = RR_A}, "noerror aa\nns example. 300 6 ns1.example. host.example. 1 7200 3600 604800 300\n"},
-        {{.name = "only4.example", .type = RR_AAAA}, "noerror aa\nns example. 300 6 ns1.example. host.example. 1 7200 3600 604800 300\n"},
+        {{.name = "www.example", .type = RR_A},
+         "noerror aa\nns example. 20 6 ns1.example. host.example. 1 7200 3600 604800 300\n"},
+        {{.name = "only4.example", .type = RR_A},
+         "noerror aa\nns example. 300 6 ns1.example. host.example. 1 7200 3600 604800 300\n"},
+        {{.name = "only4.example", .type = RR_AAAA},
+         "noerror aa\nns example. 300 6 ns1.example. host.example. 1 7200 3600 604800 300\n"},
         {{.name = "alias.example", .type = RR_A},
-         "noerror aa\nan alias.example. 60 5 www.example.\nns example. 20 6 ns1.example. host.example. 1 7200 3600 604800 300\n"},
+         "noerror aa\nan alias.example. 60 5 www.example.\n"
+         "ns example. 20 6 ns1.example. host.example. 1 7200 3600 604800 300\n"},
         {{.name = "www.example", .type = RR_AAAA}, "servfail\n"},
         {{.name = "www.example", .type = RR_AAAA, .payload = 1232}, "servfail\nopt 1232\n"},
         {{.name = "far.example", .type = RR_AAAA, .payload = 1232}, "servfail\nopt 1232\n"},
@@ -164,7 +183,8 @@ static void test_without_table_the_rrset(void **state)
     begin(&f);
     take(&f, "only4.example");
     take(&f, "*.wild.example");
-    static const struct row rows[] = {{{.name = "only4.example", .type = RR_A}, "noerror aa\nan only4.example. 60 1 192.0.2.9\n"}};
+    static const struct row rows[] = {
+        {{.name = "only4.example", .type = RR_A}, "noerror aa\nan only4.example. 60 1 192.0.2.9\n"}};
     assert_int_equal(TABLE_RUN(&f.world, rows), 0);
     assert_non_null(strstr(ask(&f, "a.b.wild.example", RR_A), "an a.b.wild.example. 60 1 192.0.2.1\n"));
     assert_non_null(strstr(text, "an a.b.wild.example. 60 1 192.0.2.2\n"));
@@ -185,7 +205,8 @@ static void test_what_does_not_fit(void **state)
     assert_null(decode_answer(text, sizeof text, out, len));
     assert_non_null(strstr(text, " tc"));
     assert_null(strstr(text, "an "));
-    len = world_answer(&f.world, out, sizeof out, in, world_ask(in, &(struct ask){.name = name, .type = RR_AAAA}), ANSWER_TCP);
+    len = world_answer(&f.world, out, sizeof out, in, world_ask(in, &(struct ask){.name = name, .type = RR_AAAA}),
+                       ANSWER_TCP);
     assert_null(decode_answer(text, sizeof text, out, len));
     assert_null(strstr(text, " tc"));
     assert_non_null(strstr(text, "fd000000000000000000000000000016\n"));

@@ -229,36 +229,39 @@ static void test_broken_rows(void **state)
 static void test_broken_groups(void **state)
 {
     (void)state;
-    expect_all(GROUPS("{ name = 5; probe = \"none\"; },\n{ nmae = \"b\"; },\n{ name = \"b\"; },\n{ name = \"a..b\"; ttl = "
-                      "\"10ms\"; },\n5"),
-               "3: error: \"zones.balance.name\": expected a string of 1 to 1009 bytes, got 5\n"
-               "4: error: unknown key \"nmae\" in \"zones.balance\"; did you mean \"name\"?\n"
-               "7: error: \"zones.balance\": expected groups, ( { ... }, { ... } ), got 5\n"
-               "3: error: zone \"example.com\", balance \"\": there is no probe \"none\"\n"
-               "5: error: a second balance group with name \"b.example.com\", the first is at rondo.conf:4\n"
-               "6: error: zone \"example.com\", balance \"a..b\": no name: expected labels with dots between them\n"
-               "6: error: zone \"example.com\", balance \"a..b\": \"ttl\": a TTL is counted in whole seconds, got 10ms\n");
+    expect_all(
+        GROUPS("{ name = 5; probe = \"none\"; },\n{ nmae = \"b\"; },\n{ name = \"b\"; },\n"
+               "{ name = \"a..b\"; ttl = \"10ms\"; },\n5"),
+        "3: error: \"zones.balance.name\": expected a string of 1 to 1009 bytes, got 5\n"
+        "4: error: unknown key \"nmae\" in \"zones.balance\"; did you mean \"name\"?\n"
+        "7: error: \"zones.balance\": expected groups, ( { ... }, { ... } ), got 5\n"
+        "3: error: zone \"example.com\", balance \"\": there is no probe \"none\"\n"
+        "5: error: a second balance group with name \"b.example.com\", the first is at rondo.conf:4\n"
+        "6: error: zone \"example.com\", balance \"a..b\": no name: expected labels with dots between them\n"
+        "6: error: zone \"example.com\", balance \"a..b\": \"ttl\": a TTL is counted in whole seconds, got 10ms\n");
     expect_all(GROUPS("{ name = \"a\"; all_down = [ 5 ]; },\n{ name = \"b\"; policy = \"x\"; members = (\n"
                       "{ address = \"192.0.2.1\"; weight = 3; }, { address = \"192.0.2.1\"; } ); }"),
                "3: error: \"zones.balance.all_down\": expected a string of 1 to 63 bytes, got 5\n"
-               "4: error: \"zones.balance.policy\": expected \"round_robin\", \"weighted\", \"random\" or \"hash\", got \"x\"\n"
+               "4: error: \"zones.balance.policy\": expected \"round_robin\", \"weighted\", \"random\" or \"hash\", "
+               "got \"x\"\n"
                "5: error: zone \"example.com\", balance \"b\": member 192.0.2.1 stands twice, first at rondo.conf:5\n");
 }
 
 static void test_broken_members(void **state)
 {
     (void)state;
-    expect_all(GROUPS("{ name = \"a\"; others = \"ignore\"; members = ( { address = \"x\"; },\n{ weight = 2; },\n"
-                      "{ address = \"192.0.2.3\"; check_address = \"192.0.2.4\"; probe = 7; },\n"
-                      "{ address = \"192.0.2.5\"; check_address = \"192.0.2.6\"; probe = \"none\"; } ); },\n"
-                      "{ name = \"b\"; others = \"ignore\"; members = 5; }"),
-               "3: error: \"zones.balance.members.address\": expected an address without a port, such as \"192.0.2.1\" or "
-               "\"2001:db8::1\", got \"x\"\n"
-               "4: error: \"zones.balance.members.address\" is missing: an address without a port, such as \"192.0.2.1\" "
-               "or \"2001:db8::1\"\n"
-               "5: error: \"zones.balance.members.probe\": expected a string of 1 to 63 bytes, got 7\n"
-               "7: error: \"zones.balance.members\": expected groups, ( { ... }, { ... } ), got 5\n"
-               "6: error: zone \"example.com\", balance \"a\": there is no probe \"none\"\n");
+    expect_all(
+        GROUPS("{ name = \"a\"; others = \"ignore\"; members = ( { address = \"x\"; },\n{ weight = 2; },\n"
+               "{ address = \"192.0.2.3\"; check_address = \"192.0.2.4\"; probe = 7; },\n"
+               "{ address = \"192.0.2.5\"; check_address = \"192.0.2.6\"; probe = \"none\"; } ); },\n"
+               "{ name = \"b\"; others = \"ignore\"; members = 5; }"),
+        "3: error: \"zones.balance.members.address\": expected an address without a port, such as \"192.0.2.1\" or "
+        "\"2001:db8::1\", got \"x\"\n"
+        "4: error: \"zones.balance.members.address\" is missing: an address without a port, such as \"192.0.2.1\" "
+        "or \"2001:db8::1\"\n"
+        "5: error: \"zones.balance.members.probe\": expected a string of 1 to 63 bytes, got 7\n"
+        "7: error: \"zones.balance.members\": expected groups, ( { ... }, { ... } ), got 5\n"
+        "6: error: zone \"example.com\", balance \"a\": there is no probe \"none\"\n");
 }
 
 /* The caller tells of the zone; its groups are looked at all the same, and not compared with those of its namesake. */
@@ -277,9 +280,9 @@ static void test_zones_without_name_or_twice(void **state)
     struct opt_list zones = conf_list(conf, &balance_zone_opt_table), probes = conf_list(conf, &probe_opt_table);
     assert_int_equal(balance_plan_make(&plan, &zones, apexes, &probes, diag), ERR_INVALID);
     assert_null(plan);
-    assert_string_equal(diag_text(diag), "1: error: balance \"b.c.\": there is no probe \"p\"\n"
-                                         "3: error: a second balance group with name \"a.example.com\", the first is at "
-                                         "rondo.conf:3\n");
+    assert_string_equal(diag_text(diag),
+                        "1: error: balance \"b.c.\": there is no probe \"p\"\n"
+                        "3: error: a second balance group with name \"a.example.com\", the first is at rondo.conf:3\n");
     conf_free(conf);
     diag_free(diag);
 }

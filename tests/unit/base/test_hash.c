@@ -60,7 +60,8 @@ static size_t filled(const struct hash_key *key, int shift)
 }
 
 /* n drawn into n buckets fill 1 - 1/e of them, 63.2 %. One multiplication spreads labels so alike less evenly by some
- * keys (of a thousand, the worst filled 53 %), so that of many keys the mean is judged, and of each only that none is bad. */
+ * keys (of a thousand, the worst filled 53 %), so that of many keys the mean is judged, and of each only that none is
+ * bad. */
 static void short_labels_spread(void **state)
 {
     (void)state;

@@ -164,7 +164,8 @@ static size_t read_lines(char *last, size_t cap)
     return lines;
 }
 
-/* More than fits: it must not wait, and the first line after says how many are missing. The alarm ends a test that hangs. */
+/* More than fits: it must not wait, and the first line after says how many are
+ * missing. The alarm ends a test that hangs. */
 static void to_an_end_that_is_not_read(void)
 {
     enum { LINE_CNT = 2000 };

@@ -293,7 +293,9 @@ static void what_is_left_can_be_used(void **state)
     static const char text[] =
         "server: { workers = -1; dir = 5; tags = [ 1, \"x\", 2, \"y\" ]; listen = 5; idle = 3; };\n"
         "zones = (\n{ name = \"a\"; nonsense = 1; },\n"
-        "{ file = \"f\"; balance = ( { ttl = 1; name = \"w\"; probe = 1; },\n { name = \"x\"; members = ( { weight = -1; } ); } ); },\n5,\n{ name = \"b\"; limits = { low = -1; }; } );";
+        "{ file = \"f\"; balance = ( { ttl = 1; name = \"w\"; probe = 1; },\n"
+        " { name = \"x\"; members = ( { weight = -1; } ); } ); },\n"
+        "5,\n{ name = \"b\"; limits = { low = -1; }; } );";
     static const struct {
         const char *name;
         unsigned line;

@@ -44,9 +44,10 @@ static void every_key_stands_in_the_sample_with_its_help(void **state)
     for (size_t t = 0; t < TOY_TABLE_CNT; t++)
         for (size_t i = 0; i < toy_tables[t]->cnt; i++)
             assert_non_null(strstr(text, toy_tables[t]->opts[i].name));
-    assert_non_null(strstr(text, "    # Threads.\n"
-                                 "    # Expected: a whole number from 0 to 1024. Default: 0. A change needs a restart.\n"
-                                 "    workers = 0;\n"));
+    assert_non_null(strstr(
+        text, "    # Threads.\n"
+              "    # Expected: a whole number from 0 to 1024. Default: 0. A change needs a restart.\n"
+              "    workers = 0;\n"));
     assert_non_null(strstr(text, "    # user = ...;\n"));
     assert_non_null(strstr(text, "\n        # Expected: a string of 1 to 255 bytes. Required.\n"
                                  "        name = \"example.com\";\n"));

@@ -100,7 +100,8 @@ static void test_all_messages_of_a_read_in_one_write(void **state)
     end(&f);
 }
 
-/* Answers of 51,000 bytes: two fit in a write. What the socket does not take is kept, and the requests behind it wait. */
+/* Answers of 51,000 bytes: two fit in a write. What the socket does not take is
+ * kept, and the requests behind it wait. */
 static void test_large_answers_and_a_full_socket(void **state)
 {
     enum { CNT = 60 };

@@ -1,6 +1,6 @@
-/* A check that can't even begin: which errors are our own lack, which say that there is no way to the target. Once with
- * a kernel that says what the test wants, once with the real one in a network namespace without IPv6 and with hardly any
- * ports. */
+/* A check that can't even begin: which errors are our own lack, which say that there is no way to the
+ * target. Once with a kernel that says what the test wants, once with the real one in a network
+ * namespace without IPv6 and with hardly any ports. */
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>

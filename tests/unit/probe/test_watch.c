@@ -272,8 +272,8 @@ static void test_what_is_there_is_read_before_the_deadline_is_judged(void **stat
 
 /* ---- no way to the target ---- */
 
-/* Whether it can be reached from here or not, it is down, and asked no more often than any other that is. No machine has
- * a route for TCP to the broadcast address. */
+/* Whether it can be reached from here or not, it is down, and asked no more often than any other that is. No machine
+ * has a route for TCP to the broadcast address. */
 static void test_no_way_is_down(void **state)
 {
     struct fixture *f = *state;

@@ -214,9 +214,15 @@ static void test_none(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_paths),       cmocka_unit_test(test_order),          cmocka_unit_test(test_templates),
-        cmocka_unit_test(test_slash),       cmocka_unit_test(test_all_errors),     cmocka_unit_test(test_percent_at_end),
-        cmocka_unit_test(test_none),        cmocka_unit_test(test_rows_without_names), cmocka_unit_test(test_nearest_template),
+        cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_templates),
+        cmocka_unit_test(test_slash),
+        cmocka_unit_test(test_all_errors),
+        cmocka_unit_test(test_percent_at_end),
+        cmocka_unit_test(test_none),
+        cmocka_unit_test(test_rows_without_names),
+        cmocka_unit_test(test_nearest_template),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

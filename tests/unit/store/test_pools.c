@@ -1,4 +1,5 @@
-/* Loads whose names are pools: marks by the plan in force, handles before a version is seen, and what becomes of both at a reload. */
+/* Loads whose names are pools: marks by the plan in force, handles before a version is
+ * seen, and what becomes of both at a reload. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -118,7 +119,9 @@ static int setup(void **state)
     f->balance = balance_new(&f->loop, &f->pools, false);
     f->store = store_new(&f->loop, &f->shared, f->balance);
     store_set_quiet(f->store);
-    write_zone(f, zones[0], 1, "www A 192.0.2.1\nwww A 192.0.2.2\nmail A 192.0.2.3\na.apps A 192.0.2.4\nb.apps A 192.0.2.5\nb.apps MX 10 b.apps\n");
+    write_zone(f, zones[0], 1,
+               "www A 192.0.2.1\nwww A 192.0.2.2\nmail A 192.0.2.3\na.apps A 192.0.2.4\nb.apps A 192.0.2.5\n"
+               "b.apps MX 10 b.apps\n");
     write_zone(f, zones[1], 1, "www A 192.0.2.1\n");
     *state = f;
     return 0;
@@ -176,7 +179,8 @@ static void test_a_changed_zone_keeps_handles(void **state)
     assert_int_equal(handle_of(f, "www"), www);
     assert_true(handle_of(f, "b.apps") != 0);
     assert_int_equal(balance_pool_cnt(f->balance), 2);
-    assert_int_equal(pool_table_share(f->pools.entries[www].tables[0], &(struct addr){.bytes = {192, 0, 2, 9}, .family = ADDR_V4}) * 3 + 0.5, 1);
+    const struct addr new_one = {.bytes = {192, 0, 2, 9}, .family = ADDR_V4};
+    assert_int_equal(pool_table_share(f->pools.entries[www].tables[0], &new_one) * 3 + 0.5, 1);
 }
 
 /* Not a byte of the zone changed, nor its serial; only who is annotated. */

@@ -1,4 +1,5 @@
-/* Loads zone files from a folder of its own, on a loop of its own; a reader thread stands for the workers where it matters. */
+/* Loads zone files from a folder of its own, on a loop of its own; a reader
+ * thread stands for the workers where it matters. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -50,7 +51,8 @@ static void write_file(const struct fixture *f, const char *file, const char *te
 
 static void write_zone(const struct fixture *f, const char *file, unsigned serial, const char *more)
 {
-    char *text = mem_printf("$TTL 300\n@ SOA ns1 hostmaster %u 3600 900 604800 60\n@ NS ns1\nns1 A 192.0.2.53\n%s", serial, more);
+    char *text = mem_printf("$TTL 300\n@ SOA ns1 hostmaster %u 3600 900 604800 60\n@ NS ns1\nns1 A 192.0.2.53\n%s",
+                            serial, more);
     write_file(f, file, text);
     free(text);
 }
@@ -323,7 +325,8 @@ static void test_serial_not_risen(void **state)
     assert_int_equal(f->errors, 1);
     assert_int_equal(f->warnings, 0);
     /* The SOA stands in the second line. */
-    expect_in(look(f, "example.com").last_error, "/com:2: zone \"example.com\": refused: the records changed, but serial 4 ");
+    expect_in(look(f, "example.com").last_error,
+              "/com:2: zone \"example.com\": refused: the records changed, but serial 4 ");
     expect_in(look(f, "example.com").last_error, "5");
     assert_ptr_equal(served(f, "example.com")->current, version);
     load(f); /* said again, not forgotten */
@@ -449,7 +452,8 @@ static void write_many(const struct fixture *f, unsigned serial, unsigned cnt, c
     free(path);
 }
 
-/* Every name replaced: more garbage than the control thread releases itself, and the next load comes while a job does. */
+/* Every name replaced: more garbage than the control thread releases itself,
+ * and the next load comes while a job does. */
 static void test_all_names_replaced(void **state)
 {
     struct fixture *f = *state;

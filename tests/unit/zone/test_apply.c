@@ -71,7 +71,8 @@ static void test_a_change_touches_only_what_it_must(void **state)
     static const struct { const char *removed, *added; size_t nodes; const char *same; } cases[] = {
         {"n5.z5 60 A 1\n", "n5.z5 60 A 2\n", 1, "z5"},                       /* an address */
         {"@ 3600 SOA 1 60\n", "@ 3600 SOA 2 60\n", 1, "z5"},                 /* the apex */
-        {"", "new.z5 60 A 2\n", 1, "@"},                                     /* a name: its parent's count too (old nodes replaced: 1) */
+        /* a name: its parent's count too (old nodes replaced: 1) */
+        {"", "new.z5 60 A 2\n", 1, "@"},
         {"ns.sub 60 A 1\n", "ns.sub 60 A 2\n", 2, "@"},                      /* glue: the cut too */
         {"", "x.sub 60 A 2\n", 1, "@"},
         {"n5.z5 60 A 1\n", "", 2, "@"},
@@ -106,7 +107,8 @@ static void test_rrsigs_keep_their_ttls(void **state)
         {"", "w 5 RRSIG NS 1\nw 300 RRSIG TXT 9\n", {60, 60, 5, 300}},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct zone *zone = zone_of(APEX "w 60 A 1\nw 7200 TXT x\nw 60 RRSIG A 1\nw 60 RRSIG A 2\nw 7200 RRSIG TXT 1\n");
+        struct zone *zone =
+            zone_of(APEX "w 60 A 1\nw 7200 TXT x\nw 60 RRSIG A 1\nw 60 RRSIG A 2\nw 7200 RRSIG TXT 1\n");
         change(zone, cases[i].removed, cases[i].added, NULL);
         const struct zone_node *n = node_of(zone->current, "w");
         const struct zone_rrset *sigs = zone_node_rrset(n, RR_RRSIG);

@@ -5,14 +5,16 @@
 
 /* Random zones: some owners, for each some records that may be there, with TTLs and cases that change. */
 static const char *const owners[] = {
-    "@", "a", "b", "c", "*", "a.a", "b.a", "*.a", "a.b", "c.b", "*.b", "a.a.a", "b.a.a", "*.a.a", "a.*.a", "a.a.b", "x.c.b", "a.*",
-    "x.y.z.a", "y.z.a", "v.w.x.y.z.c", "x.y.z.c", "ns.a", "ns.b", "ns.a.a", "ns.c.b",
-    "collide-1", "collide-2", "collide-3", "collide-4", "a.collide-2", "a.a.collide-5", "*.collide-2", "collide-1.a", "collide-2.a",
+    "@", "a", "b", "c", "*", "a.a", "b.a", "*.a", "a.b", "c.b", "*.b", "a.a.a", "b.a.a", "*.a.a", "a.*.a", "a.a.b",
+    "x.c.b", "a.*", "x.y.z.a", "y.z.a", "v.w.x.y.z.c", "x.y.z.c", "ns.a", "ns.b", "ns.a.a", "ns.c.b",
+    "collide-1", "collide-2", "collide-3", "collide-4", "a.collide-2", "a.a.collide-5", "*.collide-2", "collide-1.a",
+    "collide-2.a",
 };
 static const char *const datas[][2] = { /* one in two spellings */
-    {"A 1", "A 1"}, {"A 2", "A 2"}, {"AAAA 1", "AAAA 1"}, {"AAAA 2", "AAAA 2"}, {"TXT x", "TXT x"}, {"MX 10 a.a", "MX 10 A.A"},
-    {"MX 10 b.org.", "MX 10 B.org."}, {"MX 20 A.b.org.", "MX 20 a.B.org."}, {"NS ns.a", "NS NS.a"}, {"NS ns.a.a", "NS ns.A.a"},
-    {"NS ns.b", "NS ns.B"}, {"NS a.org.", "NS A.org."}, {"NS a", "NS A"}, {"CNAME a", "CNAME A"}, {"DNAME a", "DNAME A"},
+    {"A 1", "A 1"}, {"A 2", "A 2"}, {"AAAA 1", "AAAA 1"}, {"AAAA 2", "AAAA 2"}, {"TXT x", "TXT x"},
+    {"MX 10 a.a", "MX 10 A.A"}, {"MX 10 b.org.", "MX 10 B.org."}, {"MX 20 A.b.org.", "MX 20 a.B.org."},
+    {"NS ns.a", "NS NS.a"}, {"NS ns.a.a", "NS ns.A.a"}, {"NS ns.b", "NS ns.B"}, {"NS a.org.", "NS A.org."},
+    {"NS a", "NS A"}, {"CNAME a", "CNAME A"}, {"DNAME a", "DNAME A"},
 };
 enum { OWNERS = sizeof(owners) / sizeof(owners[0]), DATAS = sizeof(datas) / sizeof(datas[0]), STEPS = 7 };
 
@@ -98,7 +100,8 @@ static void expect_foreign_told(const struct zone_version *before, const struct 
         assert_int_equal(!listed(now, was->bytes + at), listed(&v->lost_foreign, was->bytes + at) != NULL);
     for (size_t at = 0; at < now->len; at += name_len(now->bytes + at))
         assert_int_equal(!listed(was, now->bytes + at), listed(&v->fresh_foreign, now->bytes + at) != NULL);
-    assert_int_equal(count_names(was) + count_names(&v->fresh_foreign), count_names(now) + count_names(&v->lost_foreign));
+    assert_int_equal(count_names(was) + count_names(&v->fresh_foreign),
+                     count_names(now) + count_names(&v->lost_foreign));
 }
 
 static void expect_same_foreign(const struct zone_foreign *a, const struct zone_foreign *b)
@@ -150,7 +153,8 @@ static struct zone_records *state_records(const struct state *s)
     for (unsigned o = 0; o < OWNERS; o++)
         for (unsigned d = 0; d < DATAS; d++)
             if (s->there[o][d]) {
-                snprintf(line, sizeof(line), "%s %u %s", owners[o], s->ttl[o][first_of_type(d)], datas[d][s->spelling[o][d]]);
+                snprintf(line, sizeof(line), "%s %u %s", owners[o], s->ttl[o][first_of_type(d)],
+                         datas[d][s->spelling[o][d]]);
                 add_line(records, line, 1);
             }
     zone_records_sort(records);
@@ -225,7 +229,8 @@ static size_t expect_built(const struct zone_version *v, const struct state *s)
     return used;
 }
 
-static struct zone_version *step(struct zone *zone, const struct state *from, const struct state *to, bool discard_first, bool pack)
+static struct zone_version *step(struct zone *zone, const struct state *from, const struct state *to,
+                                 bool discard_first, bool pack)
 {
     struct zone_records *records = state_records(to);
     struct changeset *c = changeset_diff(zone->current, records);

@@ -4,12 +4,13 @@
 static void test_nodes_of_a_zone(void **state)
 {
     (void)state;
-    struct zone *zone = zone_of(APEX "WWW 60 A 1\nwww 60 A 2\nwww 60 MX 10 mail\n"
-                                     "a.b.c 60 A 1\nx.b.c 60 A 1\n"
-                                     "alias 60 CNAME www\nd 60 DNAME www\nunder.d 60 A 1\n"
-                                     "*.wild 60 A 1\n*.ent.wild 60 TXT x\nbelow.*.ent.wild 60 TXT x\n"
-                                     "deep.*.star 60 A 1\n"
-                                     "sub 60 NS ns.sub\nsub 60 DS x\nns.sub 60 A 1\nother 60 NS ns.sub\nout 60 NS ns.example.net.\n");
+    struct zone *zone =
+        zone_of(APEX "WWW 60 A 1\nwww 60 A 2\nwww 60 MX 10 mail\n"
+                     "a.b.c 60 A 1\nx.b.c 60 A 1\n"
+                     "alias 60 CNAME www\nd 60 DNAME www\nunder.d 60 A 1\n"
+                     "*.wild 60 A 1\n*.ent.wild 60 TXT x\nbelow.*.ent.wild 60 TXT x\n"
+                     "deep.*.star 60 A 1\n"
+                     "sub 60 NS ns.sub\nsub 60 DS x\nns.sub 60 A 1\nother 60 NS ns.sub\nout 60 NS ns.example.net.\n");
     const struct zone_version *v = zone->current;
     static const char *const want[][2] = {
         {"@", "9 NS SOA apex extra"}, {"www", "0 A MX"},
@@ -56,7 +57,10 @@ static void test_the_negative_soa(void **state)
 {
     (void)state;
     static const struct { const char *text; uint32_t ttl, negative_ttl; } cases[] = {
-        {"@ 3600 SOA 1 60\n", 3600, 60}, {"@ 30 SOA 1 60\n", 30, 30}, {"@ 0 SOA 1 60\n", 0, 0}, {"@ 60 SOA 1 0\n", 60, 0},
+        {"@ 3600 SOA 1 60\n", 3600, 60},
+        {"@ 30 SOA 1 60\n", 30, 30},
+        {"@ 0 SOA 1 60\n", 0, 0},
+        {"@ 60 SOA 1 0\n", 60, 0},
     };
     for (unsigned i = 0; i < 4; i++) {
         struct zone *zone = zone_of(cases[i].text);
@@ -113,9 +117,10 @@ static const char *glue_of(const struct zone_version *v, const char *cut, const 
 static void test_glue_points_into_the_ns_image(void **state)
 {
     (void)state;
-    struct zone *zone = zone_of(APEX "sub 60 NS a.ns.sub\nsub 60 NS sub\nsub 60 NS ns.SUB\nsub 60 NS ns.example.net.\nsub 60 NS b.sub\n"
-                                     "sub 60 NS away\nsub 60 NS missing.sub\n"
-                                     "a.ns.sub 10 AAAA 1\na.ns.sub 10 A 2\nns.sub 20 A 3\nns.sub 20 A 4\nsub 30 A 5\nb.sub 40 TXT x\naway 60 A 9\n");
+    struct zone *zone = zone_of(
+        APEX "sub 60 NS a.ns.sub\nsub 60 NS sub\nsub 60 NS ns.SUB\nsub 60 NS ns.example.net.\n"
+        "sub 60 NS b.sub\nsub 60 NS away\nsub 60 NS missing.sub\n"
+        "a.ns.sub 10 AAAA 1\na.ns.sub 10 A 2\nns.sub 20 A 3\nns.sub 20 A 4\nsub 30 A 5\nb.sub 40 TXT x\naway 60 A 9\n");
     /* In canonical order of the NS records. */
     const char *want = "a.ns.sub.example.com. 10 A 2\na.ns.sub.example.com. 10 AAAA 1\n"
                        "ns.sub.example.com. 20 A 3\nns.sub.example.com. 20 A 4\n"
@@ -154,8 +159,10 @@ static void test_many_delegations(void **state)
     zone_records_free(records);
     for (unsigned i = 0; i < CNT; i++) {
         snprintf(text, sizeof(text), "cut%u", i);
-        snprintf(want, sizeof(want), "a.b.ns3.cut%u.example.com. 60 A %u\nns1.cut%u.example.com. 60 A %u\nNS2.cut%u.example.com. 60 AAAA %u\n",
-                 i, i % 250, i, i % 250, i, i % 250);
+        snprintf(
+            want, sizeof(want),
+            "a.b.ns3.cut%u.example.com. 60 A %u\nns1.cut%u.example.com. 60 A %u\nNS2.cut%u.example.com. 60 AAAA %u\n",
+            i, i % 250, i, i % 250, i, i % 250);
         assert_string_equal(glue_of(zone->current, text, text), want);
         assert_string_equal(describe(zone->current, text), "3 NS cut extra");
         snprintf(text, sizeof(text), "ns3.cut%u", i);
@@ -208,7 +215,8 @@ static void test_all_glue_is_there(void **state)
     zone_free(zone);
 }
 
-/* More glue than a message holds: what is kept does not fit behind the NS rrset either, so the referral is truncated. */
+/* More glue than a message holds: what is kept does not fit behind the NS rrset
+ * either, so the referral is truncated. */
 static void test_glue_has_limits(void **state)
 {
     (void)state;

@@ -62,7 +62,8 @@ static void test_the_root_and_the_deepest_zone(void **state)
     for (unsigned i = 0; i < 126; i++)
         strcat(deep, "x.");
     snprintf(deeper, sizeof(deeper), "y.%s", deep);
-    struct zone *zones[3] = {zone_new(wire("."), &test_key), zone_new(wire(deep), &test_key), zone_new(wire(deep + 2 * 62), &test_key)};
+    struct zone *zones[3] = {zone_new(wire("."), &test_key), zone_new(wire(deep), &test_key),
+                             zone_new(wire(deep + 2 * 62), &test_key)};
     struct catalogue *c = catalogue_new(zones, 3);
     assert_ptr_equal(find(c, ".", 127), zones[0]);
     assert_ptr_equal(find(c, "www.example.com.", 127), zones[0]);

@@ -279,7 +279,8 @@ static void test_too_large_with_an_opt(void **state)
     (void)state;
     for (unsigned more = 0; more < 2; more++) {
         /* Header, question of "x" or of the longest name, the record's fixed part and the OPT record. */
-        static const struct { const char *owner; unsigned len; } cases[] = {{"x", 12 + 15 + 4 + 12 + 11}, {"*", 12 + 255 + 4 + 12 + 11}};
+        static const struct { const char *owner; unsigned len; } cases[] = {
+            {"x", 12 + 15 + 4 + 12 + 11}, {"*", 12 + 255 + 4 + 12 + 11}};
         for (unsigned i = 0; i < 2; i++) {
             struct checked c = start();
             put(c.records, cases[i].owner, 60, RR_TXT, txt, sizeof(txt) - cases[i].len + more);

@@ -107,8 +107,8 @@ static void expect_all(const struct sample *s, const struct message *m, size_t a
 }
 
 /* A message whose question is `qname`, with `gap` bytes behind the question, then the patched image. */
-static void expect_placed(const struct sample *s, const uint8_t *qname, unsigned gap, unsigned owner_at, uint16_t owner_pointer,
-                          const uint8_t *owner, const uint8_t *fill, unsigned fill_at)
+static void expect_placed(const struct sample *s, const uint8_t *qname, unsigned gap, unsigned owner_at,
+                          uint16_t owner_pointer, const uint8_t *owner, const uint8_t *fill, unsigned fill_at)
 {
     uint8_t bytes[70000] = {0};
     unsigned x_len = name_len(s->owner), q_len = name_len(qname), at = 12 + q_len + 4 + gap;
@@ -199,7 +199,8 @@ static void test_moved_as_wildcard(void **state)
     }
 }
 
-/* The question is another name; a CNAME's rdata at some place is the image's owner, and the image stands still further back. */
+/* The question is another name; a CNAME's rdata at some place is the image's
+ * owner, and the image stands still further back. */
 static void test_moved_in_a_chain(void **state)
 {
     (void)state;
@@ -235,7 +236,8 @@ static void test_moved_in_authority(void **state)
 static void test_any_rotation_is_a_window(void **state)
 {
     (void)state;
-    const char *const texts[] = {"w 9 A 1\nw 9 A 2\nw 9 A 3\nw 9 A 4\nw 9 A 5\n", "w 9 AAAA 1\nw 9 AAAA 2\nw 9 AAAA 3\n", "w 9 A 1\n"};
+    const char *const texts[] = {"w 9 A 1\nw 9 A 2\nw 9 A 3\nw 9 A 4\nw 9 A 5\n",
+                                 "w 9 AAAA 1\nw 9 AAAA 2\nw 9 AAAA 3\n", "w 9 A 1\n"};
     for (unsigned t = 0; t < 3; t++) {
         struct sample s;
         sample_of(&s, texts[t]);
@@ -366,8 +368,8 @@ static void test_an_image_leaves_room(void **state)
 {
     (void)state;
     static const struct { const char *owner; uint16_t type; size_t before; } cases[] = {
-        {"www", RR_TXT, 12 + 17 + 4}, {"*", RR_TXT, 12 + 255 + 4}, {"a.*", RR_TXT, 12 + 17 + 4}, {"www", RR_NS, 12 + 255 + 4},
-        {"*x", RR_TXT, 12 + 16 + 4},
+        {"www", RR_TXT, 12 + 17 + 4}, {"*", RR_TXT, 12 + 255 + 4}, {"a.*", RR_TXT, 12 + 17 + 4},
+        {"www", RR_NS, 12 + 255 + 4}, {"*x", RR_TXT, 12 + 16 + 4},
     };
     static uint8_t image[70000], data[30000];
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
@@ -376,7 +378,8 @@ static void test_an_image_leaves_room(void **state)
             uint8_t owner[NAME_MAX_LEN];
             struct zone_rrset rrset;
             memset(data, 0xff, sizeof(data)); /* no name, so that NS is not compressed */
-            struct image_rdata rdata[3] = {{data, 60, 30000}, {data, 60, 30000}, {data, 60, (uint16_t)(len - 60000 - 3 * 12)}};
+            struct image_rdata rdata[3] = {
+                {data, 60, 30000}, {data, 60, 30000}, {data, 60, (uint16_t)(len - 60000 - 3 * 12)}};
             put_wire(owner, cases[i].owner);
             assert_int_equal(image_build(image, &rrset, owner, cases[i].type, rdata, 3) > 0, !more);
             assert_int_equal(image_most(owner, cases[i].type), len - more);

@@ -42,9 +42,10 @@ static void test_only_authoritative_names_are_pools(void **state)
     (void)state;
     enum zone_mark mark = ZONE_MARK_BY_BELOW;
     struct zone_marks marks = {.match = match_all, .arg = &mark};
-    struct zone_records *records = records_of(APEX "@ 60 A 1\nwww 60 A 1\nmail 60 AAAA 1\n@ 60 MX 10 Mail\nalone 60 TXT x\n*.w 60 A 1\n"
-                                              "cut 60 NS ns.cut\ncut 60 A 1\nns.cut 60 A 1\nbelow.cut 60 A 1\n"
-                                              "dn 60 DNAME www\ndn 60 A 1\ndeep.dn 60 A 1\n");
+    struct zone_records *records =
+        records_of(APEX "@ 60 A 1\nwww 60 A 1\nmail 60 AAAA 1\n@ 60 MX 10 Mail\nalone 60 TXT x\n*.w 60 A 1\n"
+                        "cut 60 NS ns.cut\ncut 60 A 1\nns.cut 60 A 1\nbelow.cut 60 A 1\n"
+                        "dn 60 DNAME www\ndn 60 A 1\ndeep.dn 60 A 1\n");
     struct zone *zone = zone_new(test_apex, &test_key);
     struct zone_version *v = zone_build(zone, records, &marks);
     zone_records_free(records);
@@ -88,7 +89,8 @@ static void test_mail_servers_are_pools_by_name_alone(void **state)
     assert_null(zone_publish(zone, v));
     assert_string_equal(pools_of(zone->current), "www mail ");
     assert_int_equal(diag_cnt(diag, DIAG_WARNING), 1);
-    assert_string_equal(diag_at(diag, 0)->text, "\"mail.example.com.\" is balanced although NS or MX records point to it");
+    assert_string_equal(diag_at(diag, 0)->text,
+                        "\"mail.example.com.\" is balanced although NS or MX records point to it");
     mark = ZONE_MARK_BY_BELOW;
     v = zone_remark(zone->current, &marks);
     give_handles(v);
@@ -112,7 +114,8 @@ static enum zone_mark match_by_name(void *arg, const struct zone *zone, const ui
     return lower[0] == 4 ? ZONE_MARK_BY_NAME : ZONE_MARK_BY_BELOW;
 }
 
-/* Whoever marks hears which names of other zones a version points to, is warned of those that stay balanced, and hears when all was asked. */
+/* Whoever marks hears which names of other zones a version points to, is warned of those that
+ * stay balanced, and hears when all was asked. */
 static void test_what_a_zone_points_to(void **state)
 {
     (void)state;

@@ -6,7 +6,8 @@
 static void test_records_sort_by_owner_type_and_rdata(void **state)
 {
     (void)state;
-    struct zone_records *r = records_of("b 60 MX 20 b\nb 60 A 3\nB 60 A 1\na 60 A 1\nb 60 A 2\nb 60 MX 10 c\nb 60 MX 10 B\n");
+    struct zone_records *r =
+        records_of("b 60 MX 20 b\nb 60 A 3\nB 60 A 1\na 60 A 1\nb 60 A 2\nb 60 MX 10 c\nb 60 MX 10 B\n");
     assert_int_equal(r->cnt, 7);
     for (size_t i = 1; i < r->cnt; i++) {
         const struct zone_record *a = &r->recs[i - 1], *b = &r->recs[i];
@@ -38,8 +39,9 @@ static void test_owners_are_lower_cased_and_rdata_is_not(void **state)
 static void test_duplicates_go(void **state)
 {
     (void)state;
-    struct zone_records *r = records_of("a 60 A 1\na 30 A 1\nA 60 A 1\na 60 NS x\na 60 NS X\na 60 MX 1 x\na 60 MX 1 X\n"
-                                        "a 60 SRV 1 x\na 60 SRV 1 X\na 60 TXT x\na 60 TXT X\na 60 DNAME y\na 60 DNAME Y\n");
+    struct zone_records *r =
+        records_of("a 60 A 1\na 30 A 1\nA 60 A 1\na 60 NS x\na 60 NS X\na 60 MX 1 x\na 60 MX 1 X\n"
+                   "a 60 SRV 1 x\na 60 SRV 1 X\na 60 TXT x\na 60 TXT X\na 60 DNAME y\na 60 DNAME Y\n");
     const char *const left[] = {"A", "NS", "MX", "TXT", "TXT", "SRV", "DNAME"};
     assert_int_equal(r->cnt, 7);
     for (size_t i = 0; i < 7; i++) {
@@ -76,7 +78,8 @@ static void test_records_know_their_file_and_turn(void **state)
 static void test_owners_of_one_hash(void **state)
 {
     (void)state;
-    struct zone_records *r = records_of("collide-2 60 A 1\ncollide-1 60 A 1\ncollide-3 60 A 1\ncollide-1 60 TXT x\nCOLLIDE-3 60 A 2\n");
+    struct zone_records *r =
+        records_of("collide-2 60 A 1\ncollide-1 60 A 1\ncollide-3 60 A 1\ncollide-1 60 TXT x\nCOLLIDE-3 60 A 2\n");
     for (unsigned i = 1; i < 5; i++) {
         uint8_t name[NAME_MAX_LEN];
         char text[16];
@@ -139,7 +142,8 @@ static void expect_target(const struct zone_records *r, const char *owner, size_
 static void test_find_target(void **state)
 {
     (void)state;
-    struct zone_records *r = records_of("a 60 NS X.a\na 60 NS y\nb 60 NS x.A\nb 60 NS z.other.\nx.a 60 A 1\nx.a 60 A 2\nx.a 60 AAAA 1\n");
+    struct zone_records *r =
+        records_of("a 60 NS X.a\na 60 NS y\nb 60 NS x.A\nb 60 NS z.other.\nx.a 60 A 1\nx.a 60 A 2\nx.a 60 AAAA 1\n");
     for (unsigned round = 0; round < 2; round++) {
         expect_target(r, "a", 0, 3);
         expect_target(r, "a", 1, round);
@@ -164,7 +168,8 @@ static void test_look_ahead(void **state)
         char text[20];
         snprintf(text, sizeof(text), "n%u", i);
         put_wire(owner, text);
-        struct rr rr = {.owner = owner, .rdata = rdata, .ttl = 60, .type = types[i % 4], .rdata_len = (uint16_t)(i / 4 % 8)};
+        struct rr rr = {
+            .owner = owner, .rdata = rdata, .ttl = 60, .type = types[i % 4], .rdata_len = (uint16_t)(i / 4 % 8)};
         zone_records_add(r, &rr, NULL, i);
     }
     zone_records_sort(r);

@@ -164,7 +164,8 @@ static void expect_model(uint64_t root, const struct model *m)
 
 static int by_hash(const void *a, const void *b)
 {
-    uint64_t x = hash_of(NULL, *(const struct zone_node *const *)a), y = hash_of(NULL, *(const struct zone_node *const *)b);
+    uint64_t x = hash_of(NULL, *(const struct zone_node *const *)a),
+             y = hash_of(NULL, *(const struct zone_node *const *)b);
     return x < y ? -1 : x > y;
 }
 
@@ -210,7 +211,8 @@ static void change_at_random(struct trie_edit *e, struct model *m, struct random
     }
 }
 
-/* A chain of edits, each leaving the tries before it as they were; garbage goes in order; in the end nothing is left. */
+/* A chain of edits, each leaving the tries before it as they were; garbage goes
+ * in order; in the end nothing is left. */
 static void test_edits_leave_older_tries_alone(void **state)
 {
     (void)state;

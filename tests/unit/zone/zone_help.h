@@ -1,6 +1,6 @@
-/* Zones from short texts, for the tests of zone/. One line a record: "OWNER TTL TYPE DATA…", owners and names relative to the zone's apex
- * ("@" is it). Data of A: one number, the last byte; AAAA: likewise; SOA: serial and minimum; MX and SRV: preference and name; TXT: one word;
- * RRSIG: the type it covers and a number that tells it from others. */
+/* Zones from short texts, for the tests of zone/. One line a record: "OWNER TTL TYPE DATA…", owners and names relative
+ * to the zone's apex ("@" is it). Data of A: one number, the last byte; AAAA: likewise; SOA: serial and minimum; MX and
+ * SRV: preference and name; TXT: one word; RRSIG: the type it covers and a number that tells it from others. */
 #pragma once
 
 #include <setjmp.h>
@@ -16,8 +16,8 @@
 #include "dns/rr.h"
 #include "zone/records.h"
 
-/* A key under which labels of one length that begin with "collide-" have one hash (their first eight bytes, taken as a number, are
- * k[1]). */
+/* A key under which labels of one length that begin with "collide-" have one hash (their
+ * first eight bytes, taken as a number, are k[1]). */
 static const struct hash_key test_key = {{0x0123456789abcdef, 0x2d6564696c6c6f63, 0x1357924680acebdf}};
 static const uint8_t test_apex[] = "\7example\3com";
 
