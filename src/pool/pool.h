@@ -12,8 +12,8 @@
 
 enum { POOL_MEMBERS_MAX = 1024, POOL_ANSWERS_MAX = 16, POOL_WEIGHT_MAX = 65535, POOL_SLOTS_MAX = 4096 };
 
-/* A part of a whole as decimals of up to 15 digits, which are exact in it; the number of members times it fits 64 bits.
- */
+/* A part of a whole as decimals of up to 15 digits, which are exact in it; the number of members times it fits 64
+ * bits. */
 #define POOL_MIN_UP_ONE UINT64_C(1000000000000000)
 
 enum pool_policy { POOL_ROUND_ROBIN, POOL_WEIGHTED, POOL_RANDOM, POOL_HASH };

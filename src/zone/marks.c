@@ -318,7 +318,7 @@ struct changing {
     struct changing_node {
         const struct zone_node *node;
         bool want;
-    } * nodes;
+    } *nodes;
     size_t cnt, cap;
 };
 

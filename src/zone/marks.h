@@ -68,6 +68,6 @@ void zone_marking_init(struct zone_marking *marking, struct zone_version *versio
 /* `made` (NULL: nothing) stands where `old` (NULL: nothing) stood. */
 void zone_marking_replaced(struct zone_marking *marking, const struct zone_node *old, struct zone_node *made)
     ATTR_NONNULL(1);
-/* All nodes are in place: marks them. True when a node was marked or lost its mark, or the zone points to other names.
- */
+/* All nodes are in place: marks them. True when a node was marked or lost its mark, or the zone points to
+ * other names. */
 bool zone_marking_end(struct zone_marking *marking) ATTR_NONNULL_ALL;
