@@ -22,6 +22,14 @@ from rondo import binary, free_port, until
 BACKENDS = ["127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5"]
 
 
+def at_a_desk(terminal):
+    """In the new process. Who was started in the background ignores SIGINT, and a shell cannot trap what it ignores from
+    its start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if terminal is not None:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 class Demo:
     """`terminal`: the file descriptor of one that becomes the demo's own, and its standard input."""
 
@@ -38,7 +46,7 @@ class Demo:
                  str(self.port), "--backend-port", str(self.backend_port), *args],
                 env=env, stdin=subprocess.DEVNULL if terminal is None else terminal, stdout=out, stderr=out,
                 start_new_session=True,
-                preexec_fn=None if terminal is None else lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+                preexec_fn=lambda: at_a_desk(terminal))
 
     def text(self):
         return self.output.read_text(errors="replace")

@@ -69,7 +69,7 @@ static inline void talk_request(uv_loop_t *loop, int fd, const char *command, co
 static inline enum err talk_answer(uv_loop_t *loop, int fd, struct ctl_answer *answer)
 {
     struct ctl_frame frame;
-    char bytes[4096], why[200];
+    char bytes[64 * 1024], why[200]; /* large answers must be read within the server's ten seconds, by TSan too */
     bool complete = false, ended = false;
     ctl_frame_init(&frame, CTL_ANSWER_MAX);
     for (uint64_t end_ms = talk_now_ms() + TALK_PATIENCE_MS; !ended;) {
