@@ -61,7 +61,7 @@ static void run_log(void *arg, const struct ctl_request *request, struct ctl_rep
 
 enum { LARGE_LEN = 40 * 1024 * 1024 };
 
-/* Made of as little as can be: the server waits ten seconds for its reader, and a sanitizer on a busy machine is slow. */
+/* Made of as little as can be: the server waits ten seconds for its reader, and a sanitizer may be slow. */
 static json_t *large_text(void)
 {
     static char text[LARGE_LEN];
