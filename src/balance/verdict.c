@@ -175,7 +175,10 @@ static const char *what_is_answered(const struct balance_family *family)
     case POOL_FALLBACK:
         break;
     }
-    return "answered with the addresses of \"all_down\"";
+    for (size_t i = 0; i < family->group->fallback_cnt; i++)
+        if (family->group->fallback[i].family == balance_families[family->index])
+            return "answered with the addresses of \"all_down\"";
+    return "answered without addresses, as \"all_down\" has none of this family";
 }
 
 static void tell_down(const struct balance_family *family, const char *owner)

@@ -35,21 +35,18 @@ static void name_failed(struct store_load *load, const char *name)
     r->failed_names[r->failed++] = mem_strdup(name);
 }
 
-/* The first error as one line; a refusal for its serial is a warning and the last message. */
+/* As one line. Many warnings may stand before it, so many that it was only counted. */
 static char *first_error(const struct diag *diag)
 {
-    const struct diag_entry *chosen = NULL, *entry;
-    for (size_t i = 0; (entry = diag_at(diag, i)) != NULL; i++) {
-        chosen = entry;
-        if (entry->level == DIAG_ERROR)
-            break;
-    }
-    if (!chosen)
+    const struct diag_entry *entry = NULL;
+    for (size_t i = 0; (entry = diag_at(diag, i)) != NULL && entry->level != DIAG_ERROR; i++)
+        continue;
+    if (!entry)
         return mem_strdup("refused");
-    if (!chosen->file)
-        return mem_strdup(chosen->text);
-    return chosen->line ? mem_printf("%s:%u: %s", chosen->file, chosen->line, chosen->text)
-                        : mem_printf("%s: %s", chosen->file, chosen->text);
+    if (!entry->file)
+        return mem_strdup(entry->text);
+    return entry->line ? mem_printf("%s:%u: %s", entry->file, entry->line, entry->text)
+                       : mem_printf("%s: %s", entry->file, entry->text);
 }
 
 static void take_sources(struct store_zone *zone, struct zone_load *done)
