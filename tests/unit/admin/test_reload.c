@@ -61,9 +61,17 @@ static void reload_waits_and_tells_what_happened(void **state)
 }
 
 /* The end of a load with very many failed zones, told to several at once: text is made of it in a job. */
+/* What this thread has run: a job that renders an answer meanwhile is not its time. */
+static double thread_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
 static void a_load_that_went_very_wrong_holds_nothing_up(void **state)
 {
-    enum { FAILED_CNT = 50000, ASKED_CNT = 8, MOST_MS = 5 };
+    enum { FAILED_CNT = 50000, ASKED_CNT = 8, MOST_MS = 10 /* twice what a turn of the control thread may take */ };
     struct fixture *f = *state;
     struct ctl_answer answer;
     int fds[ASKED_CNT];
@@ -80,9 +88,11 @@ static void a_load_that_went_very_wrong_holds_nothing_up(void **state)
     while (f->reload_cnt < ASKED_CNT)
         rig_turn(f);
     admin_load_begins(f->admin);
-    clock_t before = clock();
+    double before = thread_ms();
     admin_load_done(f->admin, &load);
-    assert_true(clock() - before < MOST_MS * CLOCKS_PER_SEC / 1000);
+    double took = thread_ms() - before;
+    print_message("%d failed zones, told to %d clients: %.3f ms of the control thread\n", FAILED_CNT, ASKED_CNT, took);
+    assert_true(took < MOST_MS);
     for (int i = 0; i < ASKED_CNT; i++) {
         assert_int_equal(talk_answer(&f->loop, fds[i], &answer), ERR_OK);
         assert_int_equal(answer.status, CTL_STATUS_FAILED);
