@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "answer/counters.h"
+#include "answer/settings.h"
 #include "base/addr.h"
 #include "base/attr.h"
 #include "base/hash.h"
@@ -31,11 +32,6 @@ struct answer_packet {
     enum answer_proto proto;
     enum answer_outcome outcome; /* result */
     struct addr client;
-};
-
-/* What may change at a reload; immutable, published with the catalogue. */
-struct answer_settings {
-    uint16_t udp_payload; /* 512..4096: most bytes of a UDP answer, and the payload size we tell */
 };
 
 /* What the workers read through RCU. [control] publishes each field by rcu_publish. */

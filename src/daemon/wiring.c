@@ -1,10 +1,6 @@
 #include "daemon/wiring.h"
 
-#include <stdlib.h>
-
 #include "balance/balance.h"
-#include "base/container.h"
-#include "base/mem.h"
 #include "daemon/options.h"
 #include "daemon/reload.h"
 #include "io/io.h"
@@ -17,38 +13,17 @@ const struct opt_table *const wiring_opt_tables[] = {
 };
 const size_t wiring_opt_table_cnt = sizeof wiring_opt_tables / sizeof *wiring_opt_tables;
 
-/* Settings as they are published, with what their release needs. */
-struct published {
-    struct answer_settings settings;
-    struct rcu_deferred deferred;
-};
-
-static struct published *of_settings(struct answer_settings *settings)
-{
-    return container_of(settings, struct published, settings);
-}
-
-static void free_published(struct rcu_deferred *deferred)
-{
-    free(container_of(deferred, struct published, deferred));
-}
-
 void wiring_publish_settings(struct answer_shared *shared, const struct answer_options *options)
 {
     struct answer_settings *was = shared->settings;
-    if (was && was->udp_payload == options->udp_payload)
-        return;
-    struct published *fresh = mem_zalloc(1, sizeof *fresh);
-    fresh->settings.udp_payload = (uint16_t)options->udp_payload;
-    rcu_publish(shared->settings, &fresh->settings);
+    rcu_publish(shared->settings, answer_settings_new(options));
     if (was)
-        rcu_defer(&of_settings(was)->deferred, free_published);
+        answer_settings_retire(was);
 }
 
 void wiring_free_settings(struct answer_shared *shared)
 {
-    if (shared->settings)
-        free(of_settings(shared->settings));
+    answer_settings_free(shared->settings);
     shared->settings = NULL;
 }
 

@@ -11,7 +11,7 @@
 extern const struct opt_table *const wiring_opt_tables[];
 extern const size_t wiring_opt_table_cnt;
 
-/* Gives the workers new settings where they differ; the old ones go after a grace period. [control] */
+/* Gives the workers new settings; the old ones go after a grace period. [control] */
 void wiring_publish_settings(struct answer_shared *shared, const struct answer_options *options) ATTR_NONNULL_ALL;
 /* The last ones; no reader may be left. */
 void wiring_free_settings(struct answer_shared *shared) ATTR_NONNULL_ALL;
