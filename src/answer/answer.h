@@ -31,6 +31,9 @@ struct answer_packet {
     uint32_t out_len; /* result: bytes to send, when outcome is ANSWER_SEND */
     enum answer_proto proto;
     enum answer_outcome outcome; /* result */
+    /* How long the connection may be idle, as an answer may tell it (RFC 7828 3.1): in tenths of a second, 0 when it
+     * had better be closed at once. 0 over UDP, where nothing is told. */
+    uint16_t tcp_idle_100ms;
     struct addr client;
 };
 

@@ -14,13 +14,32 @@ static uint32_t start_of(uint64_t seed, uint32_t index)
     return (uint32_t)(x >> 32);
 }
 
+/* The client whose hash decides: the subnet that a trusted resolver asks for, as far as it told it and the pool goes by
+ * it (RFC 7871 7.2.1), else the resolver itself. */
+static const struct addr *subnet_client(struct query *q, const struct pool_table *table)
+{
+    const struct addr *subnet = &q->opt.subnet;
+    unsigned most = subnet->family == ADDR_V4 ? table->hash_prefix4 : table->hash_prefix6,
+             source = q->opt.ecs.source_prefix;
+    q->opt.ecs_scope = (uint8_t)(source < most ? source : most);
+    return subnet;
+}
+
+static const uint8_t *pick(struct query *q, const struct pool_table *table, uint32_t *position, unsigned *rr_cnt)
+{
+    bool subnet = unlikely(q->opt.flags & QUERY_OPT_ECS_TRUSTED) && table->pick == POOL_PICK_HASH;
+    return pool_table_pick(table, position, q->context->rng, subnet ? subnet_client(q, table) : q->client, rr_cnt);
+}
+
 static void put(struct query *q, const struct pool_table *table, uint32_t index)
 {
     const struct query_context *c = q->context;
     uint32_t start = start_of(c->position_seed, index), position = start + c->positions[index];
     unsigned rr_cnt;
-    const uint8_t *records = pool_table_pick(table, &position, c->rng, q->client, &rr_cnt);
+    const uint8_t *records = pick(q, table, &position, &rr_cnt);
     c->positions[index] = position - start;
+    if (unlikely(table->all_down))
+        q->opt.ede = EDNS_EDE_OTHER;
     if (section_put_pool(q, records, rr_cnt, table->rr_len))
         answer_count(c->counters, pool);
 }

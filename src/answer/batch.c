@@ -75,6 +75,7 @@ static enum frame_verdict find_zone(struct query *q)
         return FRAME_RESOLVE;
     }
     q->rcode = q->zone ? RCODE_SERVFAIL : RCODE_REFUSED;
+    q->opt.ede = q->zone ? EDNS_EDE_NOT_READY : EDNS_EDE_NOT_AUTHORITATIVE;
     return FRAME_DONE;
 }
 
@@ -142,6 +143,9 @@ static void count_rcode(struct answer_counters *c, const struct query *q)
     case RCODE_REFUSED:
         answer_count(c, refused);
         break;
+    case RCODE_BADCOOKIE:
+        answer_count(c, badcookie);
+        break;
     default:
         answer_count(c, other_rcode);
     }
@@ -149,7 +153,7 @@ static void count_rcode(struct answer_counters *c, const struct query *q)
 
 static void count_answer(struct answer_counters *c, const struct query *q)
 {
-    if (q->edns)
+    if (q->opt.len)
         answer_count(c, edns);
     if (unlikely(q->out.failed))
         answer_count(c, truncated);
@@ -173,10 +177,9 @@ static void drop(struct answer_worker *worker, struct answer_packet *packet)
 
 void answer_batch(struct answer_worker *worker, struct answer_packet *packets, unsigned cnt)
 {
-    const struct answer_settings *settings = rcu_read(worker->shared->settings);
     assert(cnt <= ANSWER_BATCH_MAX);
     worker->context.catalogue = rcu_read(worker->shared->catalogue);
-    worker->context.udp_payload = settings->udp_payload;
+    worker->context.settings = rcu_read(worker->shared->settings);
     for (unsigned i = 0; i < cnt; i++) {
         struct query *q = &worker->queries[i];
         q->client = &packets[i].client;

@@ -22,6 +22,10 @@
     X(notimp, "answers with RCODE NOTIMP")                                   \
     X(refused, "answers with RCODE REFUSED")                                 \
     X(other_rcode, "answers with any other RCODE")                           \
+    X(badcookie, "answers with RCODE BADCOOKIE")                             \
+    X(cookie_new, "requests with a client cookie alone")                     \
+    X(cookie_good, "requests with a server cookie of ours")                  \
+    X(cookie_bad, "requests with a server cookie that is not, or no more")   \
     X(truncated, "answers with TC")                                          \
     X(dropped, "requests that got no answer")
 

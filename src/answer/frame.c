@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+#include "answer/chaos.h"
+#include "answer/optrr.h"
+
 /* The one question at `r`; whatever comes behind QDCOUNT ≠ 1 is passed over only to reach the OPT. */
 static enum err read_questions(struct query *q, struct reader *r, uint16_t *class)
 {
@@ -29,7 +32,8 @@ static size_t most_bytes(const struct query *q, const struct answer_packet *pack
     if (packet->proto == ANSWER_UDP) {
         most = MSG_UDP_MIN;
         if (edns->present && edns->payload_len > MSG_UDP_MIN)
-            most = edns->payload_len < q->context->udp_payload ? edns->payload_len : q->context->udp_payload;
+            most = edns->payload_len < q->context->settings->udp_payload ? edns->payload_len
+                                                                         : q->context->settings->udp_payload;
     }
     return most < packet->out_cap ? most : packet->out_cap;
 }
@@ -39,55 +43,71 @@ static void begin_answer(struct query *q, const struct answer_packet *packet, co
                          size_t question_len)
 {
     size_t len = MSG_HEADER_LEN + question_len;
-    q->edns = edns->present;
-    q->dnssec_ok = edns->dnssec_ok;
     if (packet->out != packet->in)
         memcpy(packet->out, packet->in, len);
-    q->out = writer_over(packet->out, most_bytes(q, packet, edns) - (edns->present ? MSG_OPT_LEN : 0));
+    q->out = writer_over(packet->out, most_bytes(q, packet, edns) - q->opt.len);
     q->out.at += len;
     q->qdcount = question_len > 0;
 }
 
+static enum frame_verdict done(struct query *q, enum rcode rcode, unsigned ede)
+{
+    q->rcode = (uint16_t)rcode;
+    q->opt.ede = (uint16_t)ede;
+    return FRAME_DONE;
+}
+
 /* RFC 6895 3.1: types 128 to 255 and OPT are no data. What BIND says to them (NSD and Knot look for such data in the
  * zone); ANY is answered (RFC 8482), transfers are not for this path. */
-static enum rcode judge_meta_type(const struct query *q, const struct answer_packet *packet)
+static enum frame_verdict judge_meta_type(struct query *q, const struct answer_packet *packet)
 {
     switch (q->qtype) {
     case RR_ANY:
-        return RCODE_NOERROR;
+        return FRAME_RESOLVE;
     case RR_AXFR:
-        return packet->proto == ANSWER_UDP ? RCODE_FORMERR : RCODE_REFUSED; /* RFC 5936 4.2: TCP only */
+        if (packet->proto == ANSWER_UDP) /* RFC 5936 4.2: TCP only */
+            break;
+        return done(q, RCODE_REFUSED, EDNS_EDE_PROHIBITED);
     case RR_IXFR:
-        return msg_nscount(packet->in) ? RCODE_REFUSED : RCODE_FORMERR; /* RFC 1995 3: the client's SOA stands there */
+        if (!msg_nscount(packet->in)) /* RFC 1995 3: the client's SOA stands there */
+            break;
+        return done(q, RCODE_REFUSED, EDNS_EDE_PROHIBITED);
     case RR_MAILA:
     case RR_MAILB:
-        return RCODE_NOTIMP;
+        return done(q, RCODE_NOTIMP, EDNS_EDE_NOT_SUPPORTED);
     default:
-        return RCODE_FORMERR;
+        break;
     }
+    return done(q, RCODE_FORMERR, QUERY_NO_EDE);
 }
 
-static enum rcode judge_question(struct query *q, uint16_t class, const struct answer_packet *packet)
+static enum frame_verdict judge_question(struct query *q, uint16_t class, const struct answer_packet *packet)
 {
     q->class_any = class == RR_CLASS_ANY;
+    if (unlikely(class == RR_CLASS_CH && chaos_answer(q)))
+        return FRAME_DONE;
     if (unlikely(class != RR_CLASS_IN && !q->class_any))
-        return RCODE_REFUSED;
+        return done(q, RCODE_REFUSED, EDNS_EDE_NOT_AUTHORITATIVE);
     if (unlikely(q->qtype - 128u < 128 || q->qtype == RR_OPT))
         return judge_meta_type(q, packet);
-    return RCODE_NOERROR;
+    return FRAME_RESOLVE;
 }
 
 /* The order of what can be wrong is BIND's: an unknown EDNS version hides an unknown opcode. A message of another
  * opcode may have any form behind the header (RFC 8490 DSO has), so there "malformed" means nothing. */
-static enum rcode judge(struct query *q, const struct answer_packet *packet, const struct msg_edns *edns,
-                        bool malformed, uint16_t class)
+static enum frame_verdict judge(struct query *q, const struct answer_packet *packet, const struct msg_edns *edns,
+                                bool malformed, uint16_t class)
 {
     if (unlikely(edns->version > 0))
-        return RCODE_BADVERS; /* RFC 6891 6.1.3 */
+        return done(q, RCODE_BADVERS, QUERY_NO_EDE); /* RFC 6891 6.1.3 */
     if (unlikely(q->flags & MSG_OPCODE_MASK))
-        return RCODE_NOTIMP;
+        return done(q, RCODE_NOTIMP, EDNS_EDE_NOT_SUPPORTED);
     if (unlikely(malformed))
-        return RCODE_FORMERR;
+        return done(q, RCODE_FORMERR, QUERY_NO_EDE);
+    if (unlikely(q->opt.flags & QUERY_OPT_BADCOOKIE))
+        return done(q, RCODE_BADCOOKIE, QUERY_NO_EDE);
+    if (unlikely(!q->qdcount))
+        return done(q, RCODE_NOERROR, QUERY_NO_EDE); /* RFC 7873 5.4: what was asked for is a cookie */
     return judge_question(q, class, packet);
 }
 
@@ -99,6 +119,7 @@ enum frame_verdict frame_read(struct query *q, const struct answer_packet *packe
     /* AD and CD are a resolver's and are cleared, as NSD and Knot do. */
     q->flags = (uint16_t)(MSG_QR | (msg_flags(in) & (MSG_OPCODE_MASK | MSG_RD)));
     q->qdcount = msg_qdcount(in);
+    q->rcode = RCODE_NOERROR;
     q->referral = false;
     memset(q->counts, 0, sizeof q->counts);
     q->name_at = MSG_HEADER_LEN;
@@ -119,36 +140,27 @@ enum frame_verdict frame_read(struct query *q, const struct answer_packet *packe
             edns = (struct msg_edns){0};
         malformed |= reader_left(&r) > 0;
     }
-    malformed |= question_len == 0; /* RFC 9619: exactly one question */
+    /* The options are read before the answer takes their place. */
+    malformed |= !optrr_read(q, packet, &edns);
+    /* RFC 9619: exactly one question, or none with a cookie. */
+    malformed |= question_len == 0 && (q->qdcount || !(q->opt.flags & QUERY_OPT_COOKIE));
     begin_answer(q, packet, &edns, question_len);
-    q->rcode = (uint16_t)judge(q, packet, &edns, malformed, class);
-    return likely(q->rcode == RCODE_NOERROR) ? FRAME_RESOLVE : FRAME_DONE;
-}
-
-/* RFC 6891 6.1.2: root, OPT, our payload size, the RCODE's upper bits, version 0, DO as it came (RFC 3225 3), no
- * options. */
-static void write_opt(struct query *q)
-{
-    uint8_t opt[MSG_OPT_LEN] = {0};
-    be16_put(opt + 1, RR_OPT);
-    be16_put(opt + 3, q->context->udp_payload);
-    be32_put(opt + 5, (uint32_t)(q->rcode >> 4) << 24 | (q->dnssec_ok ? MSG_EDNS_DO : 0));
-    writer_put(&q->out, opt, sizeof opt);
+    return judge(q, packet, &edns, malformed, class);
 }
 
 void frame_finish(struct query *q)
 {
     bool truncated = q->out.failed;
     uint8_t *header = q->out.begin;
-    if (q->edns) {
+    if (q->opt.len) {
         q->out.failed = false;
-        q->out.end += MSG_OPT_LEN; /* begin_answer kept it back */
-        write_opt(q);
+        q->out.end += q->opt.len; /* begin_answer kept it back */
+        optrr_write(q);
         q->out.failed = truncated;
     }
     be16_put(header + 2, (uint16_t)(q->flags | (truncated ? MSG_TC : 0) | (q->rcode & MSG_RCODE_MASK)));
     be16_put(header + 4, q->qdcount);
     be16_put(header + 6, q->counts[QUERY_ANSWER]);
     be16_put(header + 8, q->counts[QUERY_AUTHORITY]);
-    be16_put(header + 10, (uint16_t)(q->counts[QUERY_ADDITIONAL] + q->edns));
+    be16_put(header + 10, (uint16_t)(q->counts[QUERY_ADDITIONAL] + (q->opt.len > 0)));
 }

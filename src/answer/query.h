@@ -5,10 +5,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "answer/cookie.h"
 #include "answer/counters.h"
+#include "answer/settings.h"
 #include "base/addr.h"
 #include "base/buf.h"
 #include "base/random.h"
+#include "dns/edns.h"
 #include "dns/msg.h"
 #include "dns/name.h"
 #include "dns/rr.h"
@@ -31,10 +34,34 @@ struct query_context {
     const struct catalogue *catalogue; /* read once a batch */
     struct random_state *rng;
     struct answer_counters *counters;
-    uint16_t udp_payload;
+    const struct answer_settings *settings; /* the same */
     const struct pool_directory *pools;
     uint32_t *positions;    /* of each pool and family, how many answers it gave here */
     uint64_t position_seed; /* makes where each of them began */
+};
+
+enum { QUERY_NO_EDE = 0xffff };
+
+/* What the request's options asked for, and so the answer's OPT has. */
+enum query_opt_flag {
+    QUERY_OPT_NSID = 1,
+    QUERY_OPT_KEEPALIVE = 2,
+    QUERY_OPT_COOKIE = 4,
+    QUERY_OPT_ECS = 8,
+    QUERY_OPT_ECS_TRUSTED = 16, /* hash pools go by `subnet`, not by the client's own address */
+    QUERY_OPT_BADCOOKIE = 32,   /* the server cookie that is required is missing or wrong */
+};
+
+/* The answer's OPT (answer/optrr.h). */
+struct query_opt {
+    uint16_t len;                /* kept back for it behind the answer; 0: there is none */
+    uint16_t ede;                /* enum edns_ede or QUERY_NO_EDE; told while there is room */
+    uint8_t flags;               /* enum query_opt_flag; what is not flagged has no meaning */
+    uint8_t ecs_scope;           /* how many bits of the subnet the answer depends on */
+    uint16_t keepalive_100ms;
+    uint8_t cookie[COOKIE_LEN];  /* the whole option's data */
+    struct edns_ecs ecs;
+    struct addr subnet;          /* that of `ecs` */
 };
 
 struct query {
@@ -47,10 +74,11 @@ struct query {
     uint16_t qtype;
     uint16_t qdcount;
     uint16_t counts[QUERY_SECTIONS];
-    bool edns; /* the answer gets an OPT */
+    struct query_opt opt;
     bool dnssec_ok;
     bool referral; /* the answer ends in one */
     bool class_any;
+    bool trusted;  /* the client has its address: it came by TCP, or with a server cookie of ours */
 
     /* The lookup of the current name: the question's, then that of each link of a chain. */
     const struct zone *zone;

@@ -4,12 +4,24 @@
 
 #include <stdint.h>
 
+#include "answer/cookie.h"
 #include "answer/options.h"
 #include "base/attr.h"
 #include "base/rcu.h"
 
+/* From whom a valid server cookie is required (RFC 7873 5.2.3). */
+enum answer_cookie_policy { ANSWER_COOKIE_NEVER, ANSWER_COOKIE_ATTACK, ANSWER_COOKIE_ALWAYS };
+
+enum { ANSWER_TEXT_MAX = 255, ANSWER_NSID_MAX = 128 };
+
 struct answer_settings {
     uint16_t udp_payload; /* 512..4096: most bytes of a UDP answer, and the payload size we tell */
+    uint8_t nsid_len;    /* 0: none */
+    char nsid[ANSWER_NSID_MAX];
+    char version[ANSWER_TEXT_MAX + 1];  /* what version.bind answers; "": nothing */
+    char identity[ANSWER_TEXT_MAX + 1]; /* what hostname.bind and id.server answer; "": nothing */
+    enum answer_cookie_policy require_cookie;
+    struct cookie_secrets cookie_secrets; /* none: cookies are off */
     struct rcu_deferred deferred; /* of whoever retires them */
 };
 

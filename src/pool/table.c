@@ -277,8 +277,11 @@ struct pool_table *pool_table_compile(const struct pool_settings *settings, enum
     }
     struct pool_choice choice;
     pool_choose(&choice, settings, members, cnt);
-    if (choice.cnt)
-        return live(settings, family, members, &choice, previous);
+    if (choice.cnt) {
+        struct pool_table *table = live(settings, family, members, &choice, previous);
+        table->all_down = choice.state == POOL_ALL_DOWN;
+        return table;
+    }
     if (choice.state == POOL_ALL_DOWN && settings->all_down == POOL_SERVFAIL)
         return without_addresses(settings, family, POOL_FAIL);
     if (choice.state == POOL_ALL_DOWN && settings->all_down == POOL_FALLBACK)

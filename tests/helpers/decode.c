@@ -12,7 +12,7 @@ struct decoder {
     const char *wrong;
     bool opt_seen;
     unsigned opt_rcode; /* the upper bits */
-    char opt_text[64];
+    char opt_text[1024];
 };
 
 static void put(struct decoder *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -136,11 +136,20 @@ static void opt(struct decoder *d, const char *owner, const char *section, unsig
 {
     if (strcmp(owner, ".") || strcmp(section, "ar") || d->opt_seen)
         d->wrong = "misplaced OPT";
-    if (payload < 512 || ttl >> 16 & 0xff || ttl & 0x7fff || rdata_len)
+    if (payload < 512 || ttl >> 16 & 0xff || ttl & 0x7fff)
         d->wrong = "odd OPT";
     d->opt_seen = true;
     d->opt_rcode = ttl >> 24;
-    snprintf(d->opt_text, sizeof d->opt_text, "opt %u%s\n", payload, ttl & 0x8000 ? " do" : "");
+    int n = snprintf(d->opt_text, sizeof d->opt_text, "opt %u%s", payload, ttl & 0x8000 ? " do" : "");
+    for (size_t end = d->at + rdata_len; d->at < end && !d->wrong;) {
+        unsigned code = number(d, 2), len = number(d, 2);
+        if (d->at + len > end || (size_t)n + 2 * len + 16 > sizeof d->opt_text)
+            d->wrong = "odd option";
+        n += d->wrong ? 0 : sprintf(d->opt_text + n, " %u:", code);
+        while (len-- && !d->wrong)
+            n += sprintf(d->opt_text + n, "%02x", number(d, 1));
+    }
+    snprintf(d->opt_text + n, sizeof d->opt_text - (size_t)n, "\n");
 }
 
 static void record(struct decoder *d, const char *section)
@@ -157,9 +166,9 @@ static void record(struct decoder *d, const char *section)
         return;
     }
     size_t end = d->at + rdata_len;
-    if (class != 1 || ((type == 1) & (rdata_len != 4)) || ((type == 28) & (rdata_len != 16)))
+    if ((class != 1 && class != 3) || ((type == 1) & (rdata_len != 4)) || ((type == 28) & (rdata_len != 16)))
         d->wrong = "odd record";
-    put(d, "%s %s %u %u", section, owner, ttl, type);
+    put(d, "%s %s %u %u%s", section, owner, ttl, type, class == 3 ? " ch" : "");
     if (!d->wrong)
         put_rdata(d, type, end);
     put(d, "\n");

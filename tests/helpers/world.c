@@ -41,6 +41,7 @@ void world_init(struct world *world, uint16_t udp_payload)
     hash_key_random(&world->shared.key);
     world->settings.udp_payload = udp_payload;
     world->shared.settings = &world->settings;
+    world->client = (struct addr){.bytes = {192, 0, 2, 200}, .family = ADDR_V4, .port = 4711};
 }
 
 void world_fini(struct world *world)
@@ -127,7 +128,7 @@ size_t world_answer(struct world *world, uint8_t *out, size_t out_cap, const uin
     enum answer_proto proto)
 {
     struct answer_packet packet = {.in = in, .in_len = (uint32_t)in_len, .out = out, .out_cap = (uint32_t)out_cap,
-        .proto = proto};
+        .proto = proto, .tcp_idle_100ms = proto == ANSWER_TCP ? WORLD_IDLE_100MS : 0, .client = world->client};
     answer_batch(world->worker, &packet, 1);
     return packet.outcome == ANSWER_SEND ? packet.out_len : 0;
 }

@@ -7,8 +7,9 @@
 #include <stdint.h>
 
 #include "answer/answer.h"
+#include "base/addr.h"
 
-enum { WORLD_ZONES_MAX = 16 };
+enum { WORLD_ZONES_MAX = 16, WORLD_IDLE_100MS = 123 /* of TCP */ };
 
 struct world {
     struct answer_shared shared;
@@ -16,6 +17,7 @@ struct world {
     struct zone *zones[WORLD_ZONES_MAX];
     size_t zone_cnt;
     struct answer_worker *worker;
+    struct addr client; /* who asks: 192.0.2.200, until a test changes it */
 };
 
 void world_init(struct world *world, uint16_t udp_payload);

@@ -93,7 +93,7 @@ static const struct request requests[] = {
     {"an answer of an unknown opcode", 0xf000, 1, 0, 0, 0, BYTES(QUESTION), NULL},
     /* opcodes */
     {"inverse query", 0x0900, 1, 0, 0, 0, BYTES(QUESTION), "notimp rd opcode1\n" QU},
-    {"status with EDNS", 0x1000, 1, 0, 0, 1, BYTES(QUESTION OPT), "notimp opcode2\n" QU "opt 1232\n"},
+    {"status with EDNS", 0x1000, 1, 0, 0, 1, BYTES(QUESTION OPT), "notimp opcode2\n" QU "opt 1232 15:0015\n"},
     {"NOTIFY", 0x2400, 1, 0, 0, 0, BYTES("\7example\0\0\6\0\1"), "notimp opcode4\nqu example. 6 1\n"},
     {"UPDATE", 0x2800, 1, 0, 0, 0, BYTES("\7example\0\0\6\0\1"), "notimp opcode5\nqu example. 6 1\n"},
     {"DSO", 0x3000, 0, 0, 0, 0, BYTES("\0\1\0\4\0\0\0\0"), "notimp opcode6\n"},
@@ -138,7 +138,7 @@ static const struct request requests[] = {
     {"an OPT below the root", 0, 1, 0, 0, 1, BYTES(QUESTION "\1a" OPT), "formerr\n" QU},
     {"an OPT among the answers", 0, 1, 1, 0, 0, BYTES(QUESTION OPT), "formerr\n" QU},
     {"a broken option", 0, 1, 0, 0, 1, BYTES(QUESTION "\0\0\51\4\320\0\0\0\0\0\5\0\3\0\2x"), "formerr\n" QU},
-    {"refused, with EDNS", 0, 1, 0, 0, 1, BYTES("\1a\0\0\1\0\1" OPT), "refused\nqu a. 1 1\nopt 1232\n"},
+    {"refused, with EDNS", 0, 1, 0, 0, 1, BYTES("\1a\0\0\1\0\1" OPT), "refused\nqu a. 1 1\nopt 1232 15:0014\n"},
 };
 
 static void test_requests(void **state)

@@ -76,7 +76,7 @@ static void test_flags(void **state)
         {{.name = "www.example", .type = RR_A, .payload = 1, .dnssec_ok = true}, "noerror aa\n"
             "an www.example. 60 1 192.0.2.1\nopt 1232 do\n"},
         {{.name = "nope.example", .type = RR_A, .payload = 512}, NXDOMAIN "opt 1232\n"},
-        {{.name = "other", .type = RR_A, .payload = 512}, "refused\nopt 1232\n"},
+        {{.name = "other", .type = RR_A, .payload = 512}, "refused\nopt 1232 15:0014\n"},
         /* Every class: an answer, but none with authority (RFC 1035 6.2). */
         {{.name = "www.example", .type = RR_A, .class = RR_CLASS_ANY}, "noerror\nan www.example. 60 1 192.0.2.1\n"},
         {{.name = "nope.example", .type = RR_A, .class = RR_CLASS_ANY}, "nxdomain\n" SOA},
