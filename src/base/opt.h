@@ -33,6 +33,8 @@ enum {
     OPT_RESTART = 4,    /* a reload that changes it is refused: restart needed */
     OPT_PATH = 8,       /* OPT_STRING: relative paths start at the configuration file's folder */
     OPT_INHERITED = 16, /* no default of its own here: an absent key is left untouched (templates fill it) */
+    OPT_SECRET = 32,    /* a refused value is not shown; this can't hold for one that is no value at all, such as text
+                           without its quotes */
 };
 
 struct opt_list {

@@ -140,7 +140,10 @@ void conf_value_refuse(struct conf_fill *fill, const config_setting_t *setting, 
     scalar_get(&scalar, setting);
     const char *nearest = opt->type == OPT_ENUM ? nearest_name(opt->names, scalar.text) : NULL;
     opt_expected(expected, sizeof expected, opt);
-    conf_value_show(got, sizeof got, setting);
+    if (opt->flags & OPT_SECRET)
+        snprintf(got, sizeof got, "another value, which is not shown");
+    else
+        conf_value_show(got, sizeof got, setting);
     conf_value_place(where, place, opt->name);
     if (nearest)
         conf_value_tell(fill, setting, "\"%s\": expected %s, got %s; did you mean \"%s\"?", where, expected, got,
