@@ -39,7 +39,7 @@ static void put(struct query *q, const struct pool_table *table, uint32_t index)
     const uint8_t *records = pick(q, table, &position, &rr_cnt);
     c->positions[index] = position - start;
     if (unlikely(table->all_down))
-        q->opt.ede = EDNS_EDE_OTHER;
+        q->opt.ede = EDNS_EDE_OTHER; /* optrr_write has the words */
     if (section_put_pool(q, records, rr_cnt, table->rr_len))
         answer_count(c->counters, pool);
 }
@@ -56,12 +56,12 @@ enum balanced balanced_put(struct query *query, uint32_t pool, uint16_t type, ui
         put(query, table, pool * 2 + family);
         return BALANCED_DONE;
     case POOL_NODATA:
-        answer_count(c->counters, pool_down);
         *negative_ttl_sec = table->negative_ttl_sec;
-        return BALANCED_NODATA;
+        break;
     case POOL_FAIL:
         break;
     }
     answer_count(c->counters, pool_down);
-    return BALANCED_FAIL;
+    query->opt.ede = EDNS_EDE_OTHER;
+    return table->outcome == POOL_NODATA ? BALANCED_NODATA : BALANCED_FAIL;
 }

@@ -11,6 +11,14 @@ static void keep_back(struct query *q, unsigned len)
     q->opt.len = (uint16_t)(q->opt.len + len);
 }
 
+/* Of RFC 7871's families. */
+static struct addr subnet_address(const struct edns_ecs *ecs)
+{
+    struct addr address = {.family = ecs->family == 1 ? ADDR_V4 : ADDR_V6};
+    memcpy(address.bytes, ecs->address, addr_len(&address));
+    return address;
+}
+
 /* The client told where a question comes from. Who is not trusted with that gets an answer for everybody. */
 static void take_ecs(struct query *q, const struct edns_ecs *ecs)
 {
@@ -18,6 +26,11 @@ static void take_ecs(struct query *q, const struct edns_ecs *ecs)
     q->opt.ecs_scope = 0;
     q->opt.flags |= QUERY_OPT_ECS;
     keep_back(q, edns_ecs_len(ecs));
+    const struct prefix_table *trusted = q->context->settings->ecs_trusted;
+    if (ecs->source_prefix && trusted && prefix_table_has(trusted, q->client)) {
+        q->opt.flags |= QUERY_OPT_ECS_TRUSTED;
+        q->opt.subnet = subnet_address(ecs);
+    }
 }
 
 /* Whether a query with such a cookie is sent back with BADCOOKIE (RFC 7873 5.2.3, 5.2.4). One without a question wants

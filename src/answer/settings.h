@@ -2,15 +2,14 @@
  * replaced by a reload. All zeros but udp_payload is a valid value too: nothing optional is on. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "answer/cookie.h"
 #include "answer/options.h"
 #include "base/attr.h"
+#include "base/prefix.h"
 #include "base/rcu.h"
-
-/* From whom a valid server cookie is required (RFC 7873 5.2.3). */
-enum answer_cookie_policy { ANSWER_COOKIE_NEVER, ANSWER_COOKIE_ATTACK, ANSWER_COOKIE_ALWAYS };
 
 enum { ANSWER_TEXT_MAX = 255, ANSWER_NSID_MAX = 128 };
 
@@ -20,14 +19,17 @@ struct answer_settings {
     char nsid[ANSWER_NSID_MAX];
     char version[ANSWER_TEXT_MAX + 1];  /* what version.bind answers; "": nothing */
     char identity[ANSWER_TEXT_MAX + 1]; /* what hostname.bind and id.server answer; "": nothing */
-    enum answer_cookie_policy require_cookie;
+    enum answer_require_cookie require_cookie;
     struct cookie_secrets cookie_secrets; /* none: cookies are off */
+    bool cookie_secrets_random;           /* nobody configured them */
+    struct prefix_table *ecs_trusted;     /* whose client subnets count; NULL: nobody's. Owned */
     struct rcu_deferred deferred; /* of whoever retires them */
 };
 
 void answer_settings_free(struct answer_settings *settings);
-/* Never fails on options that conf accepted. [control] */
-struct answer_settings *answer_settings_new(const struct answer_options *options)
-    ATTR_FREED_BY(answer_settings_free) ATTR_MUST_USE ATTR_NONNULL_ALL;
+/* Never fails on options that conf accepted. `before` (NULL: none) are those in force: cookies made with a random
+ * secret stay good over a reload. [control] */
+struct answer_settings *answer_settings_new(const struct answer_options *options, const struct answer_settings *before)
+    ATTR_FREED_BY(answer_settings_free) ATTR_MUST_USE ATTR_NONNULL(1);
 /* Frees them when no worker can be reading them any more. [control] */
 void answer_settings_retire(struct answer_settings *settings) ATTR_NONNULL_ALL;

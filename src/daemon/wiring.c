@@ -16,7 +16,7 @@ const size_t wiring_opt_table_cnt = sizeof wiring_opt_tables / sizeof *wiring_op
 void wiring_publish_settings(struct answer_shared *shared, const struct answer_options *options)
 {
     struct answer_settings *was = shared->settings;
-    rcu_publish(shared->settings, answer_settings_new(options));
+    rcu_publish(shared->settings, answer_settings_new(options, was));
     if (was)
         answer_settings_retire(was);
 }

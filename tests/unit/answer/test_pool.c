@@ -14,6 +14,10 @@
 #include "helpers/table.h"
 #include "zone/version.h"
 
+/* The extended error that says so: code 0 and "no server of this name is known to be up". */
+#define NO_SERVER                                                                                \
+    " 15:0000" "6e6f2073657276657220" "6f662074686973206e616d6520" "6973206b6e6f776e20" "746f206265207570\n"
+
 static char text[1 << 18];
 static uint8_t out[65535];
 
@@ -167,12 +171,86 @@ static void test_no_addresses(void **state)
          "noerror aa\nan alias.example. 60 5 www.example.\n"
          "ns example. 20 6 ns1.example. host.example. 1 7200 3600 604800 300\n"},
         {{.name = "www.example", .type = RR_AAAA}, "servfail\n"},
-        {{.name = "www.example", .type = RR_AAAA, .payload = 1232}, "servfail\nopt 1232\n"},
-        {{.name = "far.example", .type = RR_AAAA, .payload = 1232}, "servfail\nopt 1232\n"},
+        {{.name = "www.example", .type = RR_AAAA, .payload = 1232}, "servfail\nopt 1232" NO_SERVER},
+        {{.name = "far.example", .type = RR_AAAA, .payload = 1232}, "servfail\nopt 1232" NO_SERVER},
     };
     assert_int_equal(TABLE_RUN(&f.world, rows), 0);
     assert_int_equal(answer_worker_counters(f.world.worker)->pool, 0);
     assert_true(answer_worker_counters(f.world.worker)->pool_down > 0);
+    end(&f);
+}
+
+/* Who is served all because none is up is told so; when one is up again, no more. */
+static void test_serving_all(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f);
+    struct pool_settings one = settings_of(POOL_ROUND_ROBIN, 1);
+    uint32_t www = take(&f, "www.example");
+    fill(&f, www, ADDR_V4, &one, 1, false);
+    static const struct row down[] = {
+        {{.name = "www.example", .type = RR_A}, "noerror aa\nan www.example. 20 1 10.0.0.1\n"},
+        {{.name = "www.example", .type = RR_A, .payload = 1232},
+         "noerror aa\nan www.example. 20 1 10.0.0.1\nopt 1232" NO_SERVER},
+    };
+    assert_int_equal(TABLE_RUN(&f.world, down), 0);
+    fill(&f, www, ADDR_V4, &one, 1, true);
+    static const struct row up[] = {{{.name = "www.example", .type = RR_A, .payload = 1232},
+                                     "noerror aa\nan www.example. 20 1 10.0.0.1\nopt 1232\n"}};
+    assert_int_equal(TABLE_RUN(&f.world, up), 0);
+    end(&f);
+}
+
+/* Asks for www.example with a client subnet of `prefix` bits, from 192.0.2.200; returns the address's last byte and the
+ * scope that was told. */
+static unsigned ask_for_subnet(struct fixture *f, const uint8_t *network, unsigned prefix, unsigned *scope)
+{
+    uint8_t message[512], ecs[12] = {0, 8, 0, (uint8_t)(4 + prefix / 8), 0, 1, (uint8_t)prefix};
+    size_t len = world_ask(message, &(struct ask){.name = "www.example", .type = RR_A, .payload = 1232});
+    memcpy(ecs + 8, network, prefix / 8);
+    be16_put(message + len - 2, (uint16_t)(8 + prefix / 8));
+    memcpy(message + len, ecs, 8 + prefix / 8);
+    size_t out_len = world_answer(&f->world, out, sizeof out, message, len + 8 + prefix / 8, ANSWER_UDP);
+    assert_null(decode_answer(text, sizeof text, out, out_len));
+    assert_int_equal(out[7], 1);
+    const uint8_t *option = out + out_len - 8 - prefix / 8;
+    assert_memory_equal(option, ecs, 7);
+    *scope = option[7];
+    return out[12 + 17 + 15];
+}
+
+/* RFC 7871: whom a trusted resolver asks for decides, and the scope says as far as it does. */
+static void test_client_subnet(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f);
+    struct pool_settings hash = settings_of(POOL_HASH, 1), turn = settings_of(POOL_ROUND_ROBIN, 1);
+    hash.hash_prefix4 = 16;
+    uint32_t www = take(&f, "www.example");
+    fill(&f, www, ADDR_V4, &hash, 8, true);
+    unsigned scope, first = ask_for_subnet(&f, (const uint8_t[]){198, 51, 100}, 24, &scope), others = 0;
+    assert_int_equal(scope, 0); /* not trusted: the resolver's own address decides */
+    for (unsigned i = 0; i < 64; i++)
+        others += ask_for_subnet(&f, (const uint8_t[]){(uint8_t)i, 1, 1}, 24, &scope) != first;
+    assert_int_equal(others, 0);
+
+    struct prefix trusted = {.bytes = {192, 0, 2, 0}, .family = ADDR_V4, .len = 24};
+    f.world.settings.ecs_trusted = prefix_table_new(&trusted, 1);
+    first = ask_for_subnet(&f, (const uint8_t[]){198, 51, 100}, 24, &scope);
+    assert_int_equal(scope, 16);
+    for (unsigned i = 0; i < 64; i++) {
+        assert_int_equal(ask_for_subnet(&f, (const uint8_t[]){198, 51, (uint8_t)i}, 24, &scope), first);
+        others += ask_for_subnet(&f, (const uint8_t[]){(uint8_t)i, 1, 1}, 24, &scope) != first;
+    }
+    assert_true(others > 32); /* 7 of 8 are expected */
+    ask_for_subnet(&f, (const uint8_t[]){198}, 8, &scope);
+    assert_int_equal(scope, 8);
+    fill(&f, www, ADDR_V4, &turn, 8, true);
+    ask_for_subnet(&f, (const uint8_t[]){198, 51, 100}, 24, &scope);
+    assert_int_equal(scope, 0); /* whoever asks */
+    prefix_table_free(f.world.settings.ecs_trusted);
     end(&f);
 }
 
@@ -286,6 +364,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_addresses_of_the_table),    cmocka_unit_test(test_no_addresses),
+        cmocka_unit_test(test_serving_all),
+        cmocka_unit_test(test_client_subnet),
         cmocka_unit_test(test_without_table_the_rrset),   cmocka_unit_test(test_what_does_not_fit),
         cmocka_unit_test(test_families_have_their_own_turn), cmocka_unit_test(test_starts_differ),
         cmocka_unit_test(test_the_client_chooses_by_hash),
