@@ -92,6 +92,9 @@ static void give_back(uint8_t *buf, uint32_t peak, size_t room)
 
 void conn_close(struct conn *c)
 {
+    static const struct linger reset = {.l_onoff = 1};
+    if (c->out_len > 0)
+        (void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
     close(c->fd);
     c->fd = -1;
     give_back(c->in, c->in_peak, IN_ROOM);
@@ -139,6 +142,7 @@ static unsigned gather(const struct conn *c, struct conn_scratch *s, const uint8
             .out = s->out + n * ANSWER_ROOM,
             .out_cap = 65535,
             .proto = ANSWER_TCP,
+            .tcp_idle_100ms = s->idle_100ms,
             .client = c->client,
         };
         at += 2 + message_len;
@@ -147,8 +151,8 @@ static unsigned gather(const struct conn *c, struct conn_scratch *s, const uint8
     return n;
 }
 
-/* Writes the stream; keeps what the socket does not take. Nothing else is kept:
- * while it were, nothing would be read. */
+/* Writes the stream; keeps what the socket does not take. Nothing else is kept: while it were, nothing would be read.
+ */
 static void flush(struct conn *c, struct conn_scratch *s)
 {
     size_t len = s->stream_len, sent = 0;
@@ -156,6 +160,7 @@ static void flush(struct conn *c, struct conn_scratch *s)
     if (len == 0)
         return;
     ssize_t got = send(c->fd, s->stream, len, MSG_NOSIGNAL);
+    s->turn_len += (uint32_t)len;
     if (likely(got == (ssize_t)len))
         return;
     if (got < 0 && !is_transient(errno)) {
@@ -200,7 +205,9 @@ static void answer_all(struct conn *c, struct conn_scratch *s, const uint8_t *in
     bool malformed = false;
     unsigned cnt;
     c->state = CONN_READING;
-    while (c->state == CONN_READING && (cnt = gather(c, s, in, len, at, most, &malformed)) > 0) {
+    s->turn_len = 0;
+    while (c->state == CONN_READING && s->turn_len < CONN_TURN_LEN &&
+           (cnt = gather(c, s, in, len, at, most, &malformed)) > 0) {
         answer_batch(s->answers, s->packets, cnt);
         c->progress = true;
         unsigned done = put_answers(c, s, cnt);
@@ -212,6 +219,9 @@ static void answer_all(struct conn *c, struct conn_scratch *s, const uint8_t *in
         flush(c, s);
     if (malformed && c->state == CONN_READING)
         c->state = CONN_DONE;
+    /* What was asked beyond this turn waits in the input until the socket is found writable, in the next round. */
+    if (c->state == CONN_READING && s->turn_len >= CONN_TURN_LEN)
+        c->state = CONN_WRITING;
     c->in_len = len - at;
     if (c->in_len > 0 && in + at != c->in)
         memmove(c->in, in + at, c->in_len);
@@ -230,20 +240,29 @@ void conn_read(struct conn *c, struct conn_scratch *s)
         c->state = CONN_DONE;
 }
 
-void conn_write(struct conn *c, struct conn_scratch *s)
+/* Sends what was kept; true when all of it is gone. */
+static bool send_kept(struct conn *c)
 {
     ssize_t sent = send(c->fd, c->out + c->out_at, c->out_len - c->out_at, MSG_NOSIGNAL);
     if (sent < 0) {
         if (!is_transient(errno))
             c->state = CONN_DONE;
-        return;
+        return false;
     }
     c->progress = sent > 0;
     c->out_at += (uint32_t)sent;
     c->queued = kernel_queue(c);
     if (c->out_at < c->out_len)
-        return;
+        return false;
     c->out_at = c->out_len = 0;
-    /* Who did not take answers may do so again: few are made in vain then. */
-    answer_all(c, s, c->in, c->in_len, 1);
+    return true;
+}
+
+/* Who did not take answers may do so again: few are made in vain then. */
+void conn_write(struct conn *c, struct conn_scratch *s)
+{
+    if (c->out_len == 0)
+        answer_all(c, s, c->in, c->in_len, ANSWER_BATCH_MAX);
+    else if (send_kept(c))
+        answer_all(c, s, c->in, c->in_len, 1);
 }

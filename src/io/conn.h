@@ -22,11 +22,14 @@ enum {
     CONN_IN_LEN = CONN_MESSAGE_MAX,
     /* What is written at once, all of which may have to be kept: the longest answer, and as much again. */
     CONN_OUT_LEN = 2 * CONN_MESSAGE_MAX,
+    /* What one connection may write before others have their turn, looked at between two batches: one read can ask for
+     * 100 MB of answers. */
+    CONN_TURN_LEN = 4 * CONN_OUT_LEN,
 };
 
 enum conn_state {
     CONN_READING, /* wait until it can be read */
-    CONN_WRITING, /* wait until it can be written */
+    CONN_WRITING, /* wait until it can be written; at once, when it only has had its turn */
     CONN_DONE,    /* close it */
 };
 
@@ -63,6 +66,8 @@ struct conn_scratch {
     uint8_t *out;    /* room for 32 answers of any size */
     uint8_t *stream; /* CONN_OUT_LEN bytes: answers with their length fields, to be written at once */
     uint32_t stream_len;
+    uint32_t turn_len;   /* bytes written in the current connection's turn */
+    uint16_t idle_100ms; /* its worker's: what answers may tell, see struct answer_packet */
 };
 void conn_scratch_fini(struct conn_scratch *scratch) ATTR_NONNULL_ALL;
 enum err conn_scratch_init(struct conn_scratch *scratch, const struct answer_shared *shared)
@@ -70,11 +75,12 @@ enum err conn_scratch_init(struct conn_scratch *scratch, const struct answer_sha
 
 /* `fd` (non-blocking) is taken over. */
 void conn_open(struct conn_store *store, uint32_t slot, int fd, const struct addr *client) ATTR_NONNULL_ALL;
-/* Closes the socket and gives memory back when much was used. */
+/* Closes the socket and gives memory back when much was used. With answers held back it is reset, and the kernel's
+ * share of them is forgotten too: otherwise the kernel would go on for minutes to offer them to who takes none, in
+ * memory that no limit of ours counts. */
 void conn_close(struct conn *conn) ATTR_NONNULL_ALL;
-/* True when the client took bytes since this was asked last or bytes were sent last: the kernel holds megabytes
- * and tells that there is room only when a third of them is gone, for which a slow client may need longer than the
- * idle timeout. */
+/* True when the client took bytes since this was asked last or bytes were sent last: the kernel tells that there is
+ * room only when half of what it holds is gone, for which a slow client may need longer than the idle timeout. */
 bool conn_is_draining(struct conn *conn) ATTR_NONNULL_ALL;
 /* The socket can be read (or was closed, or failed). Reads once. Online RCU reader. */
 void conn_read(struct conn *conn, struct conn_scratch *scratch) ATTR_NONNULL_ALL;

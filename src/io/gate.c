@@ -52,10 +52,18 @@ void gate_free(struct gate *gate)
     free(gate);
 }
 
+/* Bytes of an address that tell clients apart. */
+static size_t client_len(const struct addr *addr) { return addr->family == ADDR_V4 ? 4 : 8; }
+
+bool gate_same_client(const struct addr *a, const struct addr *b)
+{
+    return a->family == b->family && !memcmp(a->bytes, b->bytes, client_len(a));
+}
+
 static struct client client_of(const struct addr *addr)
 {
     struct client c = {.family = addr->family};
-    memcpy(c.bytes, addr->bytes, addr->family == ADDR_V4 ? 4 : 8);
+    memcpy(c.bytes, addr->bytes, client_len(addr));
     return c;
 }
 
@@ -121,3 +129,4 @@ void gate_leave(struct gate *gate, const struct addr *addr, uint32_t slot)
 }
 
 size_t gate_cnt(const struct gate *gate) { return __atomic_load_n(&gate->cnt, __ATOMIC_RELAXED); }
+bool gate_is_crowded(const struct gate *gate) { return 8 * (gate->max - gate_cnt(gate)) < gate->max; }

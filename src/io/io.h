@@ -35,7 +35,7 @@ extern const struct opt_table io_opt_table;
     X(tcp_accepted, "TCP connections accepted")                                 \
     X(tcp_accept_errors, "accept calls that failed for want of descriptors or memory") \
     X(tcp_refused_total, "TCP connections closed at once: tcp_max reached and none idle to evict") \
-    X(tcp_refused_client, "TCP connections closed at once: tcp_max_per_client reached") \
+    X(tcp_refused_client, "TCP connections closed at once: tcp_max_per_client reached and none idle to evict") \
     X(tcp_evicted, "idle TCP connections closed to make room")                  \
     X(tcp_idle_closed, "TCP connections closed for being idle")
 

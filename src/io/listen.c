@@ -17,6 +17,8 @@ enum {
     /* A worker waits so long at most for room to send, then drops (io/udp.c). */
     UDP_SEND_TIMEOUT_US = 100000,
     TCP_BACKLOG = 4096, /* cut to net.core.somaxconn by the kernel */
+    /* Two answers of any length: the next is made while one is sent, whatever the bandwidth and delay. */
+    TCP_UNSENT_BYTES = 1 << 17,
 };
 
 static void say_failed(struct diag *diag, const struct addr *addr, enum listen_proto proto, int error)
@@ -119,8 +121,14 @@ static int set_up_udp(int fd, const struct addr *addr)
     return ask_for_destination(fd, addr);
 }
 
-/* Accepted connections inherit TCP_NODELAY, which saves a call for each. */
-static int set_up_tcp(int fd) { return set(fd, IPPROTO_TCP, TCP_NODELAY, 1); }
+/* What accepted connections inherit, which saves calls for each. What was sent and not acknowledged is limited by the
+ * client's window; what could not be sent yet has no limit but the socket's buffer, which grows to net.ipv4.tcp_wmem's
+ * 4 MiB for every client that asks and never reads. */
+static int set_up_tcp(int fd)
+{
+    (void)set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, TCP_UNSENT_BYTES);
+    return set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+}
 
 int listen_open(const struct addr *addr, enum listen_proto proto, struct diag *diag)
 {

@@ -20,8 +20,8 @@ static const struct opt opts[] = {
              "memory is used only by those that need it."},
     {KEY("tcp_max_per_client", OPT_INT, OPT_RESTART, tcp_max_per_client), .least = 1, .most = 100000,
      .text_default = "100", .unit = "connections",
-     .help = "TCP connections open at a time from one client: an IPv4 address, or a /64 of IPv6. More are closed at "
-             "once."},
+     .help = "TCP connections open at a time from one client: an IPv4 address, or a /64 of IPv6. A new one beyond that "
+             "takes the place of the client's connection that has been idle longest, as with tcp_max."},
     {KEY("tcp_idle", OPT_DURATION, OPT_RESTART, tcp_idle_ms), .least = 100, .most = 600000, .text_default = "\"10s\"",
      .help = "A TCP connection is closed when for so long no request on it became complete and the client took no "
              "byte of an answer."},

@@ -21,8 +21,8 @@ enum {
     ACCEPT_PAUSE_MS = 100,
     /* A connection that holds answers back counts as idle for eviction when its client took nothing for so long. */
     STUCK_MS = 1000,
-    /* Connections looked at for one to evict. */
-    EVICT_LOOK_MAX = 64,
+    /* Connections looked at for one to evict: some 10 µs, about what accepting costs the kernel. */
+    EVICT_LOOK_MAX = 1024,
 };
 
 /* Marks an event's data as the index of a listening socket; without it, a connection's slot. */
@@ -105,12 +105,15 @@ static void serve(struct tcp_worker *w, struct conn *c)
         drop(w, c);
 }
 
-/* Closes the connection that has gone longest without progress and holds no answer that its client is about to
- * take: idle ones and those that drip a request byte by byte alike. False when this worker has none. */
-static bool evict(struct tcp_worker *w)
+/* Closes the connection, of this client (NULL: any), that has gone longest without progress and holds no answer that
+ * its client is about to take: idle ones and those that drip a request byte by byte alike. False when this worker has
+ * none, others' lists being theirs. */
+static bool evict(struct tcp_worker *w, const struct addr *client)
 {
     struct conn *c = w->oldest;
     for (unsigned i = 0; c && i < EVICT_LOOK_MAX; c = c->newer, i++) {
+        if (client && !gate_same_client(&c->client, client))
+            continue;
         if (c->state == CONN_WRITING && w->now_ms - c->active_ms < STUCK_MS)
             continue;
         drop(w, c);
@@ -123,7 +126,7 @@ static bool evict(struct tcp_worker *w)
 static bool admit(struct tcp_worker *w, const struct addr *client, uint32_t *slot)
 {
     enum gate_verdict verdict = gate_enter(w->common->gate, client, slot);
-    if (verdict == GATE_FULL && evict(w))
+    if (verdict != GATE_OPEN && evict(w, verdict == GATE_CLIENT_FULL ? client : NULL))
         verdict = gate_enter(w->common->gate, client, slot); /* another worker may have been faster */
     if (verdict == GATE_FULL)
         io_count(&w->counters, tcp_refused_total, 1);
@@ -177,7 +180,7 @@ static bool may_accept_next(struct tcp_worker *w, int error)
     case ENOBUFS:
     case ENOMEM:
         io_count(&w->counters, tcp_accept_errors, 1);
-        if (evict(w))
+        if (evict(w, NULL))
             return true;
         pause_accepting(w);
         return false;
@@ -242,6 +245,12 @@ static void handle(struct tcp_worker *w, unsigned cnt)
             accept_from(w, w->fds[w->events[i].data.u64 & ~LISTENER_BIT]);
 }
 
+/* RFC 7828 3.3.2: a server short of connections tells that idle ones had better be closed. */
+static uint16_t told_idle(const struct tcp_worker *w)
+{
+    return gate_is_crowded(w->common->gate) ? 0 : (uint16_t)(w->common->idle_ms / 100);
+}
+
 void *tcp_run(void *arg)
 {
     struct tcp_worker *w = arg;
@@ -252,6 +261,7 @@ void *tcp_run(void *arg)
         int got = epoll_wait(w->epoll_fd, w->events, EVENTS_MAX, timeout);
         rcu_reader_online();
         w->now_ms = clock_mono_ms();
+        w->scratch.idle_100ms = told_idle(w);
         handle(w, got > 0 ? (unsigned)got : 0);
         expire(w);
     }

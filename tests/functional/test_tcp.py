@@ -247,25 +247,27 @@ def test_per_client_limit(rondo):
         for sock in kept:
             sock.sendall(frame(query_wire(1)))
             assert_answered(sock, 1)
+        # One more takes the place of that which has been idle longest, also when another's has been for longer.
         surplus = stack.enter_context(server.tcp_socket())
-        assert closed_by_peer(surplus, timeout=5)
+        surplus.sendall(frame(query_wire(2)))
+        assert_answered(surplus, 2)
+        assert closed_by_peer(kept[0], timeout=5)
         other = stack.enter_context(server.tcp_socket(source="127.0.0.3"))
         other.sendall(frame(query_wire(2)))
         assert_answered(other, 2)
-        for sock in kept:
+        for sock in [*kept[1:], surplus]:
             sock.sendall(frame(query_wire(3)))
             assert_answered(sock, 3)
+        until(lambda: server.ctl_json("status")["tcp_open"] == 6, "five and one are open")
         # Room again once one has left.
-        kept[0].close()
-
-        def served():
-            with contextlib.suppress(OSError, EOFError):
-                with server.tcp_socket() as sock:
-                    sock.sendall(frame(query_wire(4)))
-                    return len(read_frame(sock)) > 12
-            return False
-
-        until(served, "a connection in place of the one that left")
+        kept[1].close()
+        until(lambda: server.ctl_json("status")["tcp_open"] == 5, "one has left")
+        with server.tcp_socket() as sock:
+            sock.sendall(frame(query_wire(4)))
+            assert_answered(sock, 4)
+        for sock in [*kept[2:], surplus]:
+            sock.sendall(frame(query_wire(5)))
+            assert_answered(sock, 5)
 
 
 def test_client_that_never_reads(rondo):

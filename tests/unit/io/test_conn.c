@@ -138,6 +138,60 @@ static void test_large_answers_and_a_full_socket(void **state)
     end(&f);
 }
 
+/* A client that takes answers as fast as they are made gets no more of them in a turn than CONN_TURN_LEN and a batch:
+ * the worker comes back to it when others had theirs. */
+static void test_a_turn_ends(void **state)
+{
+    enum { CNT = 100, BATCH_BYTES = ANSWER_BATCH_MAX * CONN_MESSAGE_MAX };
+    static uint8_t in[65536], out[CONN_OUT_LEN];
+    struct fixture f;
+    size_t len = 0, turns = 0, bytes = 0;
+    uint16_t id = 0;
+    int room = 64 << 20;
+    (void)state;
+    start(&f);
+    if (setsockopt(f.conn->fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room) != 0) {
+        end(&f);
+        skip(); /* nothing but a socket that takes all at once shows it */
+    }
+    for (unsigned q = 0; q < CNT; q++)
+        len += put_query(in + len, "big.example.", RR_TXT, (uint16_t)q);
+    assert_int_equal(send(f.peer, in, len, 0), (ssize_t)len);
+    conn_read(f.conn, &f.scratch);
+    for (;; turns++) {
+        size_t before = bytes;
+        for (ssize_t got; (got = recv(f.peer, out, sizeof out, 0)) > 0; bytes += (size_t)got)
+            (void)count_answers(out, (size_t)got, &id);
+        assert_true(bytes - before <= CONN_TURN_LEN + BATCH_BYTES);
+        if (f.conn->state == CONN_READING)
+            break;
+        assert_int_equal(f.conn->out_len, 0); /* nothing is held back: it can be written at once */
+        f.conn->progress = false;
+        conn_write(f.conn, &f.scratch);
+        assert_true(f.conn->progress || f.conn->state == CONN_READING);
+    }
+    assert_int_equal(id, CNT);
+    assert_true(turns > 1);
+    assert_int_equal(f.conn->in_len, 0);
+    end(&f);
+}
+
+static void test_what_answers_may_tell(void **state)
+{
+    uint8_t in[2 + 512];
+    struct fixture f;
+    (void)state;
+    start(&f);
+    size_t len = put_query(in, "www.example.", RR_A, 7);
+    for (uint16_t idle = 0; idle <= 6000; idle += 3000) {
+        f.scratch.idle_100ms = idle;
+        assert_int_equal(send(f.peer, in, len, 0), (ssize_t)len);
+        conn_read(f.conn, &f.scratch);
+        assert_int_equal(f.scratch.packets[0].tcp_idle_100ms, idle);
+    }
+    end(&f);
+}
+
 /* A length that is none ends the connection, but not before what came before it is answered. */
 static void test_answers_before_garbage(void **state)
 {
@@ -162,6 +216,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_messages_of_a_read_in_one_write),
         cmocka_unit_test(test_large_answers_and_a_full_socket),
+        cmocka_unit_test(test_a_turn_ends),
+        cmocka_unit_test(test_what_answers_may_tell),
         cmocka_unit_test(test_answers_before_garbage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

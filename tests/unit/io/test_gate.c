@@ -48,6 +48,41 @@ static void test_a_v6_client_is_its_64(void **state)
     gate_free(gate);
 }
 
+static void test_same_client(void **state)
+{
+    (void)state;
+    struct addr a = v4(1), b = v4(1), c = v4(2);
+    struct addr v6 = {.bytes = {10, 0, 0, 1}, .family = ADDR_V6}, near = v6, far = v6;
+    b.port = 53;
+    near.bytes[8] = 1;
+    far.bytes[7] = 1;
+    assert_true(gate_same_client(&a, &b));
+    assert_false(gate_same_client(&a, &c));
+    assert_false(gate_same_client(&a, &v6));
+    assert_true(gate_same_client(&v6, &near));
+    assert_false(gate_same_client(&v6, &far));
+}
+
+static void test_crowded(void **state)
+{
+    (void)state;
+    struct gate *gate = gate_new(16, 16), *single = gate_new(1, 1);
+    struct addr a = v4(1);
+    uint32_t slot;
+    for (unsigned i = 1; i <= 16; i++) {
+        assert_int_equal(gate_enter(gate, &a, &slot), GATE_OPEN);
+        assert_int_equal(gate_is_crowded(gate), i > 14);
+    }
+    gate_leave(gate, &a, slot);
+    gate_leave(gate, &a, slot - 1);
+    assert_false(gate_is_crowded(gate));
+    assert_false(gate_is_crowded(single));
+    assert_int_equal(gate_enter(single, &a, &slot), GATE_OPEN);
+    assert_true(gate_is_crowded(single));
+    gate_free(gate);
+    gate_free(single);
+}
+
 /* Against a plain model: 40 clients come and go in a full house, so that places in the table are freed in the
  * middle of every run. */
 static void test_random_coming_and_going(void **state)
@@ -89,6 +124,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_total_and_share),
         cmocka_unit_test(test_a_v6_client_is_its_64),
+        cmocka_unit_test(test_same_client),
+        cmocka_unit_test(test_crowded),
         cmocka_unit_test(test_random_coming_and_going),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -163,6 +164,55 @@ static void test_defaults_are_all_addresses(void **state)
     diag_free(diag);
 }
 
+static int option_of(int fd, int level, int name)
+{
+    int value = -1;
+    socklen_t len = sizeof value;
+    assert_int_equal(getsockopt(fd, level, name, &value, &len), 0);
+    return value;
+}
+
+/* RFC 9715 3.1: nothing that ICMP says of a path's MTU is believed. */
+static void test_no_path_mtu_is_learnt(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"127.0.0.1", "0.0.0.0", "::1", "::"};
+    struct diag *diag = diag_new(10);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct addr addr;
+        assert_int_equal(addr_from_text(&addr, texts[i]), ERR_OK);
+        int fd = listen_open(&addr, LISTEN_UDP, diag);
+        assert_true(fd >= 0);
+        if (addr.family == ADDR_V4)
+            assert_int_equal(option_of(fd, IPPROTO_IP, IP_MTU_DISCOVER), IP_PMTUDISC_OMIT);
+        else
+            assert_int_equal(option_of(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER), IPV6_PMTUDISC_OMIT);
+        close(fd);
+    }
+    diag_free(diag);
+}
+
+static void test_what_accepted_connections_inherit(void **state)
+{
+    (void)state;
+    struct sockaddr_in sa;
+    socklen_t len = sizeof sa;
+    struct addr addr;
+    struct diag *diag = diag_new(10);
+    assert_int_equal(addr_from_text(&addr, "127.0.0.1"), ERR_OK);
+    int listener = listen_open(&addr, LISTEN_TCP, diag), client = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&sa, &len), 0);
+    assert_int_equal(connect(client, (struct sockaddr *)&sa, len), 0);
+    int fd = accept(listener, NULL, NULL);
+    assert_true(fd >= 0);
+    assert_int_equal(option_of(fd, IPPROTO_TCP, TCP_NODELAY), 1);
+    assert_in_range(option_of(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT), 2 * 65535, 1 << 18);
+    close(fd);
+    close(client);
+    close(listener);
+    diag_free(diag);
+}
+
 static void test_the_limit_of_open_files_is_raised(void **state)
 {
     (void)state;
@@ -211,6 +261,8 @@ int main(void)
         cmocka_unit_test(test_no_right_to_bind),
         cmocka_unit_test(test_a_restart_right_after_connections),
         cmocka_unit_test(test_defaults_are_all_addresses),
+        cmocka_unit_test(test_no_path_mtu_is_learnt),
+        cmocka_unit_test(test_what_accepted_connections_inherit),
         cmocka_unit_test(test_the_limit_of_open_files_is_raised),
         cmocka_unit_test(test_an_address_that_stands_twice),
     };

@@ -4,6 +4,7 @@
 #include <netinet/tcp.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -208,6 +209,38 @@ static void test_half_close_and_slow_reading(void **state)
     service_stop(&s);
 }
 
+/* Bytes that the service's end of this connection has sent in vain or not yet, as /proc/net/tcp tells (our processes
+ * have one end each of it, the service's is the one whose peer we are). */
+static unsigned kernel_holds(const struct service *s, int fd)
+{
+    struct sockaddr_in sa;
+    socklen_t len = sizeof(sa);
+    char line[512];
+    unsigned local_port, peer_port, queue, found = 0, held = 0;
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&sa, &len), 0);
+    FILE *f = fopen("/proc/net/tcp", "re");
+    assert_non_null(f);
+    while (fgets(line, sizeof(line), f)) {
+        if (sscanf(line, " %*u: %*x:%x %*x:%x %*x %x", &local_port, &peer_port, &queue) != 3)
+            continue;
+        if (local_port == s->port && peer_port == ntohs(sa.sin_port)) {
+            held = queue;
+            found++;
+        }
+    }
+    fclose(f);
+    assert_int_equal(found, 1);
+    return held;
+}
+
+static bool ends_by_reset(int fd)
+{
+    ssize_t got;
+    while ((got = recv(fd, message, sizeof(message), MSG_DONTWAIT)) > 0)
+        ;
+    return got < 0 && errno == ECONNRESET;
+}
+
 static double cpu_seconds(void)
 {
     struct timespec t;
@@ -232,11 +265,13 @@ static void test_a_client_that_never_reads(void **state)
             break;
     for (unsigned i = 0; i < 5; i++)
         expect_service(&s);
+    assert_true(kernel_holds(&s, fd) < 1 << 20);
     double before = cpu_seconds();
     sleep_ms(200);
     assert_true(cpu_seconds() - before < 0.05); /* waits for the client without turning round and round */
     service_wait_open(&s, 0);
     assert_int_equal(SERVICE_COUNT(&s, tcp_idle_closed), 1);
+    assert_true(ends_by_reset(fd)); /* the kernel has forgotten what it held, too */
     close(fd);
     service_stop(&s);
 }
@@ -356,21 +391,57 @@ static void test_the_share_of_a_client(void **state)
     o.tcp_max_per_client = 2;
     service_start(&s, &o, loopback);
     int a = client_tcp(&s, "127.0.0.5", "127.0.0.1"), b = client_tcp(&s, "127.0.0.5", "127.0.0.1");
+    int other = client_tcp(&s, "127.0.0.6", "127.0.0.1");
+    query(other, 1);
     query(a, 1);
     query(b, 2);
-    int c = client_tcp(&s, "127.0.0.5", "127.0.0.1"), other = client_tcp(&s, "127.0.0.6", "127.0.0.1");
-    assert_true(client_is_closed(c));
-    query(other, 3);
-    query(a, 4);
-    assert_int_equal(SERVICE_COUNT(&s, tcp_refused_client), 1);
+    query(a, 3); /* now b is the client's that has been idle longest, and another's still longer */
+    int c = client_tcp(&s, "127.0.0.5", "127.0.0.1");
+    query(c, 4);
+    assert_true(client_is_closed(b));
+    query(other, 5);
+    query(a, 6);
+    assert_int_equal(io_tcp_open(s.io), 3);
+    assert_int_equal(SERVICE_COUNT(&s, tcp_evicted), 1);
+    assert_int_equal(SERVICE_COUNT(&s, tcp_refused_client), 0);
     close(a);
-    service_wait_open(&s, 2);
-    int d = client_tcp(&s, "127.0.0.5", "127.0.0.1");
-    query(d, 5);
     close(b);
     close(c);
-    close(d);
     close(other);
+    service_stop(&s);
+}
+
+/* Until their client has taken nothing for a second, connections that hold answers back are not idle. */
+static void test_the_share_of_a_busy_client(void **state)
+{
+    (void)state;
+    struct service s;
+    struct io_options o = service_options();
+    o.tcp_max_per_client = 1;
+    service_start(&s, &o, loopback);
+    int busy = client_with_small_window(&s);
+    uint64_t begin = now_ms();
+    bool served = false;
+    static uint8_t queries[100 * 64];
+    size_t len = 0;
+    for (uint16_t id = 0; id < 100; id++) {
+        size_t n = query_make(queries + len + 2, id, "big", RR_TXT);
+        be16_put(queries + len, (uint16_t)n);
+        len += 2 + n;
+    }
+    query(busy, 1);
+    client_send(busy, queries, len); /* in one piece, and so read at once and before the next one is accepted */
+    while (!served) {
+        int fd = client_tcp(&s, NULL, "127.0.0.1");
+        client_send_query(fd, 1, "www", RR_A);
+        served = client_read(fd, message) > 0;
+        assert_true(!served || now_ms() - begin >= 1000);
+        assert_true(now_ms() - begin < SERVICE_PATIENCE_SEC * 1000);
+        close(fd);
+        sleep_ms(20);
+    }
+    assert_int_equal(SERVICE_COUNT(&s, tcp_evicted), 1);
+    close(busy);
     service_stop(&s);
 }
 
@@ -504,6 +575,7 @@ int main(void)
         cmocka_unit_test(test_idle_and_dripping_connections_are_closed),
         cmocka_unit_test(test_the_idlest_makes_room),
         cmocka_unit_test(test_the_share_of_a_client),
+        cmocka_unit_test(test_the_share_of_a_busy_client),
         cmocka_unit_test(test_many_idle_and_dripping_connections),
         cmocka_unit_test(test_service_at_the_limit),
         cmocka_unit_test(test_out_of_descriptors),

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,14 +19,18 @@ int __wrap_sendmmsg(int fd, struct mmsghdr *messages, unsigned cnt, int flags);
 int __real_recvmmsg(int fd, struct mmsghdr *messages, unsigned cnt, int flags, struct timespec *timeout);
 int __wrap_recvmmsg(int fd, struct mmsghdr *messages, unsigned cnt, int flags, struct timespec *timeout);
 
-enum { REFUSE_SEVENTH = 1, NO_ROOM, NO_MEMORY };
+enum { REFUSE_SEVENTH = 1, NO_ROOM, NO_MEMORY, FORGE_SEVENTH };
 static unsigned failing, recv_calls;
+static struct sockaddr_in forged; /* whom every seventh datagram is said to come from */
 
 static bool is_seventh(const struct mmsghdr *m) { return ((const uint8_t *)m->msg_hdr.msg_iov->iov_base)[1] % 7 == 0; }
 
-/* REFUSE_SEVENTH: takes three at most, and none whose ID's low byte is divisible by 7. */
+/* REFUSE_SEVENTH: takes three at most, and none whose ID's low byte is divisible by 7: a firewall's refusal, what an
+ * earlier datagram brought back by ICMP, a full queue of the interface, an answer too long for it. */
 int __wrap_sendmmsg(int fd, struct mmsghdr *messages, unsigned cnt, int flags)
 {
+    static const int causes[] = {EPERM, ECONNREFUSED, ENOBUFS, EMSGSIZE};
+    static unsigned refused;
     unsigned mode = __atomic_load_n(&failing, __ATOMIC_RELAXED), n = 0;
     if (mode == NO_ROOM) {
         errno = EAGAIN;
@@ -37,7 +42,7 @@ int __wrap_sendmmsg(int fd, struct mmsghdr *messages, unsigned cnt, int flags)
         n++;
     if (n > 0)
         return __real_sendmmsg(fd, messages, n, flags);
-    errno = EPERM;
+    errno = causes[refused++ % 4];
     return -1;
 }
 
@@ -48,7 +53,12 @@ int __wrap_recvmmsg(int fd, struct mmsghdr *messages, unsigned cnt, int flags, s
         errno = ENOMEM;
         return -1;
     }
-    return __real_recvmmsg(fd, messages, cnt, flags, timeout);
+    int got = __real_recvmmsg(fd, messages, cnt, flags, timeout);
+    if (__atomic_load_n(&failing, __ATOMIC_RELAXED) == FORGE_SEVENTH)
+        for (int i = 0; i < got; i++)
+            if (is_seventh(&messages[i]))
+                memcpy(messages[i].msg_hdr.msg_name, &forged, sizeof(forged));
+    return got;
 }
 
 static void fail_by(unsigned mode) { __atomic_store_n(&failing, mode, __ATOMIC_RELAXED); }
@@ -207,6 +217,89 @@ static void test_answers_that_the_kernel_does_not_take(void **state)
     service_stop(&s);
 }
 
+/* Whom is asked in whose name: of a batch, those that are said to come from `forged`, and the others, which are
+ * answered. */
+static void ask_with_forged(const struct service *s, struct sockaddr_in source)
+{
+    int fd = client_udp(s, NULL, "127.0.0.1");
+    io_stop(s->io);
+    forged = source;
+    for (uint16_t id = 0; id < 70; id++)
+        ask(fd, id);
+    fail_by(FORGE_SEVENTH);
+    assert_int_equal(io_start(s->io, &s->shared), ERR_OK);
+    for (uint16_t id = 0; id < 70; id++)
+        if (id % 7)
+            expect_answer(fd, id);
+    fail_by(0);
+    close(fd);
+}
+
+static uint64_t silent_drops(const struct service *s)
+{
+    struct answer_counters answers;
+    struct io_counters sockets;
+    io_sum_counters(s->io, &answers, &sockets);
+    return answers.dropped;
+}
+
+/* Port 0 cannot be answered. */
+static void test_from_port_0(void **state)
+{
+    (void)state;
+    struct service s;
+    struct io_options o = service_options();
+    service_start(&s, &o, (const char *const[]){"127.0.0.1", NULL});
+    ask_with_forged(&s, (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)});
+    while (SERVICE_COUNT(&s, udp_dropped) < 10)
+        sleep_ms(1);
+    assert_int_equal(SERVICE_COUNT(&s, udp_dropped), 10);
+    assert_int_equal(SERVICE_COUNT(&s, udp_send_errors), 0);
+    service_stop(&s);
+}
+
+/* Queries in our own name: each answer comes back to us, and there it ends, as an answer is never answered. */
+static void test_from_our_own_address(void **state)
+{
+    (void)state;
+    struct service s;
+    struct io_options o = service_options();
+    service_start(&s, &o, (const char *const[]){"127.0.0.1", NULL});
+    ask_with_forged(&s, (struct sockaddr_in){
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(s.port)});
+    while (silent_drops(&s) < 10)
+        sleep_ms(1);
+    int fd = client_udp(&s, NULL, "127.0.0.1");
+    ask(fd, 1);
+    expect_answer(fd, 1); /* whatever circled would have circled meanwhile */
+    assert_int_equal(silent_drops(&s), 10);
+    close(fd);
+    service_stop(&s);
+}
+
+/* Answers to ports that are closed bring ICMP errors, which are nobody else's business. */
+static void test_clients_that_are_gone(void **state)
+{
+    (void)state;
+    struct service s;
+    struct io_options o = service_options();
+    service_start(&s, &o, (const char *const[]){"127.0.0.1", "::1", NULL});
+    static const char *const to[] = {"127.0.0.1", "::1"};
+    int stays = client_udp(&s, NULL, "127.0.0.1"), stays6 = client_udp(&s, NULL, "::1");
+    for (uint16_t id = 0; id < 100; id++) {
+        int gone = client_udp(&s, NULL, to[id % 2]);
+        ask(gone, id);
+        close(gone);
+        ask(id % 2 ? stays6 : stays, id);
+        expect_answer(id % 2 ? stays6 : stays, id);
+    }
+    assert_int_equal(SERVICE_COUNT(&s, udp_recv_errors), 0);
+    assert_int_equal(SERVICE_COUNT(&s, udp_send_errors), 0);
+    close(stays);
+    close(stays6);
+    service_stop(&s);
+}
+
 /* Errors of recvmmsg neither end a worker nor make it spin. */
 static void test_reading_that_fails(void **state)
 {
@@ -301,6 +394,9 @@ int main(void)
         cmocka_unit_test(test_datagrams_of_any_shape),
         cmocka_unit_test(test_stop_and_start_again),
         cmocka_unit_test(test_answers_that_the_kernel_does_not_take),
+        cmocka_unit_test(test_from_port_0),
+        cmocka_unit_test(test_from_our_own_address),
+        cmocka_unit_test(test_clients_that_are_gone),
         cmocka_unit_test(test_reading_that_fails),
         cmocka_unit_test(test_publishing_while_answering),
     };
