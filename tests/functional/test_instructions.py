@@ -20,7 +20,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 CFLAGS = ["-std=gnu11", "-O2", "-fno-strict-aliasing", "-fPIE", "-pie", "-D_GNU_SOURCE", "-pthread"]
 LAYERS = ["base", "dns", "health", "pool", "zone", "ldnsx", "answer"]
 HELPERS = ["answer-loop.c", "world.c"]
-LIBRARIES = ["ldns", "liburcu-qsbr"]
+LIBRARIES = ["ldns", "liburcu-qsbr", "libsodium", "libcrypto"]
 ROUNDS, BATCH = 200, 32
 SLACK = 0.05
 
