@@ -30,7 +30,9 @@ broken() {
 
 # ---- build and run
 
-# build DIR CONFIGURE-ARGUMENTS…
+gently= # what keeps a build out of the way of tests that run beside it
+
+# build DIR CONFIGURE-ARGUMENTS…: the programs and those of the tests
 build() {
     dir=$1
     shift
@@ -39,7 +41,7 @@ build() {
         (cd "$dir" && ../../configure -q "$@") >"$dir/configure.out" 2>&1 ||
             { tail -n 30 "$dir/configure.out"; return 1; }
     fi
-    make -C "$dir" -j "$jobs" >"$dir/make.out" 2>&1 || { tail -n 60 "$dir/make.out"; return 1; }
+    { $gently make -C "$dir" -j "$jobs" && $gently make -C "$dir" -j "$jobs" check TESTS=; } >"$dir/make.out" 2>&1 || { tail -n 60 "$dir/make.out"; return 1; }
 }
 
 number_of() {
@@ -116,20 +118,27 @@ fi
 still=
 setarch "$(uname -m)" -R true 2>/dev/null && still="setarch $(uname -m) -R"
 
+build_tsan() { build build/tsan --enable-developer --with-sanitizer=thread CC=gcc CFLAGS="-O1 -g"; }
+build_release() { build build/release CC=gcc CFLAGS="-O2 -g"; }
+
+# Functional tests wait more than they compute: the other builds are made beside them, with what they leave. What goes
+# wrong with one is told when its turn comes.
 if build build/check --enable-developer --with-sanitizer=address,undefined CC=gcc CFLAGS="-O1 -g"; then
     make_check build/check
+    (gently="nice -n 19"; build_tsan; build_release) >build/beside.out 2>&1 &
     functional build/check ""
+    wait
 else
     broken "build/check does not build"
 fi
 
-if build build/tsan --enable-developer --with-sanitizer=thread CC=gcc CFLAGS="-O1 -g"; then
+if build_tsan; then
     make_check build/tsan TESTS='$(UNIT_TESTS) tests/smoke.sh'
 else
     broken "build/tsan does not build"
 fi
 
-if build build/release CC=gcc CFLAGS="-O2 -g"; then
+if build_release; then
     make_check build/release TESTS='$(UNIT_TESTS)'
     functional build/release "-k 'test_instructions or test_memory or test_hardening or test_turns or test_pools_many or never_away'"
 else
