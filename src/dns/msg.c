@@ -2,38 +2,43 @@
 
 #include "dns/rr.h"
 
+/* RFC 1035 4.1.4: to a prior occurrence of a name. */
+static bool skip_pointer(struct reader *r, size_t name_at)
+{
+    uint16_t pointer = reader_u16(r);
+    size_t target = pointer & 0x3fff;
+    r->failed |= pointer < 0xc000 || target < MSG_HEADER_LEN || target >= name_at;
+    return !r->failed;
+}
+
+/* A label costs a few instructions, no more: names of 127 are what an attacker has messages made of. */
 bool msg_skip_name(struct reader *r)
 {
-    size_t start = reader_pos(r);
-    for (unsigned len = 0;;) {
-        uint8_t c = reader_u8(r);
-        if (r->failed)
-            return false;
-        if (c >= 0xc0) {
-            size_t target = (size_t)(c & 0x3f) << 8 | reader_u8(r);
-            /* RFC 1035 4.1.4: to a prior occurrence of a name. */
-            r->failed |= target < MSG_HEADER_LEN || target >= start;
-            return !r->failed;
-        }
-        len += c + 1u;
-        if (c > NAME_LABEL_MAX || len > NAME_MAX_LEN || !reader_take(r, c)) {
-            r->failed = true;
-            return false;
-        }
-        if (!c)
-            return true;
+    size_t left = r->failed ? 0 : reader_left(r), name_at = reader_pos(r);
+    const uint8_t *name = r->at;
+    unsigned most = left < NAME_MAX_LEN ? (unsigned)left : NAME_MAX_LEN, at = 0;
+    while (at < most && name[at] - 1u < NAME_LABEL_MAX)
+        at += name[at] + 1u;
+    if (unlikely(at >= most)) {
+        r->failed = true;
+        return false;
     }
+    r->at += at;
+    if (unlikely(name[at]))
+        return skip_pointer(r, name_at);
+    r->at++;
+    return true;
 }
 
 /* RFC 6891 6.1.2: code, length, data, as often as they fit, with nothing left over. */
 static bool options_are_whole(const uint8_t *options, unsigned len)
 {
     struct reader r = reader_over(options, len);
-    while (!r.failed && reader_left(&r) > 0) {
+    for (unsigned i = 0; i < MSG_OPTIONS_MAX && !r.failed && reader_left(&r) > 0; i++) {
         reader_u16(&r);
         reader_take(&r, reader_u16(&r));
     }
-    return !r.failed;
+    return !r.failed && reader_left(&r) == 0;
 }
 
 static enum err read_opt(struct msg_edns *edns, unsigned owner_len, uint16_t payload_len, uint32_t ttl,
@@ -53,21 +58,23 @@ static enum err read_opt(struct msg_edns *edns, unsigned owner_len, uint16_t pay
 
 enum err msg_read_edns(struct msg_edns *edns, struct reader *r, unsigned cnt, unsigned additional_cnt)
 {
+    enum { TYPE_AT = 0, CLASS_AT = 2, TTL_AT = 4, RDLENGTH_AT = 8, FIXED_LEN = 10 };
     *edns = (struct msg_edns){0};
+    if (cnt > MSG_RECORDS_MAX && msg_opcode(r->begin) != OPCODE_UPDATE)
+        return ERR_SYNTAX;
     for (unsigned i = 0; i < cnt; i++) {
         size_t owner_at = reader_pos(r);
         if (!msg_skip_name(r))
             return ERR_SYNTAX;
         unsigned owner_len = (unsigned)(reader_pos(r) - owner_at);
-        uint16_t type = reader_u16(r), class = reader_u16(r);
-        uint32_t ttl = reader_u32(r);
-        uint16_t rdata_len = reader_u16(r);
-        const uint8_t *rdata = reader_take(r, rdata_len);
-        if (r->failed)
+        const uint8_t *fixed = reader_take(r, FIXED_LEN);
+        const uint8_t *rdata = fixed ? reader_take(r, be16_get(fixed + RDLENGTH_AT)) : NULL;
+        if (!rdata)
             return ERR_SYNTAX;
-        if (type != RR_OPT)
+        if (be16_get(fixed + TYPE_AT) != RR_OPT)
             continue;
-        if (i < cnt - additional_cnt || read_opt(edns, owner_len, class, ttl, rdata, rdata_len))
+        if (i < cnt - additional_cnt || read_opt(edns, owner_len, be16_get(fixed + CLASS_AT), be32_get(fixed + TTL_AT),
+                                                 rdata, be16_get(fixed + RDLENGTH_AT)))
             return ERR_SYNTAX;
     }
     return ERR_OK;

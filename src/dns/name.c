@@ -55,31 +55,30 @@ enum err name_split(struct name_split *split, struct reader *r, const struct has
 {
     const uint8_t *name = r->at;
     size_t left = r->failed ? 0 : reader_left(r);
-    unsigned at = 0, depth = 0;
-    for (;;) {
-        if (unlikely(at >= left))
-            goto cut_short;
+    /* No byte of a name stands beyond its 255th; this bounds depth to 127 as well. */
+    size_t most = left < NAME_MAX_LEN ? left : NAME_MAX_LEN, at = 0;
+    unsigned depth = 0;
+    for (; likely(at < most); depth++) {
         unsigned label_len = name[at];
-        if (unlikely(label_len > NAME_LABEL_MAX))
-            goto malformed;
         split->label_at[depth] = (uint8_t)at;
-        at += label_len + 1;
-        if (!label_len)
+        if (unlikely(label_len - 1 > NAME_LABEL_MAX - 1))
             break;
-        depth++;
-        /* The root label must still fit; this bounds depth to 127 as well. */
-        if (unlikely(at + 1 > NAME_MAX_LEN))
-            goto malformed;
+        at += label_len + 1;
     }
+    if (unlikely(at >= most))
+        goto cut_short;
+    if (unlikely(name[at]))
+        goto malformed;
+    at++;
     split->len = (uint8_t)at;
     split->depth = (uint8_t)depth;
-    lower_bytes(split->lower, name, at);
+    lower_bytes(split->lower, name, (unsigned)at);
     hash_suffixes(split, key);
     r->at += at;
     return ERR_OK;
 cut_short:
     r->failed = true;
-    return ERR_SHORT;
+    return at < NAME_MAX_LEN ? ERR_SHORT : ERR_SYNTAX;
 malformed:
     r->failed = true;
     return ERR_SYNTAX;

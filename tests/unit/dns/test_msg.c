@@ -21,6 +21,7 @@ static void test_skip_name(void **state)
         {BYTES("\0"), 1},           {BYTES("\1b\0"), 3},        {BYTES("\1b\xc0\x0c"), 4},  {BYTES("\xc0\x0cx"), 2},
         {BYTES("\1b"), 0},          {BYTES(""), 0},             {BYTES("\xc0"), 0},         {BYTES("\x40" "a\0"), 0},
         {BYTES("\x80\0"), 0},       {BYTES("\xc0\x0f"), 0},     {BYTES("\xc0\x0b"), 0},     {BYTES("\1b\xc0\x0f"), 0},
+        {BYTES("\x80\x0c"), 0},     {BYTES("\xbf\x0c"), 0},     {BYTES("\3bc"), 0},          {BYTES("\2bc"), 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         uint8_t message[64] = HEADER "\1a";
@@ -91,6 +92,41 @@ static void test_edns(void **state)
     }
 }
 
+/* More records than any request needs are not walked over, however well-formed, but for those of an UPDATE. */
+static void test_many_records(void **state)
+{
+    (void)state;
+    uint8_t message[12 + (MSG_RECORDS_MAX + 1) * sizeof A_RR] = {0};
+    for (unsigned opcode = 0; opcode < 16; opcode++) {
+        for (unsigned cnt = MSG_RECORDS_MAX; cnt <= MSG_RECORDS_MAX + 1; cnt++) {
+            struct msg_edns edns;
+            size_t len = 12;
+            message[2] = (uint8_t)(opcode << 3);
+            for (unsigned i = 0; i < cnt; i++, len += sizeof A_RR - 1)
+                memcpy(message + len, A_RR, sizeof A_RR - 1);
+            struct reader r = reader_over(message, len);
+            reader_take(&r, 12);
+            bool taken = cnt == MSG_RECORDS_MAX || opcode == 5;
+            assert_int_equal(msg_read_edns(&edns, &r, cnt, 0), taken ? ERR_OK : ERR_SYNTAX);
+        }
+    }
+}
+
+static void test_many_options(void **state)
+{
+    (void)state;
+    for (unsigned cnt = MSG_OPTIONS_MAX; cnt <= MSG_OPTIONS_MAX + 1; cnt++) {
+        uint8_t message[12 + MSG_OPT_LEN + (MSG_OPTIONS_MAX + 1) * 4] = {0};
+        struct msg_edns edns;
+        size_t len = 12 + MSG_OPT_LEN + 4 * cnt;
+        be16_put(message + 13, 41);
+        be16_put(message + 21, (uint16_t)(4 * cnt));
+        struct reader r = reader_over(message, len);
+        reader_take(&r, 12);
+        assert_int_equal(msg_read_edns(&edns, &r, 1, 1), cnt == MSG_OPTIONS_MAX ? ERR_OK : ERR_SYNTAX);
+    }
+}
+
 static void test_edns_fields(void **state)
 {
     (void)state;
@@ -112,6 +148,8 @@ int main(void)
         cmocka_unit_test(test_skip_name),
         cmocka_unit_test(test_skip_name_too_long),
         cmocka_unit_test(test_edns),
+        cmocka_unit_test(test_many_records),
+        cmocka_unit_test(test_many_options),
         cmocka_unit_test(test_edns_fields),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
