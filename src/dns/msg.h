@@ -15,8 +15,8 @@ enum {
     MSG_MAX_LEN = 65535,
     MSG_UDP_MIN = 512, /* RFC 1035 4.2.1; an OPT payload below counts as this (RFC 6891 6.2.3) */
     MSG_OPT_LEN = 11,  /* an OPT record without options */
-    /* Records that a request may have unless it is an UPDATE: an OPT, a TSIG and the SOA of an IXFR or a NOTIFY are those
-     * there is a use for. Messages full of others would cost many times what a query does. */
+    /* Records that a request may have unless it is an UPDATE: an OPT, a TSIG and the SOA of an IXFR or a NOTIFY are
+     * those there is a use for. Messages full of others would cost many times what a query does. */
     MSG_RECORDS_MAX = 4,
     MSG_OPTIONS_MAX = 16, /* of an OPT, for the same reason; clients that send three are rare */
 };
@@ -52,7 +52,7 @@ struct msg_edns {
 bool msg_skip_name(struct reader *r) ATTR_NONNULL_ALL;
 /* Reads the records behind the question (answer, authority, additional: `cnt` in all, the last `additional_cnt` of
  * them additional) and finds the OPT. ERR_SYNTAX: malformed records, two OPTs, an OPT outside additional or not at
- * the root, broken options, more than MSG_RECORDS_MAX records or MSG_OPTIONS_MAX options. Trailing bytes are left for the
- * caller to judge. `r` is over the whole message. */
+ * the root, broken options, more than MSG_RECORDS_MAX records or MSG_OPTIONS_MAX options. Trailing bytes are left for
+ * the caller to judge. `r` is over the whole message. */
 enum err msg_read_edns(struct msg_edns *edns, struct reader *r, unsigned cnt, unsigned additional_cnt)
     ATTR_NONNULL_ALL ATTR_MUST_USE;
