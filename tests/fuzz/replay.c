@@ -1,7 +1,9 @@
 /* The main of a fuzzer where libFuzzer is not linked: feeds LLVMFuzzerTestOneInput every file of the folders and files
  * given, then a number of mutations of each, the same in every run. `make check` runs it over tests/fuzz/corpus/WHAT.
  *
- *   fuzz_WHAT [-n MUTATIONS] [-s SECONDS] PATH…
+ *   fuzz_WHAT [-n MUTATIONS] [-s SECONDS] [-t TOTAL] PATH…
+ *
+ * MUTATIONS of each input, as many as there is time for; or, so that it takes what it takes, TOTAL of all of them.
  *
  * An input is a heap block of exactly its size, so that a sanitizer sees one byte too many. What was fed last when the
  * process dies is left in ./crash-fuzz_WHAT, to be given as PATH. */
@@ -213,24 +215,24 @@ static double now_sec(void)
 }
 
 /* Round by round over all inputs, so that the time limit cuts none off. Returns how many were fed. */
-static size_t feed_mutations(unsigned mutations, double seconds)
+static size_t feed_mutations(size_t most, double seconds)
 {
     uint8_t *bytes = take_memory(INPUT_MAX);
     double deadline = now_sec() + seconds;
     size_t done = 0;
-    for (unsigned round = 0; round < mutations && now_sec() < deadline; round++)
-        for (size_t i = 0; i < input_cnt && now_sec() < deadline; i++, done++) {
-            random_state = 0x9E3779B97F4A7C15ull * (round + 1) ^ (i + 1);
-            memcpy(bytes, inputs[i].bytes, inputs[i].len);
-            feed(bytes, mutate(bytes, inputs[i].len));
-        }
+    for (; done < most && (seconds < 0 || now_sec() < deadline); done++) {
+        size_t round = done / input_cnt, i = done % input_cnt;
+        random_state = 0x9E3779B97F4A7C15ull * (round + 1) ^ (i + 1);
+        memcpy(bytes, inputs[i].bytes, inputs[i].len);
+        feed(bytes, mutate(bytes, inputs[i].len));
+    }
     free(bytes);
     return done;
 }
 
 int main(int argc, char **argv)
 {
-    unsigned mutations = MUTATIONS_DEFAULT;
+    size_t mutations = MUTATIONS_DEFAULT, total = 0;
     double seconds = SECONDS_DEFAULT;
     const char *name = strrchr(argv[0], '/');
     snprintf(fed.path, sizeof(fed.path), "crash-%s", name ? name + 1 : argv[0]);
@@ -241,13 +243,15 @@ int main(int argc, char **argv)
         LLVMFuzzerInitialize(&argc, &argv);
 
     int opt;
-    while ((opt = getopt(argc, argv, "n:s:")) != -1) {
+    while ((opt = getopt(argc, argv, "n:s:t:")) != -1) {
         if (opt == 'n')
-            mutations = (unsigned)strtoul(optarg, NULL, 10);
+            mutations = strtoul(optarg, NULL, 10);
+        else if (opt == 't')
+            total = strtoul(optarg, NULL, 10);
         else if (opt == 's')
             seconds = strtod(optarg, NULL);
         else
-            die("usage", "[-n MUTATIONS] [-s SECONDS] PATH…");
+            die("usage", "[-n MUTATIONS] [-s SECONDS] [-t TOTAL] PATH…");
     }
     for (int i = optind; i < argc; i++)
         add_path(argv[i]);
@@ -255,7 +259,7 @@ int main(int argc, char **argv)
         die(argv[0], "no input: give files or folders that hold some");
     for (size_t i = 0; i < input_cnt; i++)
         feed(inputs[i].bytes, inputs[i].len);
-    size_t mutated = feed_mutations(mutations, seconds);
+    size_t mutated = total ? feed_mutations(total, -1) : feed_mutations(mutations * input_cnt, seconds);
     printf("%zu inputs, %zu mutations\n", input_cnt, mutated);
     for (size_t i = 0; i < input_cnt; i++)
         free(inputs[i].bytes);
