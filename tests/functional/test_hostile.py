@@ -8,11 +8,14 @@ import resource
 import socket
 import statistics
 import struct
+import subprocess
 import time
 
+import dns.message
+import dns.rcode
 import pytest
 
-from rondo import DEFAULT_ZONE, addresses, closed_by_peer, frame, make_query, read_frame, sanitized, until
+from rondo import DEFAULT_ZONE, addresses, binary, closed_by_peer, frame, make_query, read_frame, sanitized, until
 
 ZONE = DEFAULT_ZONE + "".join(f'big IN TXT "{i:0250d}"\n' for i in range(200))
 HOGS = {"idle": 200, "drip": 200, "deaf": 50}
@@ -132,6 +135,46 @@ def ending(sock):
         return "closed"
     except ConnectionResetError:
         return "reset"
+
+
+# ---- requests of every kind
+
+
+def hostile_requests():
+    """(protocol, RCODE or "" for silence, bytes, what it is) of each kind, from the program that has them."""
+    program = binary("rondod").parent / "tests" / "helpers" / "hostile-loop"
+    if not program.exists():
+        pytest.skip("tests/helpers/hostile-loop is not built")
+    listed = subprocess.run([str(program), "list"], capture_output=True, text=True, check=True)
+    for line in listed.stdout.splitlines():
+        proto, answer, data, what = line.split("\t")
+        yield proto, answer.lstrip("?"), bytes.fromhex(data), what
+
+
+def first_answer(server, sock, data, tcp):
+    """What comes first when this request, and an honest one behind it, are sent."""
+    honest = make_query("www.example.com.")
+    honest.id = 1
+    for wire in (data, honest.to_wire()):
+        sock.sendall(frame(wire) if tcp else wire)
+    return read_frame(sock) if tcp else sock.recv(65535)
+
+
+def test_every_kind_gets_its_answer(rondo):
+    """Those of tests/unit/answer/test_hostile.c, over the network, one worker answering in order."""
+    server = rondo(server="workers = 1;")
+    mark, kinds = server.log_mark(), list(hostile_requests())
+    assert len(kinds) > 80
+    for proto, answer, data, what in kinds:
+        for tcp in {proto == "tcp", True} if len(data) >= 12 and "over UDP" not in what else {False}:
+            with server.tcp_socket() if tcp else server.udp_socket() as sock:
+                got = first_answer(server, sock, data, tcp)
+            silent = got[:2] == b"\0\1"
+            # Read as a query's: dnspython knows no more opcodes than there are.
+            reply = dns.message.from_wire(got[:2] + bytes([got[2] & 0x87]) + got[3:])
+            rcode = "" if silent else dns.rcode.to_text(reply.rcode()).lower()
+            assert rcode == answer, (what, tcp, got.hex())
+    assert server.log_since(mark) == ""
 
 
 # ---- streams of any shape

@@ -1,6 +1,8 @@
-/* hostile-loop ROUNDS: ROUNDS batches of 32 of each kind of hostile request (helpers/hostile.h), for counting
- * instructions (tests/functional/test_hostile_work.py: callgrind collects inside answer_batch and dumps when
- * hostile_end_of is left). Before them, as the measure, W1: eight A of one name. Prints the kinds in their order, one a
+/* hostile-loop list: each kind of hostile request (helpers/hostile.h) in a line: udp or tcp, its answer, its bytes in
+ * hexadecimal, what it is, with tabs between; for tests/functional/test_hostile.py to send.
+ *
+ * hostile-loop ROUNDS: ROUNDS batches of 32 of each, for counting instructions
+ * (tests/functional/test_hostile_work.py: callgrind collects inside answer_batch and dumps when hostile_end_of is left). Before them, as the measure, W1: eight A of one name. Prints the kinds in their order, one a
  * line: bytes, and what it is. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +34,16 @@ static void start(void)
     world_start(&world);
 }
 
+static void list(const struct hostile *kinds, size_t cnt)
+{
+    for (size_t i = 0; i < cnt; i++) {
+        printf("%s\t%s\t", kinds[i].proto == ANSWER_UDP ? "udp" : "tcp", kinds[i].answer ? kinds[i].answer : "");
+        for (size_t k = 0; k < kinds[i].len; k++)
+            printf("%02x", kinds[i].bytes[k]);
+        printf("\t%s\n", kinds[i].what);
+    }
+}
+
 static void answer(const struct hostile *kind, unsigned long rounds)
 {
     static uint8_t out[ANSWER_BATCH_MAX][65535];
@@ -51,8 +63,12 @@ int main(int argc, char **argv)
     unsigned long rounds = argc == 2 ? strtoul(argv[1], NULL, 10) : 0;
     const struct hostile *kinds = hostile_all(&cnt);
     uint8_t w1[512];
+    if (argc == 2 && !strcmp(argv[1], "list")) {
+        list(kinds, cnt);
+        return 0;
+    }
     if (!rounds) {
-        fprintf(stderr, "usage: hostile-loop ROUNDS\n");
+        fprintf(stderr, "usage: hostile-loop list|ROUNDS\n");
         return 2;
     }
     start();
