@@ -5,39 +5,26 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
-import struct
 import subprocess
 import time
 
+from wire import NSEC, NXDOMAIN, RRSIG, ask, exchange, query_wire, types_of
 from workloads import ZONE
 
+RATE_LIMIT = 1000  # answers a second and network: rondo's default, and what the others are given with it
 PATHS = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def ask(port, name, timeout=0.2):
-    """One A question over UDP; True when it was answered with NOERROR."""
-    labels = [label.encode() for label in name.split(".")]
-    wire = struct.pack("!6H", 4711, 0, 1, 0, 0, 0) + b"".join(bytes([len(label)]) + label for label in labels)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.settimeout(timeout)
-        try:
-            sock.connect(("127.0.0.1", port))
-            sock.send(wire + b"\0\0\1\0\1")
-            reply = sock.recv(4096)
-        except OSError:
-            return False
-    return len(reply) > 12 and reply[3] & 15 == 0
-
-
 class Server:
-    """A server process pinned to one core. `can` says whether it knows the workload at all."""
+    """A server process pinned to one core. `can` says whether it knows the workload at all. `limits`: with its rate
+    limit on, where it has one; `cookies`: with cookies on."""
 
     name = None
     program = None
 
-    def __init__(self, folder, port, core):
+    def __init__(self, folder, port, core, *, limits=False, cookies=False):
         self.dir, self.port, self.core = pathlib.Path(folder), port, core
+        self.limits, self.cookies = limits, cookies
         self.process = None
 
     def path(self):
@@ -49,8 +36,20 @@ class Server:
     def prepare(self, workload, zone):
         raise NotImplementedError
 
-    def command(self):
+    def command(self, workload):
         raise NotImplementedError
+
+    def check(self, workload, queries):
+        """Refuses to measure a server that answers a signed zone's first questions without the proofs."""
+        if not workload.dnssec:
+            return
+        with open(queries, encoding="ascii") as file:
+            names = [file.readline().split()[0] for _ in range(2)]
+        for name in names:
+            reply = exchange(self.port, query_wire(name, dnssec=True), False, 1)
+            need = {RRSIG, NSEC} if reply and reply[3] & 15 == NXDOMAIN else {RRSIG}
+            if reply is None or not need <= types_of(reply):
+                raise RuntimeError(f"no RRSIG, or no NSEC, in the answer about {name}")
 
     def start(self, workload, zone, patience=120.0):
         """Starts and waits for the first answer; returns the seconds until then."""
@@ -59,9 +58,10 @@ class Server:
         self.prepare(workload, zone)
         began = time.monotonic()
         with open(self.dir / "log", "wb") as log:
-            self.process = subprocess.Popen(["taskset", "-c", str(self.core), *map(str, self.command())], cwd=self.dir,
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        while not ask(self.port, f"ns1.{ZONE}"):
+            words = ["taskset", "-c", self.core, *self.command(workload)]
+            self.process = subprocess.Popen([str(word) for word in words], cwd=self.dir, stdin=subprocess.DEVNULL,
+                                            stdout=log, stderr=log)
+        while not ask(self.port, f"ns1.{ZONE}", workload.stream is not None):
             if self.process.poll() is not None or time.monotonic() - began > patience:
                 self.stop()
                 raise RuntimeError(f"{self.name} does not answer:\n"
@@ -130,45 +130,59 @@ class Echo(Server):
     def prepare(self, workload, zone):
         pass
 
-    def command(self):
-        return [self.path(), "127.0.0.1", self.port]
+    def command(self, workload):
+        return [self.path(), *(["-t"] if workload.stream else []), "127.0.0.1", self.port]
+
+    def check(self, workload, queries):
+        pass
 
 
 class Rondo(Server):
+    """The rate limit off for one client, and for many as it is by default. A build from before it has none to turn
+    off."""
+
     name = "rondo"
 
     def path(self):
         return os.environ.get("RONDOD")
 
-    def can(self, workload):
-        if workload.pool is None:
-            return True
+    def takes(self, server="", zone=""):
+        """Whether it knows such keys."""
         self.dir.mkdir(parents=True, exist_ok=True)
-        zone = self.dir / "try.zone"
-        zone.write_text("@ 300 IN SOA ns1 h 1 1 1 1 1\n@ 300 IN NS ns1\n"
-                        "ns1 300 IN A 192.0.2.1\nwww 300 IN A 192.0.2.1\n")
-        self.prepare(workload, zone)
+        (self.dir / "try.zone").write_text("@ 300 IN SOA ns1 h 1 1 1 1 1\n@ 300 IN NS ns1\n"
+                                           "ns1 300 IN A 192.0.2.1\nwww 300 IN A 192.0.2.1\n")
+        self.write(self.dir / "try.zone", server, zone)
         done = subprocess.run([self.path(), "-t", "-c", self.dir / "rondo.conf"], capture_output=True, check=False)
         return done.returncode == 0
 
-    def prepare(self, workload, zone):
+    @staticmethod
+    def balance(workload):
+        if not workload.pool:
+            return ""
+        members = ", ".join(f'{{ address = "192.0.2.{i}"; weight = {weight}; }}'
+                            for i, weight in enumerate(workload.pool, 1))
+        return f'balance = ( {{ name = "www"; policy = "weighted"; members = ( {members} ); }} );'
+
+    def can(self, workload):
+        return not workload.pool or self.takes(zone=self.balance(workload))
+
+    def write(self, zone, server_keys, zone_keys):
         (self.dir / "state").mkdir(exist_ok=True)
-        balance = ""
-        if workload.pool:
-            members = ", ".join(f'{{ address = "192.0.2.{i}"; weight = {weight}; }}'
-                                for i, weight in enumerate(workload.pool, 1))
-            balance = f'balance = ( {{ name = "www"; policy = "weighted"; members = ( {members} ); }} );'
         (self.dir / "rondo.conf").write_text(
             f'server: {{ listen = [ "127.0.0.1@{self.port}" ]; workers = 1; state_dir = "state"; '
-            'control = "control.sock"; };\n'
-            f'zones = ( {{ name = "{ZONE}"; file = "{zone}"; {balance} }} );\n')
+            f'control = "control.sock"; {server_keys} }};\n'
+            f'zones = ( {{ name = "{ZONE}"; file = "{zone}"; {zone_keys} }} );\n')
 
-    def command(self):
+    def prepare(self, workload, zone):
+        unlimited = "rate_limit = 0;"
+        self.write(zone, unlimited if not self.limits and self.takes(server=unlimited) else "", self.balance(workload))
+
+    def command(self, workload):
         return [self.path(), "-c", self.dir / "rondo.conf"]
 
 
 class Nsd(Server):
-    """Rate limiting off (the default answers 200 a second to one client), rotation and minimal answers on."""
+    """Rotation and minimal answers on; the rate limit off for one client (the default answers it 200 a second)."""
 
     name, program = "nsd", "nsd"
 
@@ -179,16 +193,17 @@ class Nsd(Server):
         (self.dir / "nsd.conf").write_text(
             f'server:\n  ip-address: 127.0.0.1@{self.port}\n  server-count: 1\n  username: ""\n  pidfile: ""\n'
             f'  database: ""\n  zonesdir: "{self.dir}"\n  xfrdir: "{self.dir}"\n  xfrdfile: ""\n'
-            f'  zonelistfile: "{self.dir}/zone.list"\n  rrl-ratelimit: 0\n  round-robin: yes\n'
+            f'  zonelistfile: "{self.dir}/zone.list"\n  rrl-ratelimit: {RATE_LIMIT if self.limits else 0}\n'
+            f'  answer-cookie: {"yes" if self.cookies else "no"}\n  round-robin: yes\n'
             "  minimal-responses: yes\nremote-control:\n  control-enable: no\n"
             f"zone:\n  name: {ZONE}\n  zonefile: {zone}\n")
 
-    def command(self):
+    def command(self, workload):
         return [self.path(), "-d", "-c", self.dir / "nsd.conf"]
 
 
 class Knot(Server):
-    """Rotation on; the zone is not copied into a journal."""
+    """Rotation on; the zone is not copied into a journal. Cookies and rate limits are modules."""
 
     name, program = "knot", "knotd"
 
@@ -196,20 +211,28 @@ class Knot(Server):
         return workload.pool is None and super().can(workload)
 
     def prepare(self, workload, zone):
+        wanted = (["mod-cookies"] if self.cookies else []) + (["mod-rrl/all"] if self.limits else [])
+        modules = f"    global-module: [ {', '.join(wanted)} ]\n" if wanted else ""
         (self.dir / "knot.conf").write_text(
             f"server:\n  listen: 127.0.0.1@{self.port}\n  rundir: {self.dir}\n  udp-workers: 1\n  tcp-workers: 1\n"
             "  background-workers: 1\n"
-            f"  answer-rotation: on\ndatabase:\n  storage: {self.dir}\nzone:\n  - domain: {ZONE}\n    file: {zone}\n"
+            f"  answer-rotation: on\ndatabase:\n  storage: {self.dir}\n"
+            f"mod-rrl:\n  - id: all\n    rate-limit: {RATE_LIMIT}\n"
+            f"template:\n  - id: default\n{modules}zone:\n  - domain: {ZONE}\n    file: {zone}\n"
             f"    journal-content: none\n    zonefile-load: whole\n")
 
-    def command(self):
+    def command(self, workload):
         return [self.path(), "-c", self.dir / "knot.conf"]
 
 
 class Gdnsd(Server):
-    """A configuration folder with zones/; W2 by its weighted plugin, every address always up."""
+    """A configuration folder with zones/; W2 by its weighted plugin, every address always up. Cookies are on by
+    default; there is no rate limit, and no DNSSEC."""
 
     name, program = "gdnsd", "gdnsd"
+
+    def can(self, workload):
+        return not workload.dnssec and super().can(workload)
 
     def prepare(self, workload, zone):
         (self.dir / "zones").mkdir()
@@ -230,8 +253,28 @@ class Gdnsd(Server):
         (self.dir / "run").mkdir()
         (self.dir / "state").mkdir()
 
-    def command(self):
+    def command(self, workload):
         return [self.path(), "-c", self.dir, "start"]
 
 
-ALL = {server.name: server for server in (Echo, Rondo, Nsd, Knot, Gdnsd)}
+class Bind(Server):
+    """Nothing but authoritative, rotation and cookies as by default."""
+
+    name, program = "bind", "named"
+
+    def can(self, workload):
+        return workload.pool is None and super().can(workload)
+
+    def prepare(self, workload, zone):
+        limit = f"rate-limit {{ responses-per-second {RATE_LIMIT}; }};" if self.limits else ""
+        (self.dir / "named.conf").write_text(
+            f'options {{\n  directory "{self.dir}"; pid-file none; session-keyfile none;\n'
+            f"  listen-on port {self.port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};\n"
+            f"  recursion no; dnssec-validation no; notify no; minimal-responses yes; {limit}\n}};\ncontrols {{ }};\n"
+            f'zone "{ZONE}" {{ type primary; file "{zone}"; }};\n')
+
+    def command(self, workload):
+        return [self.path(), "-g", "-n", 1, "-c", self.dir / "named.conf"]
+
+
+ALL = {server.name: server for server in (Echo, Rondo, Nsd, Knot, Gdnsd, Bind)}
