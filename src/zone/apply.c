@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "dns/name.h"
 #include "zone/apply_set.h"
+#include "zone/signed.h"
 #include "zone/version.h"
 
 /* First everything is looked up, merged and judged, in an arena (apply_set.h); then nothing can fail any more and the
@@ -15,6 +16,7 @@ struct apply {
     struct node_maker maker;
     struct trie_edit edit;
     struct zone_marking marking;
+    struct zone_signed_edit signing;
 };
 
 static size_t owner_end(const struct zone_records *r, size_t from)
@@ -76,14 +78,27 @@ static bool stays(const struct apply *a, const struct apply_name *n)
     return n->rrset_cnt || n->child_cnt || n->depth == a->zone->depth;
 }
 
+static struct node_spec spec_of(const struct apply_name *n)
+{
+    return (struct node_spec){.name = n->name, .rrsets = n->rrsets, .rrset_cnt = n->rrset_cnt,
+                              .child_cnt = n->child_cnt, .wildcard_below = n->wildcard_below};
+}
+
+/* Its parent counts it: it will be a name, and not for NSEC3 alone. */
+static bool will_count(const struct apply *a, const struct apply_name *n)
+{
+    struct node_spec spec = spec_of(n);
+    return stays(a, n) && (n->child_cnt || !node_spec_is_nsec3(&spec));
+}
+
 /* Names that appear or go are told to their parents, from the longest names up, so that a parent knows all its children
  * before it is looked at itself: empty non-terminals come and go by that. */
 static void tell_parents(struct apply *a)
 {
     for (unsigned d = NAME_MAX_LABELS; d > a->zone->depth; d--)
         for (struct apply_name *n = a->set.by_depth[d]; n; n = n->next) {
-            bool after = stays(a, n);
-            if (after == (n->old != NULL))
+            bool before = n->old && !(n->old->flags & NODE_NSEC3), after = will_count(a, n);
+            if (after == before)
                 continue;
             const uint8_t *above = n->name + 1 + n->name[0];
             struct apply_name *parent = apply_set_get(&a->set, above, name_hash(above, a->zone->key));
@@ -168,13 +183,13 @@ static void write_name(struct apply *a, const struct apply_name *n)
     if (!stays(a, n)) {
         if (n->old) {
             zone_marking_replaced(&a->marking, n->old, NULL);
+            zone_signed_replaced(&a->signing, n->old, NULL);
             zone_version_count(a->version, n->old, -1);
             trie_edit_remove(&a->edit, n->hash, n->name, n->len);
         }
         return;
     }
-    struct node_spec spec = {.name = n->name, .rrsets = n->rrsets, .rrset_cnt = n->rrset_cnt, .child_cnt = n->child_cnt,
-                             .wildcard_below = n->wildcard_below};
+    struct node_spec spec = spec_of(n);
     struct zone_node *made = node_make(&a->maker, &spec);
     assert(made); /* apply_name_merge tried it */
     if (n->old && is_same(n->old, made))
@@ -185,6 +200,7 @@ static void write_name(struct apply *a, const struct apply_name *n)
     struct zone_node *node = chunk_alloc(a->zone->pool, made->size);
     memcpy(node, made, made->size);
     zone_marking_replaced(&a->marking, n->old, node);
+    zone_signed_replaced(&a->signing, n->old, node);
     trie_edit_put(&a->edit, n->hash, node);
     if (node->flags & NODE_APEX)
         a->version->apex = node;
@@ -213,6 +229,18 @@ static void begin_version(struct apply *a, const struct zone_version *base, cons
     a->edit = (struct trie_edit){.root = a->version->root, .pool = zone->pool, .garbage = &a->version->replaced,
                                  .hash_fn = zone_node_hash, .hash_arg = zone->key};
     zone_marking_init(&a->marking, a->version, base, true, marks, &a->edit);
+    zone_signed_begin(&a->signing, a->version, base);
+}
+
+/* All nodes are in place. True when marks changed, or what the zone points to. */
+static bool end_version(struct apply *a)
+{
+    zone_signed_choose(&a->signing, a->edit.root);
+    bool changed = zone_marking_end(&a->marking);
+    a->version->root = trie_edit_root(&a->edit);
+    a->version->serial = zone_node_serial(a->version->apex);
+    zone_signed_end(&a->signing);
+    return changed;
 }
 
 static void write_version(struct apply *a, const struct zone_marks *marks)
@@ -223,9 +251,7 @@ static void write_version(struct apply *a, const struct zone_marks *marks)
     for (unsigned d = zone->depth; d <= NAME_MAX_LABELS; d++)
         for (const struct apply_name *n = a->set.by_depth[d]; n; n = n->next)
             write_name(a, n);
-    (void)zone_marking_end(&a->marking);
-    a->version->root = trie_edit_root(&a->edit);
-    a->version->serial = zone_node_serial(a->version->apex);
+    (void)end_version(a);
     node_maker_fini(&a->maker);
 }
 
@@ -255,10 +281,7 @@ struct zone_version *zone_remark(struct zone_version *base, const struct zone_ma
     assert(!base->newer);
     begin_version(&a, base, marks);
     a.marking.all |= a.marking.annotated;
-    bool changed = zone_marking_end(&a.marking);
-    a.version->root = trie_edit_root(&a.edit);
-    a.version->serial = base->serial;
-    if (changed)
+    if (end_version(&a))
         return a.version;
     zone_discard(a.version);
     return NULL;

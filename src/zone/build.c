@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "dns/name.h"
 #include "zone/node_make.h"
+#include "zone/signed.h"
 #include "zone/version.h"
 
 enum {
@@ -143,22 +144,31 @@ static void find_parents(struct zone_node *parents[WALKS], const struct builder 
         parents[i] = (struct zone_node *)trie_walk_end(&walks[i], names[i], name_len(names[i]));
 }
 
-/* Tells the parent of a node about it (`known`, unless that is NULL); a parent that had to be made is told to its own
- * parent, and so on. */
+/* Tells the parent of a node about it (`known`, unless that is NULL); a parent that had to be made, or was no name but
+ * for NSEC3 until now, is told to its own parent, and so on. */
 static void link_up(struct builder *b, const struct zone_node *child, struct zone_node *known)
 {
     unsigned apex_depth = b->zone->depth;
-    for (bool made = true; made && child->depth > apex_depth; known = NULL) {
+    for (bool is_news = true; is_news && child->depth > apex_depth; known = NULL) {
         const uint8_t *name = zone_node_name(child);
         struct zone_node *parent = known ? known : b->apex;
-        made = false;
+        is_news = false;
         if (!known && child->depth - 1u > apex_depth)
-            parent = parent_of(b, name + 1 + name[0], &made);
+            parent = parent_of(b, name + 1 + name[0], &is_news);
+        is_news |= (parent->flags & NODE_NSEC3) != 0;
+        parent->flags &= (uint16_t)~NODE_NSEC3;
         parent->child_cnt++;
         if (name[0] == 1 && name[1] == '*')
             parent->flags |= NODE_WILDCARD_BELOW;
         child = parent;
     }
+}
+
+/* Its parent does not count it, or counts it already because of a child. */
+static bool has_only_nsec3(const struct zone_node *n)
+{
+    unsigned cnt = n->rrset_cnt;
+    return cnt && cnt <= 2 && n->rrsets[cnt - 1].type == RR_NSEC3 && (cnt == 1 || n->rrsets[0].type == RR_RRSIG);
 }
 
 static void link_all(struct builder *b)
@@ -168,7 +178,8 @@ static void link_all(struct builder *b)
         cnt = b->cnt - from < WALKS ? b->cnt - from : WALKS;
         find_parents(parents, b, from, cnt);
         for (size_t i = 0; i < cnt; i++)
-            link_up(b, b->nodes[from + i], parents[i]);
+            if (!has_only_nsec3(b->nodes[from + i]))
+                link_up(b, b->nodes[from + i], parents[i]);
     }
 }
 
@@ -200,9 +211,13 @@ struct zone_version *zone_build(struct zone *zone, const struct zone_records *re
                                 .hash_arg = zone->key,
                                 .owns_all = true};
     link_all(&b);
+    b.version->apex = b.apex;
+    struct zone_signed_edit signing;
+    zone_signed_begin(&signing, b.version, NULL);
+    zone_signed_choose(&signing, b.edit.root);
     mark(&b, base, marks);
     b.version->root = trie_edit_root(&b.edit);
-    b.version->apex = b.apex;
+    zone_signed_end(&signing);
     b.version->serial = zone_node_serial(b.apex);
     free(b.nodes);
     free(b.hashes);

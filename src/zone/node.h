@@ -1,9 +1,9 @@
 /* A node: one name of a zone with all its rrsets, one immutable block of memory, no pointers in it. A change of the
  * name replaces the block. Empty non-terminals are nodes without rrsets. [snapshot]
  *
- * A node counts its children (names one label longer), so that a change knows without a search whether
- * a name that lost its last rrset stays as an empty non-terminal or goes. The price: a name that
- * appears or goes replaces its parent's block too.
+ * A node counts its children (names one label longer, but for those that are there for NSEC3 alone), so that a change
+ * knows without a search whether a name that lost its last rrset stays as an empty non-terminal or goes. The price: a
+ * name that appears or goes replaces its parent's block too.
  *
  * Layout: struct zone_node, rrset_cnt entries sorted by type (and the extra entry, if flagged), the
  * lower-cased name, then the images (4-aligned). */
@@ -27,12 +27,15 @@ enum zone_node_flag {
     /* its addresses are a pool's (zone/marks.h); `pool` is 0 until it has a handle, and when it can't have one */
     NODE_POOL = 128,
     NODE_NEW = 256,        /* only while its version is made, and only of use there */
+    /* it has nothing but NSEC3 and RRSIG records, nor has it a child: to a query it is no name (RFC 5155 7.2.8), and
+     * its parent does not count it as a child */
+    NODE_NSEC3 = 512,
 };
 
 struct zone_node {
     uint32_t size;      /* bytes of the block */
     uint32_t pool;      /* handle of its pool, 0: none */
-    uint32_t child_cnt; /* nodes one label below */
+    uint32_t child_cnt; /* nodes one label below, without those that are NODE_NSEC3 */
     uint16_t flags;
     uint16_t rrset_cnt; /* without the extra entry */
     uint8_t name_len;

@@ -38,6 +38,8 @@ static struct zone_node *node_at(const struct node_maker *m) { return (struct zo
 static uint16_t flags_of(const struct node_spec *spec, bool apex)
 {
     unsigned flags = (apex ? NODE_APEX : 0u) | (spec->wildcard_below ? NODE_WILDCARD_BELOW : 0u);
+    if (!apex && !spec->child_cnt && node_spec_is_nsec3(spec))
+        flags |= NODE_NSEC3;
     for (unsigned i = 0; i < spec->rrset_cnt; i++) {
         uint16_t type = spec->rrsets[i].type;
         if (type == RR_NS && !apex)

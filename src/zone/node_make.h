@@ -30,6 +30,14 @@ struct node_spec {
     bool wildcard_below;
 };
 
+/* It would have NSEC3 records and but for their signatures no others: NODE_NSEC3 when it has no child either. */
+static inline bool node_spec_is_nsec3(const struct node_spec *spec)
+{
+    const struct node_rrset *s = spec->rrsets;
+    unsigned cnt = spec->rrset_cnt;
+    return cnt && s[cnt - 1].type == RR_NSEC3 && (cnt == 1 || (cnt == 2 && s[0].type == RR_RRSIG));
+}
+
 struct node_maker {
     const uint8_t *apex;
     /* Asked at a cut for each in-domain NS target (as it stands there), that of the nth record: calls node_maker_glue

@@ -81,14 +81,14 @@ void trie_garbage_free(struct trie_garbage *garbage, struct chunk_pool *pool)
     *garbage = (struct trie_garbage){0};
 }
 
-static void garbage_add(struct trie_garbage *g, uint64_t ref, size_t size)
+void trie_garbage_add(struct trie_garbage *garbage, const void *p, size_t size)
 {
-    if (g->cnt == g->cap) {
-        g->cap = g->cap ? g->cap * 2 : 16;
-        g->items = mem_realloc(g->items, g->cap, sizeof(*g->items));
+    if (garbage->cnt == garbage->cap) {
+        garbage->cap = garbage->cap ? garbage->cap * 2 : 16;
+        garbage->items = mem_realloc(garbage->items, garbage->cap, sizeof(*garbage->items));
     }
-    g->items[g->cnt++] = (struct trie_garbage_item){(void *)(uintptr_t)(ref & TRIE_ADDRESS_MASK), size};
-    g->bytes += chunk_size(size);
+    garbage->items[garbage->cnt++] = (struct trie_garbage_item){(void *)p, size};
+    garbage->bytes += chunk_size(size);
 }
 
 static size_t ref_size(uint64_t ref)
@@ -161,10 +161,11 @@ static bool is_made(const struct trie_edit *e, uint64_t ref) { return e->owns_al
 /* Nobody needs what `ref` names any more, once no older version is left. */
 static void retire(struct trie_edit *e, uint64_t ref, size_t size)
 {
+    void *p = (void *)(uintptr_t)(ref & TRIE_ADDRESS_MASK);
     if (is_made(e, ref))
-        chunk_free(e->pool, (void *)(uintptr_t)(ref & TRIE_ADDRESS_MASK), size);
+        chunk_free(e->pool, p, size);
     else
-        garbage_add(e->garbage, ref, size);
+        trie_garbage_add(e->garbage, p, size);
 }
 
 static uint64_t branch_new(struct trie_edit *e, struct trie_branch **b, uint64_t bitmap)

@@ -113,6 +113,8 @@ struct trie_garbage {
     size_t cnt, cap;
     size_t bytes; /* of the items, as chunk_used_bytes counts */
 };
+/* [builder] Adds what chunk_alloc gave for `size` bytes. */
+void trie_garbage_add(struct trie_garbage *garbage, const void *p, size_t size) ATTR_NONNULL_ALL;
 /* [builder] Frees the items and the list of them; it is empty then. */
 void trie_garbage_free(struct trie_garbage *garbage, struct chunk_pool *pool) ATTR_NONNULL_ALL;
 /* [builder] The same trie with nodes and branches of its own, in `pool`. */

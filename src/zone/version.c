@@ -26,6 +26,7 @@ static void version_free(struct zone_version *v)
     zone_foreign_put(v->foreign);
     free(v->depth_cnt);
     free(v->replaced.items);
+    free((void *)v->nsec3_params);
     free(v);
 }
 
@@ -131,6 +132,14 @@ static struct zone_version *older_of(const struct zone_version *version)
     return v;
 }
 
+/* Frees what is in the version's pool for it alone; `older` (may be NULL) is the one before it in the same pool. */
+static void discard_shared(const struct zone_version *v, const struct zone_version *older)
+{
+    zone_order_discard(v->nsec, older ? older->nsec : NULL, v->pool);
+    zone_order_discard(v->nsec3, older ? older->nsec3 : NULL, v->pool);
+    trie_discard(v->root, older ? older->root : 0, v->pool);
+}
+
 void zone_discard(struct zone_version *version)
 {
     struct zone *zone = version->zone;
@@ -140,7 +149,7 @@ void zone_discard(struct zone_version *version)
         chunk_pool_free(version->pool);
         zone->pool = older->pool;
     } else {
-        trie_discard(version->root, older ? older->root : 0, version->pool);
+        discard_shared(version, older);
     }
     if (older)
         older->newer = NULL;
@@ -162,10 +171,17 @@ bool zone_wastes_memory(const struct zone_version *version)
     return chunk_total_bytes(version->pool) > 2 * needed + WASTE_LEAST;
 }
 
-static const struct zone_node *same_name(const struct zone *zone, uint64_t root, const struct zone_node *node)
+/* A version's new trie. */
+struct packing {
+    const struct zone *zone;
+    uint64_t root;
+};
+
+static const struct zone_node *same_name(void *arg, const struct zone_node *node)
 {
+    const struct packing *p = arg;
     const uint8_t *name = zone_node_name(node);
-    return trie_find(root, name_hash(name, zone->key), name, node->name_len);
+    return trie_find(p->root, name_hash(name, p->zone->key), name, node->name_len);
 }
 
 void zone_pack(struct zone_version *version)
@@ -173,18 +189,22 @@ void zone_pack(struct zone_version *version)
     struct zone *zone = version->zone;
     const struct zone_version *older = older_of(version);
     struct chunk_pool *pool = chunk_pool_new();
-    uint64_t root = trie_copy(version->root, pool);
+    struct packing packing = {zone, trie_copy(version->root, pool)};
+    const struct zone_order *nsec = zone_order_copy(version->nsec, pool, same_name, &packing);
+    const struct zone_order *nsec3 = zone_order_copy(version->nsec3, pool, same_name, &packing);
     assert(!version->newer && zone->current != version);
-    version->apex = same_name(zone, root, version->apex);
+    version->apex = same_name(&packing, version->apex);
     for (size_t i = 0; i < version->fresh_pool_cnt; i++)
-        version->fresh_pools[i] = (struct zone_node *)same_name(zone, root, version->fresh_pools[i]);
+        version->fresh_pools[i] = (struct zone_node *)same_name(&packing, version->fresh_pools[i]);
     if (older && older->pool == version->pool)
-        trie_discard(version->root, older->root, version->pool);
+        discard_shared(version, older);
     else
         chunk_pool_free(version->pool);
     free(version->replaced.items);
     version->replaced = (struct trie_garbage){0};
-    version->root = root;
+    version->root = packing.root;
+    version->nsec = nsec;
+    version->nsec3 = nsec3;
     version->pool = zone->pool = pool;
 }
 
@@ -203,7 +223,7 @@ void zone_version_put(struct zone_version *version)
         assert(v != zone->current);
         newer = v->newer;
         if (!newer)
-            trie_discard(v->root, 0, v->pool);
+            discard_shared(v, NULL);
         else if (newer->pool == v->pool)
             trie_garbage_free(&newer->replaced, v->pool);
         else

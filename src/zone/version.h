@@ -23,8 +23,10 @@
 #include "base/attr.h"
 #include "base/hash.h"
 #include "base/rcu.h"
+#include "dns/nsec3.h"
 #include "zone/changeset.h"
 #include "zone/marks.h"
+#include "zone/order.h"
 #include "zone/records.h"
 #include "zone/trie.h"
 
@@ -35,6 +37,11 @@ struct zone_version {
     uint64_t cut_depths[2];   /* bit d: some name of depth d is a cut; depth 127 at most */
     uint64_t dname_depths[2]; /* the same for DNAME, the apex included */
     uint32_t serial;
+    /* See zone/signed.h. A signed version has `nsec` or `nsec3`, or neither when its NSEC3 chain is not used. */
+    bool is_signed;
+    const struct zone_order *nsec;            /* nodes that have NSEC; NULL: not signed, or by NSEC3 */
+    const struct zone_order *nsec3;           /* nodes that have NSEC3 of the chain in use; NULL: there is none */
+    const struct nsec3_params *nsec3_params;  /* of that chain; NULL: there is none; owned */
     /* the writer's */
     uint32_t ref_cnt; /* [control] 1 from when it is made until it is no longer the zone's current one, + each holder */
     size_t node_cnt;
