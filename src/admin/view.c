@@ -47,6 +47,7 @@ static void zone_take(void *arg, const struct store_zone_view *zone)
         .has_version = zone->loaded_wall_ms != 0,
         .serial = zone->serial,
         .name_cnt = zone->name_cnt,
+        .signed_kind = zone->signed_kind,
         .rr_cnt = zone->rr_cnt,
         .memory_bytes = zone->memory_bytes,
         .loaded_wall_ms = zone->loaded_wall_ms,

@@ -29,6 +29,7 @@ struct view_zone {
     bool has_version;
     uint32_t serial;
     size_t name_cnt, rr_cnt, memory_bytes;
+    const char *signed_kind; /* "no", "nsec", "nsec3"; NULL: it has no version */
     uint64_t loaded_wall_ms; /* 0: never */
 };
 struct view_zones {

@@ -86,10 +86,11 @@ json_t *view_status_json(const struct view_status *status)
 
 json_t *view_zone_json(const struct view_zone *zone, uint64_t now_wall_ms)
 {
-    return json_pack("{so ss so so so so so so so so}",
+    return json_pack("{so ss so ss? so so so so so so so}",
                      "name", ctl_json_text(zone->name),
                      "state", view_zone_state_names[zone->state],
                      "serial", zone->has_version ? count(zone->serial) : json_null(),
+                     "signed", zone->signed_kind,
                      "names", count(zone->name_cnt),
                      "records", count(zone->rr_cnt),
                      "memory_bytes", count(zone->memory_bytes),

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "dns/name.h"
 #include "store/zone_load.h"
+#include "zone/signed.h"
 
 /* So many zones tell of their load at level info, the others at level debug. */
 enum { LOG_ZONES_MOST = 100 };
@@ -62,6 +63,7 @@ static void take_version(struct store *store, struct store_zone *zone, struct zo
     zone->serial = version->serial;
     zone->name_cnt = version->node_cnt;
     zone->rr_cnt = version->rr_cnt;
+    zone->signed_kind = zone_signed_kind(version);
     zone->memory_bytes = zone_memory_bytes(zone->zone);
     struct zone_version *replaced = zone_publish(zone->zone, version);
     zone_version_forget_pools(version);

@@ -19,6 +19,7 @@ struct store_zone {
     char *last_error;
     uint64_t loaded_wall_ms;
     size_t name_cnt, rr_cnt, memory_bytes;
+    const char *signed_kind; /* a literal; NULL: none was loaded yet */
     uint32_t source_serial; /* of the text that is served; not what is published, once those differ */
     uint32_t serial;
     enum store_zone_state state;

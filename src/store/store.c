@@ -104,6 +104,7 @@ void store_each_zone(const struct store *store, void (*fn)(void *arg, const stru
             .state = zone->state,
             .serial = zone->serial,
             .name_cnt = zone->name_cnt,
+            .signed_kind = zone->signed_kind,
             .rr_cnt = zone->rr_cnt,
             .memory_bytes = zone->memory_bytes,
             .loaded_wall_ms = zone->loaded_wall_ms,

@@ -68,6 +68,7 @@ struct store_zone_view {
     enum store_zone_state state; /* SERVED_STALE: the old version is served, the new text was refused */
     uint32_t serial;             /* of the served version */
     size_t name_cnt, rr_cnt, memory_bytes;
+    const char *signed_kind; /* "no", "nsec" or "nsec3"; NULL: none was loaded yet */
     uint64_t loaded_wall_ms; /* when the served version was published; 0: never */
     const char *last_error;  /* the first error of the last load; NULL: none */
 };

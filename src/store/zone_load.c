@@ -5,6 +5,7 @@
 #include "dns/name.h"
 #include "dns/rr.h"
 #include "zone/changeset.h"
+#include "zone/check_chain.h"
 #include "zone/records.h"
 
 /* Records on their way from the text, and how much memory they took when there was last looked for more. */
@@ -126,6 +127,8 @@ static enum zone_load_outcome read_zone(struct zone_load *load)
         e = zone_records_check(records, load->diag);
     if (!e)
         outcome = take(load, records);
+    if (outcome == ZONE_LOAD_BUILT)
+        zone_check_chain(load->version, load->diag);
     zone_records_free(records);
     return outcome;
 }

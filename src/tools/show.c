@@ -170,6 +170,7 @@ static void zone_rows(struct table *table, const json_t *zone)
         else
             table_add(table, NULL);
     }
+    table_add(table, text_of(zone, "signed"));
     table_add(table, served ? human_bytes(text, number_of(zone, "memory_bytes")) : NULL);
     if (json_is_integer(age))
         table_addf(table, "%s ago", human_duration(text, number_of(zone, "loaded_age_seconds")));
@@ -184,8 +185,9 @@ static void show_zones(const json_t *data)
 {
     static const struct table_column columns[] = {
         {"ZONE", TABLE_LEFT},    {"STATE", TABLE_LEFT},    {"SERIAL", TABLE_RIGHT},
-        {"NAMES", TABLE_RIGHT},  {"RECORDS", TABLE_RIGHT}, {"MEMORY", TABLE_RIGHT},
-        {"LOADED", TABLE_RIGHT}, {"FILE", TABLE_LEFT},     {"ERROR", TABLE_LEFT}};
+        {"NAMES", TABLE_RIGHT},  {"RECORDS", TABLE_RIGHT}, {"SIGNED", TABLE_LEFT},
+        {"MEMORY", TABLE_RIGHT}, {"LOADED", TABLE_RIGHT},  {"FILE", TABLE_LEFT},
+        {"ERROR", TABLE_LEFT}};
     struct table *table = table_new(columns, sizeof columns / sizeof *columns);
     size_t i;
     json_t *zone;

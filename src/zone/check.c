@@ -319,5 +319,7 @@ enum err zone_records_check(struct zone_records *records, struct diag *diag)
     each_owner(&check, check_owner, false);
     check_apex(&check);
     each_owner(&check, check_owner_again, true);
+    if (!check.error_cnt)
+        zone_check_signed(&check);
     return check.error_cnt ? ERR_INVALID : ERR_OK;
 }

@@ -47,3 +47,5 @@ static inline bool zone_owner_has(const struct zone_owner *owner, uint16_t type)
 void zone_check_targets(struct zone_check *check, const struct zone_owner *owner) ATTR_NONNULL_ALL;
 /* check_dnssec.c: algorithms, NSEC3PARAM, CDS and CDNSKEY. */
 void zone_check_dnssec(struct zone_check *check, const struct zone_owner *owner) ATTR_NONNULL_ALL;
+/* check_signed.c: times of signatures, and whether there is a chain. For zones without errors. */
+void zone_check_signed(struct zone_check *check) ATTR_NONNULL_ALL;

@@ -1,5 +1,7 @@
 #include "zone/marks.h"
 
+#include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -200,6 +202,35 @@ static void warn(const struct zone_marking *m, const uint8_t *name)
                      name_to_text(text, name));
 }
 
+/* An annotated name of a signed zone; those that stand first are kept for the warning. */
+static void note_whole(struct zone_marking *m, const struct zone_node *node)
+{
+    size_t kept = m->whole_cnt < ZONE_MARKING_WHOLE_NAMED ? m->whole_cnt : ZONE_MARKING_WHOLE_NAMED, at = 0;
+    m->whole_cnt++;
+    while (at < kept && name_cmp(zone_node_name(m->whole[at]), zone_node_name(node)) < 0)
+        at++;
+    if (at == ZONE_MARKING_WHOLE_NAMED)
+        return;
+    kept -= kept == ZONE_MARKING_WHOLE_NAMED;
+    memmove(m->whole + at + 1, m->whole + at, (kept - at) * sizeof(m->whole[0]));
+    m->whole[at] = node;
+}
+
+static void warn_whole(const struct zone_marking *m)
+{
+    enum { EACH = NAME_TEXT_MAX + sizeof ", \"\"" };
+    char zone[NAME_TEXT_MAX], name[NAME_TEXT_MAX], names[ZONE_MARKING_WHOLE_NAMED * EACH] = "";
+    size_t named = m->whole_cnt < ZONE_MARKING_WHOLE_NAMED ? m->whole_cnt : ZONE_MARKING_WHOLE_NAMED, len = 0;
+    for (size_t i = 0; i < named; i++)
+        len += (size_t)snprintf(names + len, sizeof(names) - len, "%s\"%s\"", i ? ", " : "",
+                                name_to_text_bare(name, zone_node_name(m->whole[i])));
+    diag_warning(m->marks->diag, NULL, 0,
+                 "zone \"%s\" is signed: its %zu annotated name%s (%s%s) %s served whole, not balanced: what balancing "
+                 "leaves out or changes fails validation, and to sign what is balanced is not possible yet",
+                 name_to_text_bare(zone, m->version->zone->name), m->whole_cnt, m->whole_cnt == 1 ? "" : "s", names,
+                 m->whole_cnt > named ? ", ..." : "", m->whole_cnt == 1 ? "is" : "are");
+}
+
 static bool wanted(struct zone_marking *m, const struct zone_node *node)
 {
     const uint8_t *name = zone_node_name(node);
@@ -208,6 +239,10 @@ static bool wanted(struct zone_marking *m, const struct zone_node *node)
     enum zone_mark mark = m->marks->match(m->marks->arg, m->version->zone, name);
     if (mark == ZONE_MARK_NONE)
         return false;
+    if (m->version->is_signed) {
+        note_whole(m, node);
+        return false;
+    }
     if (!is_target(m, name))
         return true;
     if (mark == ZONE_MARK_BY_NAME)
@@ -350,6 +385,8 @@ static void change(struct zone_marking *m, const struct zone_node *old, bool wan
         add_fresh(v, node);
     if (node->flags & NODE_APEX)
         v->apex = node;
+    /* Lists of nodes in canonical order need not hear of it: a signed version has no pools to come or go. */
+    assert(!v->is_signed || !m->before->is_signed);
     trie_edit_put(m->edit, name_hash(zone_node_name(node), v->zone->key), node);
 }
 
@@ -370,6 +407,7 @@ bool zone_marking_end(struct zone_marking *marking)
     bool changed = end_foreign(marking);
     if (!marking->on)
         return false;
+    marking->all |= marking->annotated && marking->shares && marking->before->is_signed != v->is_signed;
     take_targets(marking);
     for (size_t i = 0; i < marking->made_cnt; i++)
         if (wanted(marking, marking->made[i]))
@@ -379,7 +417,10 @@ bool zone_marking_end(struct zone_marking *marking)
     for (size_t i = 0; i < marking->made_cnt; i++)
         marking->made[i]->flags &= (uint16_t)~NODE_NEW;
     free(marking->made);
-    if (marking->annotated && marks->all_asked && marks->diag && (marking->all || !marking->shares))
+    bool asked_all = marking->annotated && marks->diag && (marking->all || !marking->shares);
+    if (asked_all && marks->all_asked)
         marks->all_asked(marks->arg, v->zone, marks->diag);
+    if (asked_all && marking->whole_cnt)
+        warn_whole(marking);
     return changed || v->fresh_pool_cnt || v->lost_pool_cnt;
 }

@@ -4,8 +4,11 @@
  * only when it is annotated by its own name, and that is warned of. Names of other zones that such records point to and
  * that are annotated there are listed with the version, for whoever sees to the same between zones.
  *
+ * In a signed version (zone/signed.h) no name is a pool: an rrset is signed whole, and a part of it, or another TTL,
+ * fails every validator. One warning a zone says how many annotated names that concerns.
+ *
  * A change marks what it made. A cut or DNAME that comes or goes above other names, another set of NS and MX targets,
- * or other annotations mark every node of the zone again: rare, and a job's. */
+ * other annotations, or a zone that turns signed or unsigned mark every node of the zone again: rare, and a job's. */
 #pragma once
 
 #include <stdbool.h>
@@ -46,6 +49,7 @@ struct zone_targets {
 };
 void zone_targets_put(struct zone_targets *targets);
 
+enum { ZONE_MARKING_WHOLE_NAMED = 3 };
 /* For zone/build.c and zone/apply.c: the marking of one version while it is made. */
 struct zone_marking {
     const struct zone_marks *marks; /* NULL: nothing is annotated */
@@ -55,6 +59,9 @@ struct zone_marking {
     struct zone_node **made;           /* nodes of this version alone that have addresses */
     size_t made_cnt, made_cap;
     struct zone_foreign_edit foreign;
+    /* names that are annotated and no pools because the zone is signed; the first ones in canonical order */
+    const struct zone_node *whole[ZONE_MARKING_WHOLE_NAMED];
+    size_t whole_cnt;
     bool on;          /* there are marks to come or to go */
     bool annotated;   /* names of this zone are */
     bool shares;      /* nodes with the version before */
@@ -68,6 +75,6 @@ void zone_marking_init(struct zone_marking *marking, struct zone_version *versio
 /* `made` (NULL: nothing) stands where `old` (NULL: nothing) stood. */
 void zone_marking_replaced(struct zone_marking *marking, const struct zone_node *old, struct zone_node *made)
     ATTR_NONNULL(1);
-/* All nodes are in place: marks them. True when a node was marked or lost its mark, or the zone points to
- * other names. */
+/* All nodes are in place, and whether the version is signed is known: marks them. True when a node was marked or lost
+ * its mark, or the zone points to other names. */
 bool zone_marking_end(struct zone_marking *marking) ATTR_NONNULL_ALL;

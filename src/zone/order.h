@@ -6,8 +6,8 @@
  * Beside each node stand the first eight bytes of its name as the order sees them, the apex left out: most comparisons
  * end there, and the search touches few names. That is always so with NSEC3, whose names are hashes.
  *
- * Memory is from the version's chunk pool. What a change replaces becomes garbage of the new version, as branches of the
- * trie do (zone/trie.h); nodes are the trie's to free. [snapshot] for reading functions. */
+ * Memory is from the version's chunk pool. What a change replaces becomes garbage of the new version, as branches of
+ * the trie do (zone/trie.h); nodes are the trie's to free. [snapshot] for reading functions. */
 #pragma once
 
 #include <stdbool.h>

@@ -21,38 +21,50 @@ static const uint8_t *rdata_at(unsigned *len, const uint8_t *image, unsigned at)
     return image + at + IMAGE_RR_FIXED_LEN;
 }
 
-/* The node has an NSEC3 record of the chain. */
-static bool has_nsec3(const struct zone_node *node, const struct nsec3_params *params)
+/* The rdata of the node's NSEC3 record of the chain, `*behind` bytes of which are parameters; NULL: it has none. */
+static const uint8_t *find_nsec3(unsigned *len, unsigned *behind, const struct zone_node *node,
+                                 const struct nsec3_params *params)
 {
     const struct zone_rrset *rrset = zone_node_rrset(node, RR_NSEC3);
-    unsigned len;
-    for (unsigned i = 0, at = 0; rrset && i < rrset->rr_cnt; i++, at += IMAGE_RR_FIXED_LEN + len) {
+    for (unsigned i = 0, at = 0; rrset && i < rrset->rr_cnt; i++, at += IMAGE_RR_FIXED_LEN + *len) {
         struct nsec3_params own;
         uint8_t flags;
-        const uint8_t *rdata = rdata_at(&len, zone_node_image(node, rrset), at);
-        if (nsec3_params_read(&own, &flags, rdata, len) && nsec3_params_equal(&own, params))
-            return true;
+        const uint8_t *rdata = rdata_at(len, zone_node_image(node, rrset), at);
+        *behind = nsec3_params_read(&own, &flags, rdata, *len);
+        if (*behind && nsec3_params_equal(&own, params))
+            return rdata;
     }
-    return false;
+    return NULL;
 }
 
 /* It is in the list of the chain: names that are no hash right below the apex would not stand where they should. */
 static bool is_in_nsec3(const struct zone *zone, const struct zone_node *node, const struct nsec3_params *params)
 {
     uint8_t hash[NSEC3_HASH_LEN];
-    return node->depth == zone->depth + 1u && has_nsec3(node, params) && nsec3_label_read(hash, zone_node_name(node));
+    unsigned len, behind;
+    return node->depth == zone->depth + 1u && find_nsec3(&len, &behind, node, params) &&
+           nsec3_label_read(hash, zone_node_name(node));
+}
+
+/* The name of a hash's NSEC3 record; returns its length, 0: it would be too long. */
+static unsigned owner_of(uint8_t out[NAME_MAX_LEN], const struct zone *zone, const uint8_t hash[NSEC3_HASH_LEN])
+{
+    unsigned len = 1 + NSEC3_LABEL_LEN + zone->name_len;
+    if (len > NAME_MAX_LEN)
+        return 0;
+    nsec3_label_write(out, hash);
+    memcpy(out + 1 + NSEC3_LABEL_LEN, zone->name, zone->name_len);
+    return len;
 }
 
 static bool has_apex_record(const struct zone *zone, uint64_t root, const struct nsec3_params *params,
                             struct nsec3_hasher *hasher)
 {
-    uint8_t hash[NSEC3_HASH_LEN], name[1 + NSEC3_LABEL_LEN + NAME_MAX_LEN];
-    unsigned len = 1 + NSEC3_LABEL_LEN + zone->name_len;
-    if (len > NAME_MAX_LEN)
-        return false;
+    uint8_t hash[NSEC3_HASH_LEN], name[NAME_MAX_LEN];
     nsec3_hash(hash, hasher, zone->name, zone->name_len, params);
-    nsec3_label_write(name, hash);
-    memcpy(name + 1 + NSEC3_LABEL_LEN, zone->name, zone->name_len);
+    unsigned len = owner_of(name, zone, hash);
+    if (!len)
+        return false;
     const struct zone_node *node = trie_find(root, name_hash(name, zone->key), name, len);
     return node && is_in_nsec3(zone, node, params);
 }
@@ -77,6 +89,21 @@ static bool choose_nsec3(struct zone_version *v, uint64_t root, const struct zon
         }
     }
     return is_too_costly;
+}
+
+bool zone_signed_next(uint8_t out[NAME_MAX_LEN], const struct zone_version *version, const struct zone_node *node)
+{
+    unsigned len, at;
+    if (version->nsec3_params) {
+        const uint8_t *rdata = find_nsec3(&len, &at, node, version->nsec3_params);
+        return rdata && len - at > NSEC3_HASH_LEN && rdata[at] == NSEC3_HASH_LEN &&
+               owner_of(out, version->zone, rdata + at + 1);
+    }
+    const struct zone_rrset *rrset = zone_node_rrset(node, RR_NSEC);
+    const uint8_t *rdata = rdata_at(&len, zone_node_image(node, rrset), 0);
+    unsigned taken = name_check(rdata, len);
+    memcpy(out, rdata, taken);
+    return taken;
 }
 
 /* ---- the lists */

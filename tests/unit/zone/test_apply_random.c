@@ -2,6 +2,7 @@
 #include "version_help.h"
 
 #include "base/random.h"
+#include "zone/signed.h"
 
 /* Random zones: some owners, for each some records that may be there, with TTLs and cases that change. */
 static const char *const owners[] = {
@@ -9,17 +10,38 @@ static const char *const owners[] = {
     "x.c.b", "a.*", "x.y.z.a", "y.z.a", "v.w.x.y.z.c", "x.y.z.c", "ns.a", "ns.b", "ns.a.a", "ns.c.b",
     "collide-1", "collide-2", "collide-3", "collide-4", "a.collide-2", "a.a.collide-5", "*.collide-2", "collide-1.a",
     "collide-2.a",
+    /* the hashes of the apex with salts 1 and 2, then others, and where no NSEC3 record belongs */
+    "kkso3op7vejj7hlpa5b43n4daae845a2", "q1qn2g0b8dmngr2fc7v5ls2b5e3pd5ik", "0p9mhaveqvm6t7vbl5lop2u3t2rp3tom",
+    "35mthgpgcu1qg68fab165klnsnk3dpvl", "35mthgpgcu1qg68fab165klnsnk3dpvl.a", "x.0p9mhaveqvm6t7vbl5lop2u3t2rp3tom",
+    "y.x.35mthgpgcu1qg68fab165klnsnk3dpvl", "35mthgpgcu1qg68fab165klnsnk3dpvl.35mthgpgcu1qg68fab165klnsnk3dpvl",
 };
 static const char *const datas[][2] = { /* one in two spellings */
     {"A 1", "A 1"}, {"A 2", "A 2"}, {"AAAA 1", "AAAA 1"}, {"AAAA 2", "AAAA 2"}, {"TXT x", "TXT x"},
     {"MX 10 a.a", "MX 10 A.A"}, {"MX 10 b.org.", "MX 10 B.org."}, {"MX 20 A.b.org.", "MX 20 a.B.org."},
     {"NS ns.a", "NS NS.a"}, {"NS ns.a.a", "NS ns.A.a"}, {"NS ns.b", "NS ns.B"}, {"NS a.org.", "NS A.org."},
-    {"NS a", "NS A"}, {"CNAME a", "CNAME A"}, {"DNAME a", "DNAME A"},
+    {"NS a", "NS A"}, {"CNAME a", "CNAME A"}, {"DNAME a", "DNAME A"}, {"NSEC a", "NSEC A"},
+    {"RRSIG A 1", "RRSIG A 1"}, {"RRSIG NSEC3 1", "RRSIG NSEC3 1"}, {"NSEC3 0 1", "NSEC3 0 1"},
+    {"NSEC3 0 2", "NSEC3 0 2"},
 };
+enum { HASH_OWNERS = sizeof(owners) / sizeof(owners[0]) - 8 };
 enum { OWNERS = sizeof(owners) / sizeof(owners[0]), DATAS = sizeof(datas) / sizeof(datas[0]), STEPS = 7 };
+enum { NSEC_DATA = 15 };
+
+/* How a zone is signed. */
+enum chain {
+    CHAIN_NONE,
+    CHAIN_NSEC,
+    CHAIN_SALT_1,
+    CHAIN_SALT_2,
+    CHAIN_BOTH_SALTS,
+    CHAIN_TOO_LONG,   /* more iterations than are made */
+    CHAIN_NOT_THERE,  /* NSEC3PARAM without records of its chain, and NSEC */
+    CHAINS
+};
 
 struct state {
     unsigned serial;
+    enum chain chain;
     unsigned plan; /* how names are annotated, 0: not at all */
     uint8_t there[OWNERS][DATAS];
     uint8_t spelling[OWNERS][DATAS];
@@ -144,15 +166,43 @@ static void expect_losses(const struct zone_version *before, const struct zone_v
     assert_int_equal(v->pool_cnt, l.kept + v->fresh_pool_cnt);
 }
 
+/* What a signed zone has at its apex. */
+static void add_chain(struct zone_records *records, enum chain chain)
+{
+    static const char *const lines[CHAINS][3] = {
+        [CHAIN_NSEC] = {"@ 60 NSEC a"},
+        [CHAIN_SALT_1] = {"@ 60 NSEC3PARAM 0 1"},
+        [CHAIN_SALT_2] = {"@ 60 NSEC3PARAM 0 2"},
+        [CHAIN_BOTH_SALTS] = {"@ 60 NSEC3PARAM 0 2", "@ 60 NSEC3PARAM 0 1"},
+        [CHAIN_TOO_LONG] = {"@ 60 NSEC3PARAM 501 1"},
+        [CHAIN_NOT_THERE] = {"@ 60 NSEC3PARAM 0 3", "@ 60 NSEC a"},
+    };
+    if (chain == CHAIN_NONE)
+        return;
+    add_line(records, "@ 60 DNSKEY key", 1);
+    add_line(records, "@ 60 RRSIG SOA 1", 1);
+    for (unsigned i = 0; lines[chain][i]; i++)
+        add_line(records, lines[chain][i], 1);
+}
+
+/* The record that the chain has for the apex is always there. */
+static bool is_forced(enum chain chain, unsigned owner, unsigned data)
+{
+    unsigned salts = chain == CHAIN_BOTH_SALTS ? 3 : chain == CHAIN_SALT_1 ? 1 : chain == CHAIN_SALT_2 ? 2 : 0;
+    return (salts & 1 && owner == HASH_OWNERS && data == DATAS - 2) ||
+           (salts & 2 && owner == HASH_OWNERS + 1 && data == DATAS - 1);
+}
+
 static struct zone_records *state_records(const struct state *s)
 {
     char line[200];
     struct zone_records *records = zone_records_new(test_apex, &test_key);
     snprintf(line, sizeof(line), "@ 3600 SOA %u 60", s->serial);
     add_line(records, line, 1);
+    add_chain(records, s->chain);
     for (unsigned o = 0; o < OWNERS; o++)
         for (unsigned d = 0; d < DATAS; d++)
-            if (s->there[o][d]) {
+            if (is_forced(s->chain, o, d) || (s->there[o][d] && !(o == 0 && d == NSEC_DATA))) { /* add_chain's */
                 snprintf(line, sizeof(line), "%s %u %s", owners[o], s->ttl[o][first_of_type(d)],
                          datas[d][s->spelling[o][d]]);
                 add_line(records, line, 1);
@@ -165,6 +215,8 @@ static void state_change(struct state *s, struct random_state *rng, unsigned cha
 {
     if (random_below(rng, 8))
         s->serial++;
+    if (!random_below(rng, 4))
+        s->chain = (enum chain)random_below(rng, CHAINS);
     for (unsigned i = 0; i < changes; i++) {
         unsigned o = random_below(rng, OWNERS), d = random_below(rng, DATAS);
         unsigned what = random_below(rng, 10);
@@ -200,6 +252,58 @@ static void expect_same_node(void *arg, const struct zone_node *want)
     assert_memory_equal(n, want, want->size);
 }
 
+struct listing {
+    const struct zone_version *v;
+    const struct zone_node *nodes[OWNERS];
+    size_t cnt;
+};
+
+static void list_node(void *arg, const struct zone_node *node)
+{
+    struct listing *l = arg;
+    uint8_t salt = l->v->nsec3 ? l->v->nsec3_params->salt[0] : 0, hash[NSEC3_HASH_LEN];
+    const struct zone_rrset *nsec3 = zone_node_rrset(node, RR_NSEC3);
+    bool is_listed = l->v->nsec && zone_node_rrset(node, RR_NSEC);
+    for (unsigned i = 0; salt && nsec3 && i < nsec3->rr_cnt; i++) /* 12 bytes before each 27 of rdata */
+        is_listed |= node->depth == 3 && nsec3_label_read(hash, zone_node_name(node)) &&
+                     zone_node_image(node, nsec3)[39 * i + 12 + 5] == salt;
+    if (is_listed)
+        l->nodes[l->cnt++] = node;
+}
+
+static int cmp_names(const void *a, const void *b)
+{
+    return name_cmp(zone_node_name(*(const struct zone_node *const *)a),
+                    zone_node_name(*(const struct zone_node *const *)b));
+}
+
+static void expect_next(void *arg, const struct zone_node *node)
+{
+    struct listing *l = arg;
+    assert_ptr_equal(l->nodes[l->cnt++], node);
+}
+
+/* The version is signed as its state says, has its nodes in order, and no pools then. */
+static void expect_signed(const struct zone_version *v, enum chain chain)
+{
+    static const uint8_t salts[CHAINS] = {[CHAIN_SALT_1] = 1, [CHAIN_SALT_2] = 2, [CHAIN_BOTH_SALTS] = 1};
+    const struct zone_order *order = v->nsec ? v->nsec : v->nsec3;
+    struct listing l = {.v = v};
+    bool has_nsec = chain != CHAIN_NONE && !salts[chain] && zone_node_rrset(v->apex, RR_NSEC);
+    assert_int_equal(v->is_signed, chain != CHAIN_NONE);
+    assert_string_equal(zone_signed_kind(v), chain == CHAIN_NONE ? "no" : has_nsec ? "nsec" : "nsec3");
+    assert_int_equal(v->nsec != NULL, has_nsec);
+    assert_int_equal(v->nsec3 != NULL, salts[chain] != 0);
+    assert_int_equal(v->nsec3_params ? v->nsec3_params->salt[0] : 0, salts[chain]);
+    assert_true(!v->is_signed || !v->pool_cnt);
+    trie_each(v->root, list_node, &l);
+    assert_int_equal(l.cnt, order ? zone_order_cnt(order) : 0);
+    qsort(l.nodes, l.cnt, sizeof(l.nodes[0]), cmp_names);
+    l.cnt = 0;
+    if (order)
+        zone_order_each(order, expect_next, &l);
+}
+
 /* `v` is in every byte what its records would build anew. Returns the bytes that they take. */
 static size_t expect_built(const struct zone_version *v, const struct state *s)
 {
@@ -214,6 +318,7 @@ static size_t expect_built(const struct zone_version *v, const struct state *s)
     expect_same_foreign(v->foreign, want->foreign);
     trie_each(want->root, expect_same_node, (void *)v);
     expect_same_shape(v->root, want->root, 58);
+    expect_signed(v, s->chain);
     assert_int_equal(v->node_cnt, want->node_cnt);
     assert_int_equal(v->rr_cnt, want->rr_cnt);
     assert_int_equal(v->serial, want->serial);

@@ -1,6 +1,7 @@
 /* Zones from short texts, for the tests of zone/. One line a record: "OWNER TTL TYPE DATA…", owners and names relative
  * to the zone's apex ("@" is it). Data of A: one number, the last byte; AAAA: likewise; SOA: serial and minimum; MX and
- * SRV: preference and name; TXT: one word; RRSIG: the type it covers and a number that tells it from others. */
+ * SRV: preference and name; TXT: one word; RRSIG: the type it covers and a number that tells it from others; NSEC3PARAM
+ * and NSEC3: iterations and the byte that is the salt (the next hash is all 0). */
 #pragma once
 
 #include <setjmp.h>
@@ -72,6 +73,14 @@ static inline unsigned put_rdata(uint8_t *out, uint16_t type, const char *a, con
         be16_put(out, covered);
         out[18] = (uint8_t)strtoul(b, NULL, 10);
         return 20;
+    case RR_NSEC3PARAM:
+    case RR_NSEC3:
+        memset(out, 0, 27);
+        out[0] = out[4] = 1;
+        be16_put(out + 2, (uint16_t)number);
+        out[5] = (uint8_t)strtoul(b, NULL, 10);
+        out[6] = 20;
+        return type == RR_NSEC3 ? 27 : 6;
     case RR_MINFO: {
         unsigned len = put_wire(out, a);
         return len + put_wire(out + len, b);

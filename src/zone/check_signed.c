@@ -1,0 +1,177 @@
+/* A signed zone's times and parameters, before there is a version: what makes resolvers take it for bogus or insecure
+ * is only a warning, because the zone is served all the same, as by BIND. */
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "dns/name.h"
+#include "dns/nsec3.h"
+#include "zone/check.h"
+#include "zone/signed.h"
+
+/* ---- times */
+
+enum { TIME_MAX = 32, RRSIG_TIMES_AT = 8, RRSIG_FIXED_LEN = 18 };
+
+/* RFC 4034 3.1.5: both times are serial numbers (RFC 1982). */
+enum validity { VALID, EXPIRED, NOT_YET };
+
+static enum validity validity_of(const struct rr *rrsig, uint32_t now)
+{
+    if (rrsig->rdata_len < RRSIG_FIXED_LEN)
+        return VALID;
+    uint32_t expiration = be32_get(rrsig->rdata + RRSIG_TIMES_AT);
+    uint32_t inception = be32_get(rrsig->rdata + RRSIG_TIMES_AT + 4);
+    return (int32_t)(expiration - now) < 0 ? EXPIRED : (int32_t)(now - inception) < 0 ? NOT_YET : VALID;
+}
+
+static char *time_text(char out[TIME_MAX], uint32_t serial, uint64_t now)
+{
+    time_t at = (time_t)now + (int32_t)(serial - (uint32_t)now);
+    struct tm tm;
+    strftime(out, TIME_MAX, "%Y-%m-%d %H:%M:%S UTC", gmtime_r(&at, &tm));
+    return out;
+}
+
+static uint16_t covered_by(const struct zone_record *rrsig)
+{
+    return rrsig->rr.rdata_len >= 2 ? be16_get(rrsig->rr.rdata) : 0;
+}
+
+struct times {
+    struct zone_check *check;
+    uint64_t now;
+    const struct zone_record *first; /* of those that are summed up */
+    size_t cnt;
+};
+
+/* The `cnt` signatures of one rrset: one that is valid is enough. */
+static void check_times(struct times *t, const struct zone_record *recs, size_t cnt)
+{
+    const struct zone_record *latest = recs;
+    for (size_t i = 0; i < cnt; i++) {
+        if (validity_of(&recs[i].rr, (uint32_t)t->now) == VALID)
+            return;
+        if ((int32_t)(be32_get(recs[i].rr.rdata + RRSIG_TIMES_AT) - be32_get(latest->rr.rdata + RRSIG_TIMES_AT)) > 0)
+            latest = &recs[i];
+    }
+    uint16_t covered = covered_by(recs);
+    char when[TIME_MAX];
+    if (name_equal(recs->rr.owner, t->check->records->apex) && (covered == RR_SOA || covered == RR_DNSKEY)) {
+        bool expired = validity_of(&latest->rr, (uint32_t)t->now) == EXPIRED;
+        uint32_t time = be32_get(latest->rr.rdata + RRSIG_TIMES_AT + (expired ? 0 : 4));
+        zone_check_warning(t->check, latest, "the signature of the zone's %s %s %s: validating resolvers fail",
+                           covered == RR_SOA ? "SOA" : "DNSKEY", expired ? "expired on" : "is not valid before",
+                           time_text(when, time, t->now));
+        return;
+    }
+    if (!t->first || recs->seq < t->first->seq)
+        t->first = recs;
+    t->cnt++;
+}
+
+static void check_owner_times(struct times *t, const struct zone_record *recs, size_t cnt)
+{
+    for (size_t i = 0, end; i < cnt; i = end) {
+        for (end = i + 1; end < cnt && covered_by(&recs[end]) == covered_by(&recs[i]); end++)
+            continue;
+        check_times(t, &recs[i], end - i);
+    }
+}
+
+static void check_all_times(struct zone_check *check)
+{
+    const struct zone_records *r = check->records;
+    struct times t = {.check = check, .now = clock_wall_ms() / 1000};
+    char owner[NAME_TEXT_MAX], type[RR_TYPE_TEXT_MAX];
+    for (size_t i = 0, end; i < r->cnt; i = end) {
+        for (end = i + 1; end < r->cnt && r->recs[end].rr.owner == r->recs[i].rr.owner; end++)
+            continue;
+        size_t cnt;
+        const struct zone_record *recs = zone_owner_rrset(&(struct zone_owner){r->recs + i, end - i}, RR_RRSIG, &cnt);
+        if (recs)
+            check_owner_times(&t, recs, cnt);
+    }
+    if (t.cnt)
+        zone_check_warning(check, t.first, "%zu rrset%s no signature that is valid now: %s\"%s\" %s", t.cnt,
+                           t.cnt == 1 ? " has" : "s have", t.cnt == 1 ? "" : "the first is ",
+                           name_to_text(owner, t.first->rr.owner), rr_type_to_text(type, covered_by(t.first)));
+}
+
+/* ---- chains */
+
+enum { ITERATIONS_GOOD = 50 }; /* RFC 9276 asks for 0; where BIND 9.20 and Knot Resolver begin to find zones insecure */
+
+/* The chain has an NSEC3 record at the hash of the apex. */
+static bool has_apex_record(const struct zone_records *r, const struct nsec3_params *params,
+                            struct nsec3_hasher *hasher)
+{
+    uint8_t hash[NSEC3_HASH_LEN], name[1 + NSEC3_LABEL_LEN + NAME_MAX_LEN], flags;
+    unsigned len = name_len(r->apex);
+    size_t cnt;
+    if (1 + NSEC3_LABEL_LEN + len > NAME_MAX_LEN)
+        return false;
+    nsec3_hash(hash, hasher, r->apex, len, params);
+    nsec3_label_write(name, hash);
+    memcpy(name + 1 + NSEC3_LABEL_LEN, r->apex, len);
+    const struct zone_record *recs = zone_records_find(r, name, &cnt);
+    for (size_t i = 0; recs && i < cnt; i++) {
+        struct nsec3_params own;
+        if (recs[i].rr.type == RR_NSEC3 && nsec3_params_read(&own, &flags, recs[i].rr.rdata, recs[i].rr.rdata_len) &&
+            nsec3_params_equal(&own, params))
+            return true;
+    }
+    return false;
+}
+
+/* True when the chain that it speaks of is there, or is too long to be looked for. */
+static bool check_nsec3param(struct zone_check *check, const struct zone_record *rec, struct nsec3_hasher *hasher)
+{
+    struct nsec3_params params;
+    uint8_t flags;
+    if (!nsec3_params_read(&params, &flags, rec->rr.rdata, rec->rr.rdata_len) || flags ||
+        params.algorithm != NSEC3_SHA1)
+        return false;
+    if (params.iterations > ZONE_NSEC3_ITERATIONS_MAX || !hasher) {
+        zone_check_warning(check, rec, "NSEC3PARAM: %s: the chain is not used, negative answers prove nothing",
+                           hasher ? "more than 500 iterations" : "libcrypto refuses SHA-1");
+        return true;
+    }
+    if (params.iterations > ITERATIONS_GOOD)
+        zone_check_warning(check, rec, "NSEC3PARAM: %u iterations: resolvers take the zone for insecure or fail, and "
+                           "each negative answer costs %u hashes; RFC 9276 asks for 0", params.iterations,
+                           3 * (params.iterations + 1u));
+    if (has_apex_record(check->records, &params, hasher))
+        return true;
+    zone_check_warning(check, rec, "NSEC3PARAM: its chain is not used: it has no NSEC3 record for the top of the zone");
+    return false;
+}
+
+static bool check_nsec3params(struct zone_check *check, const struct zone_owner *apex)
+{
+    size_t cnt;
+    const struct zone_record *recs = zone_owner_rrset(apex, RR_NSEC3PARAM, &cnt);
+    bool has_chain = false;
+    if (!recs)
+        return false;
+    struct nsec3_hasher *hasher = nsec3_hasher_new();
+    for (size_t i = 0; i < cnt; i++)
+        has_chain |= check_nsec3param(check, &recs[i], hasher);
+    nsec3_hasher_free(hasher);
+    return has_chain;
+}
+
+void zone_check_signed(struct zone_check *check)
+{
+    const struct zone_records *r = check->records;
+    size_t cnt, key_cnt;
+    const struct zone_record *recs = zone_records_find(r, r->apex, &cnt);
+    struct zone_owner apex = {recs ? r->recs + (recs - r->recs) : NULL, recs ? cnt : 0};
+    const struct zone_record *key = zone_owner_rrset(&apex, RR_DNSKEY, &key_cnt);
+    if (!key || !zone_owner_has(&apex, RR_RRSIG))
+        return;
+    if (!check_nsec3params(check, &apex) && !zone_owner_has(&apex, RR_NSEC))
+        zone_check_warning(check, key, "the zone has DNSKEY and RRSIG records, but neither NSEC at its top nor an "
+                           "NSEC3 chain: it is served as an unsigned zone");
+    check_all_times(check);
+}
