@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "base/rcu.h"
+#include "dns/nsec3.h"
 
 enum {
     CACHE_LINE = 64,
@@ -42,6 +43,8 @@ void answer_worker_free(struct answer_worker *worker)
 {
     if (worker && worker->context.positions)
         munmap(worker->context.positions, POSITIONS_BYTES);
+    if (worker)
+        nsec3_hasher_free(worker->context.hasher);
     free(worker);
 }
 
@@ -51,6 +54,7 @@ struct answer_worker *answer_worker_new(const struct answer_shared *shared)
     worker->shared = shared;
     random_seed(&worker->rng);
     worker->context = (struct query_context){.key = &shared->key, .rng = &worker->rng, .counters = &worker->counters};
+    worker->context.hasher = nsec3_hasher_new();
     if (shared->pools) {
         worker->context.pools = shared->pools;
         worker->context.positions = positions_new();

@@ -5,9 +5,10 @@
 
 #include "answer/lookup.h"
 #include "answer/section.h"
+#include "answer/signed.h"
 
-/* A pointer reaches 16,383; an image put below this can have all its names moved (zone/image.h). Sixteen DNAMEs of
- * the longest names get here, nothing that anybody means does. */
+/* A pointer reaches 16,383; an image put below this can have all its names moved (zone/image.h). Only many links of
+ * long names with large signatures get here, nothing that anybody means does. */
 enum { CHAIN_END_MAX = 0x4000 - IMAGE_TARGET_MAX };
 
 /* Whether the current name may have another link; notes it then. Equal hashes are taken for equal names: they are
@@ -15,7 +16,7 @@ enum { CHAIN_END_MAX = 0x4000 - IMAGE_TARGET_MAX };
 static bool add_link(struct query *q)
 {
     uint64_t hash = q->name.suffix_hash[q->name.depth];
-    if (q->link_cnt == QUERY_LINKS_MAX || writer_len(&q->out) > CHAIN_END_MAX)
+    if (q->link_cnt == QUERY_LINKS_MAX)
         return false;
     for (unsigned i = 0; i < q->link_cnt; i++)
         if (q->link_hashes[i] == hash)
@@ -24,9 +25,20 @@ static bool add_link(struct query *q)
     return true;
 }
 
+static bool put_cname(struct query *q, const struct zone_node *node, const struct zone_rrset *cname, bool wildcard)
+{
+    if (unlikely(q->is_signed))
+        return signed_put_answer(q, node, cname, wildcard);
+    if (wildcard)
+        return section_put_wildcard(q, node, cname);
+    return section_put(q, QUERY_ANSWER, node, cname);
+}
+
 /* The name at `offset` of the answer becomes the current one. */
 static bool follow(struct query *q, size_t offset)
 {
+    if (unlikely(writer_len(&q->out) > CHAIN_END_MAX))
+        return false;
     q->name_at = (uint16_t)offset;
     name_split_valid(&q->name, q->out.begin + offset, q->context->key);
     lookup_zone(q);
@@ -37,11 +49,7 @@ static bool follow(struct query *q, size_t offset)
 bool chain_cname(struct query *q, const struct zone_node *node, const struct zone_rrset *cname, bool wildcard)
 {
     size_t at = writer_len(&q->out);
-    if (!add_link(q))
-        return false;
-    if (!(wildcard ? section_put_wildcard(q, node, cname) : section_put(q, QUERY_ANSWER, node, cname)))
-        return false;
-    return follow(q, at + IMAGE_RR_FIXED_LEN);
+    return add_link(q) && put_cname(q, node, cname, wildcard) && follow(q, at + IMAGE_RR_FIXED_LEN);
 }
 
 /* The DNAME itself, once an answer: a DNAME to below itself would come again with every link. */
@@ -51,7 +59,7 @@ static bool put_dname(struct query *q, const struct zone_node *node, const struc
         if (q->dnames[i] == node)
             return true;
     q->dnames[q->dname_cnt++] = node;
-    return section_put(q, QUERY_ANSWER, node, dname);
+    return q->is_signed ? signed_put_answer(q, node, dname, false) : section_put(q, QUERY_ANSWER, node, dname);
 }
 
 /* RFC 6672 3.1: the name's labels above the DNAME's owner, then its target; the DNAME's class and TTL. */

@@ -24,7 +24,9 @@ static unsigned suffix_len(const struct name_split *name, unsigned d)
 
 static const struct zone_node *find_suffix(const struct zone_version *v, const struct name_split *name, unsigned d)
 {
-    return trie_find(v->root, name->suffix_hash[d], name_split_suffix(name, d), suffix_len(name, d));
+    const struct zone_node *n =
+        trie_find(v->root, name->suffix_hash[d], name_split_suffix(name, d), suffix_len(name, d));
+    return n && !(n->flags & NODE_NSEC3) ? n : NULL;
 }
 
 static void start_walk(struct trie_walk *walk, const struct query *q, unsigned d)
@@ -53,6 +55,7 @@ void lookup_start(struct query *q)
 {
     unsigned apex = q->zone->depth;
     start_walk(&q->walk, q, q->name.depth);
+    q->is_signed = q->dnssec_ok & q->version->is_signed;
     q->cover_depth = (uint8_t)next_cover_depth(q->version, apex, q->name.depth);
     if (q->cover_depth != QUERY_NO_DEPTH)
         start_walk(&q->cover, q, q->cover_depth);
@@ -73,7 +76,7 @@ static struct lookup find_cover(const struct query *q, struct bounds *b)
     for (unsigned d = q->cover_depth; d < depth; d = next_cover_depth(q->version, d + 1, depth)) {
         const struct zone_node *n =
             d == q->cover_depth ? end_walk(&q->cover, &q->name, d) : find_suffix(q->version, &q->name, d);
-        if (!n) {
+        if (!n || n->flags & NODE_NSEC3) {
             b->missing = d;
             break;
         }
@@ -116,7 +119,13 @@ static struct lookup find_wildcard(const struct query *q, const struct bounds *b
     return (struct lookup){n ? LOOKUP_WILDCARD : LOOKUP_NONE, n};
 }
 
-struct lookup lookup_end(const struct query *q)
+/* RFC 4035 3.1.4.1: the DS alone is the parent's own at a cut. */
+static bool is_referral(const struct query *q, const struct zone_node *n)
+{
+    return n->flags & NODE_CUT && q->qtype != RR_DS;
+}
+
+struct lookup lookup_end(struct query *q)
 {
     struct bounds b = {q->version->apex, q->zone->depth, q->name.depth};
     if (q->cover_depth != QUERY_NO_DEPTH) {
@@ -125,12 +134,10 @@ struct lookup lookup_end(const struct query *q)
             return cover;
     }
     const struct zone_node *n = end_walk(&q->walk, &q->name, q->name.depth);
-    if (likely(n != NULL)) {
-        /* RFC 4035 3.1.4.1: the DS alone is the parent's own at a cut. */
-        bool cut = n->flags & NODE_CUT && q->qtype != RR_DS;
-        return (struct lookup){cut ? LOOKUP_REFERRAL : LOOKUP_EXACT, n};
-    }
+    if (likely(n && !(n->flags & NODE_NSEC3)))
+        return (struct lookup){is_referral(q, n) ? LOOKUP_REFERRAL : LOOKUP_EXACT, n};
     find_encloser(q, &b);
+    q->encloser_depth = (uint8_t)b.depth;
     return find_wildcard(q, &b);
 }
 

@@ -20,9 +20,12 @@
 #include "zone/trie.h"
 #include "zone/version.h"
 
+struct nsec3_hasher;
+
 enum {
     QUERY_LINKS_MAX = 16, /* CNAMEs, synthesised ones too, in one answer */
     QUERY_NO_DEPTH = 128, /* deeper than any name */
+    QUERY_PROOFS_MAX = QUERY_LINKS_MAX + 4, /* a wildcard's a link, and three or less of the last name */
 };
 
 /* The sections of an answer, as indices of query.counts. */
@@ -38,6 +41,14 @@ struct query_context {
     const struct pool_directory *pools;
     uint32_t *positions;    /* of each pool and family, how many answers it gave here */
     uint64_t position_seed; /* makes where each of them began */
+    struct nsec3_hasher *hasher; /* NULL: libcrypto has no SHA-1 */
+};
+
+/* An NSEC or NSEC3 record, as `type` says, that is to stand in authority. */
+struct query_proof {
+    const struct zone_node *node;
+    uint16_t type;
+    uint16_t name_at; /* of a name that its own may share the end with */
 };
 
 enum { QUERY_NO_EDE = 0xffff };
@@ -78,7 +89,8 @@ struct query {
     bool dnssec_ok;
     bool referral; /* the answer ends in one */
     bool class_any;
-    bool trusted;  /* the client has its address: it came by TCP, or with a server cookie of ours */
+    bool trusted;   /* the client has its address: it came by TCP, or with a server cookie of ours */
+    bool is_signed; /* DO, and the current zone is signed */
 
     /* The lookup of the current name: the question's, then that of each link of a chain. */
     const struct zone *zone;
@@ -87,6 +99,8 @@ struct query {
     uint8_t cover_depth;       /* the first depth above the name where its zone has cuts or DNAMEs, or QUERY_NO_DEPTH */
     uint8_t link_cnt;          /* CNAMEs in the answer */
     uint8_t dname_cnt;         /* DNAMEs in the answer */
+    uint8_t proof_cnt;
+    uint8_t encloser_depth;    /* of the name's closest encloser; set where the name does not exist itself */
     struct trie_walk walk;     /* to the name itself */
     struct trie_walk cover;    /* to the name's suffix of cover_depth */
     struct name_split name;
@@ -94,4 +108,6 @@ struct query {
     /* What a chain must not repeat; only the first link_cnt and dname_cnt are set. */
     uint64_t link_hashes[QUERY_LINKS_MAX];
     const struct zone_node *dnames[QUERY_LINKS_MAX];
+    /* The first proof_cnt are set, in the order in which they were found necessary; answer/denial.h. */
+    struct query_proof proofs[QUERY_PROOFS_MAX];
 };

@@ -3,7 +3,9 @@
 
 #include <string.h>
 
+#include "answer/denial.h"
 #include "answer/lookup.h"
+#include "answer/signed.h"
 
 /* Targets that are looked up for sibling glue; who has more name servers than this does without the rest. */
 enum { SIBLINGS_MAX = 64 };
@@ -62,6 +64,8 @@ static void put_sibling(struct query *q, const struct zone_node *node, uint16_t 
     q->counts[QUERY_ADDITIONAL] = (uint16_t)(q->counts[QUERY_ADDITIONAL] + rrset->rr_cnt);
     for (const uint8_t *end = at + rrset->image_len; at < end; at += rr_len(at))
         be16_put(at, owner);
+    if (q->is_signed)
+        signed_offer_signatures(q, node, rrset, owner);
 }
 
 /* The name servers' addresses that this zone has, but not below the cut (those are in the glue). */
@@ -85,11 +89,28 @@ static void put_siblings(struct query *q, const struct zone_node *cut, size_t ns
     }
 }
 
+/* Whether the child is signed: its DS, or the proof that it has none (RFC 4035 3.1.4); and what the aliases before have
+ * to prove, since authority ends here. */
+static bool put_signed(struct query *q, const struct zone_node *cut)
+{
+    const struct zone_rrset *ds = zone_node_rrset(cut, RR_DS);
+    if (q->is_signed && !ds)
+        denial_delegation(q, cut);
+    if (q->is_signed && ds)
+        signed_put(q, QUERY_AUTHORITY, cut, ds);
+    denial_put(q);
+    return !q->out.failed;
+}
+
 void section_put_referral(struct query *q, const struct zone_node *cut)
 {
     const struct zone_rrset *ns = zone_node_rrset(cut, RR_NS);
     size_t ns_at = writer_len(&q->out);
-    if (!section_put(q, QUERY_AUTHORITY, cut, ns) || !put_glue(q, cut, ns_at))
+    if (!section_put(q, QUERY_AUTHORITY, cut, ns))
+        return;
+    if (unlikely(q->is_signed || q->proof_cnt) && !put_signed(q, cut))
+        return;
+    if (!put_glue(q, cut, ns_at))
         return;
     if (cut->flags & NODE_SIBLING_GLUE)
         put_siblings(q, cut, ns_at, ns->rr_cnt);

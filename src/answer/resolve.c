@@ -2,16 +2,21 @@
 
 #include "answer/balanced.h"
 #include "answer/chain.h"
+#include "answer/denial.h"
 #include "answer/lookup.h"
 #include "answer/section.h"
+#include "answer/signed.h"
 
 /* RFC 2308 2: the SOA of the zone that denies, with TTL min(its TTL, MINIMUM), as the apex keeps it ready. */
 static bool put_negative(struct query *q, enum rcode rcode)
 {
     const struct zone_node *apex = q->version->apex;
+    const struct zone_rrset *soa = zone_node_extra(apex);
     q->rcode = (uint16_t)rcode;
     q->flags |= MSG_AA;
-    return section_put(q, QUERY_AUTHORITY, apex, zone_node_extra(apex));
+    if (unlikely(q->is_signed))
+        return signed_put(q, QUERY_AUTHORITY, apex, soa);
+    return section_put(q, QUERY_AUTHORITY, apex, soa);
 }
 
 /* No member of a pool may be told: it is as if the name had no addresses, for a shorter time. */
@@ -31,6 +36,7 @@ static void fail(struct query *q)
     q->out.at = q->out.begin + MSG_HEADER_LEN;
     q->out.at += name_len(q->out.at) + 4;
     q->out.failed = false;
+    q->proof_cnt = 0;
 }
 
 /* A or AAAA of a name that is a pool; false: no name follows. Inlined it would cost every other answer registers. */
@@ -59,14 +65,19 @@ static ATTR_NOINLINE bool answer_pool(struct query *q, const struct zone_node *n
 
 static bool is_address(const struct zone_rrset *rrset) { return rrset->type == RR_A || rrset->type == RR_AAAA; }
 
+/* What signing alone has put there, at every name. */
+static bool is_of_signing(const struct zone_rrset *rrset)
+{
+    return rrset->type == RR_RRSIG || rrset->type == RR_NSEC || rrset->type == RR_NSEC3;
+}
+
 /* ANY gets one rrset, that of the lowest type (RFC 8482 4.1). A pool's
- * addresses come last: they may not be there now. */
+ * addresses come last: they may not be there now; signatures and proofs are not what is meant. */
 static const struct zone_rrset *choose_any(const struct zone_node *node)
 {
-    if (unlikely(node->pool))
-        for (unsigned i = 0; i < node->rrset_cnt; i++)
-            if (!is_address(&node->rrsets[i]))
-                return &node->rrsets[i];
+    for (unsigned i = 0; i < node->rrset_cnt; i++)
+        if (!is_of_signing(&node->rrsets[i]) && !(node->pool && is_address(&node->rrsets[i])))
+            return &node->rrsets[i];
     return node->rrset_cnt ? node->rrsets : NULL;
 }
 
@@ -92,7 +103,9 @@ static bool answer_node(struct query *q, const struct zone_node *node, bool wild
         q->flags |= MSG_AA;
         if (unlikely(node->pool) && is_address(rrset))
             return answer_pool(q, node, rrset, wildcard);
-        if (unlikely(wildcard))
+        if (unlikely(q->is_signed))
+            signed_put_answer(q, node, rrset, wildcard);
+        else if (unlikely(wildcard))
             section_put_wildcard(q, node, rrset);
         else
             section_put(q, QUERY_ANSWER, node, rrset);
@@ -103,6 +116,8 @@ static bool answer_node(struct query *q, const struct zone_node *node, bool wild
         return chain_cname(q, node, zone_node_rrset(node, RR_CNAME), wildcard);
     }
     (void)put_negative(q, RCODE_NOERROR);
+    if (unlikely(q->is_signed))
+        denial_nodata(q, node, wildcard);
     return false;
 }
 
@@ -125,14 +140,19 @@ static bool answer_link(struct query *q, const struct lookup *found)
         break;
     }
     (void)put_negative(q, RCODE_NXDOMAIN); /* of the last name in a chain (RFC 6604 3) */
+    if (unlikely(q->is_signed))
+        denial_name_error(q);
     return false;
 }
 
 void resolve_query(struct query *q)
 {
+    q->proof_cnt = 0;
     struct lookup found = lookup_end(q);
     while (answer_link(q, &found))
         found = lookup_now(q);
+    if (unlikely(q->proof_cnt))
+        denial_put(q);
     if (unlikely(q->class_any))
         q->flags &= (uint16_t)~MSG_AA; /* RFC 1035 6.2: no server knows all classes */
 }
