@@ -11,6 +11,11 @@ import dns.rcode
 from rondo import free_port, make_query, until
 
 
+def find(program):
+    """Where a program is installed, or None; sbin counts."""
+    return shutil.which(program, path="/usr/sbin:/usr/bin:/sbin:/bin")
+
+
 class Peer:
     """One server process with its folder. Subclasses say how it is configured and started."""
 
@@ -18,7 +23,7 @@ class Peer:
 
     @classmethod
     def installed(cls):
-        return shutil.which(cls.program, path="/usr/sbin:/usr/bin:/sbin:/bin") is not None
+        return find(cls.program) is not None
 
     def __init__(self, folder, zones):
         self.dir = pathlib.Path(folder)
@@ -30,7 +35,7 @@ class Peer:
             (self.dir / f"{name}.zone").write_text(text)
         # Security profiles go by the path of a program and would keep it out of our folder: run a copy.
         self.binary = self.dir / self.program
-        shutil.copy2(shutil.which(self.program, path="/usr/sbin:/usr/bin:/sbin:/bin"), self.binary)
+        shutil.copy2(find(self.program), self.binary)
         self.conf = self.dir / "conf"
         self.conf.write_text(self.config())
 
