@@ -33,6 +33,8 @@ RATIOS = {
     "deep": 3.705,
     "many": 0.577,
     "pool": 0.573,
+    "signed": 0.650,
+    "denied": 1.271,
 }
 
 

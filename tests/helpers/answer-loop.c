@@ -5,6 +5,8 @@
  *   referral   with glue                      alias       a CNAME and its address
  *   wildcard   an address                     deep        120 labels, nothing below the apex
  *   many       uniform over MANY_NAMES names  pool        one of four addresses by weight
+ *   signed     W7: DO, eight A and an RRSIG   denied      NXDOMAIN with two NSEC
+ *   hashed     the same with three NSEC3
  *   reference  fixed simple work, to measure the others by
  *
  * ROUNDS batches of 32 are answered. Prints nanoseconds a query, the median of all batches. */
@@ -61,6 +63,30 @@ static void add_zone(bool many)
     free(zone);
 }
 
+/* Signatures have the size of ECDSA P-256's and mean nothing. */
+#define SIGNATURE " 13 2 60 20300101000000 20200101000000 1 example.com. " \
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==\n"
+
+static void add_signed_zones(void)
+{
+    static const char apex[] = "@ DNSKEY 257 3 13 AAAA\n@ RRSIG DNSKEY" SIGNATURE "@ 3600 RRSIG SOA" SIGNATURE;
+    static const char nsec[] = "www RRSIG A" SIGNATURE "www NSEC @ A RRSIG NSEC\nwww RRSIG NSEC" SIGNATURE
+        "@ NSEC www NS SOA RRSIG NSEC DNSKEY\n@ RRSIG NSEC" SIGNATURE;
+    char zone[8192];
+    size_t len = (size_t)snprintf(zone, sizeof zone, "%s%s", apex, nsec);
+    for (unsigned i = 1; i <= 8; i++)
+        len += (size_t)snprintf(zone + len, sizeof zone - len, "www A 192.0.2.%u\n", i);
+    world_add(&world, "example.org", zone);
+    /* The apex's hash, the last, and one each before those of nope.example.net and *.example.net. */
+    static const char *const chain[] = {"00000000000000000000000000000000", "50000000000000000000000000000000",
+        "93j57bnunnk7b6rcofljbhj4mkp5bpjh"};
+    len = (size_t)snprintf(zone, sizeof zone, "%s@ NSEC3PARAM 1 0 0 -\n", apex);
+    for (unsigned i = 0; i < 3; i++)
+        len += (size_t)snprintf(zone + len, sizeof zone - len, "%s NSEC3 1 0 0 - %s A RRSIG\n%s RRSIG NSEC3" SIGNATURE,
+            chain[i], chain[(i + 1) % 3], chain[i]);
+    world_add(&world, "example.net", zone);
+}
+
 static struct pool_directory pools;
 
 /* Weights 4:3:2:1, all up. */
@@ -84,7 +110,8 @@ static const char *name_of(const char *what, struct random_state *rng)
     static const struct {
         const char *what, *name;
     } names[] = {{"address", "www.example.com"}, {"missing", "nope.example.com"}, {"referral", "www.a.sub.example.com"},
-                 {"alias", "alias.example.com"}, {"wildcard", "x.wild.example.com"}, {"pool", "pool.example.com"}};
+                 {"alias", "alias.example.com"}, {"wildcard", "x.wild.example.com"}, {"pool", "pool.example.com"},
+                 {"signed", "www.example.org"}, {"denied", "nope.example.org"}, {"hashed", "nope.example.net"}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!strcmp(what, names[i].what))
             return names[i].name;
@@ -103,7 +130,9 @@ static bool ask_all(const char *what, struct random_state *rng)
         const char *name = name_of(what, rng);
         if (!*name)
             return false;
-        in_len[i] = world_ask(in[i], &(struct ask){.name = name, .type = RR_A, .payload = 1232});
+        bool dnssec_ok = !strcmp(what, "signed") || !strcmp(what, "denied") || !strcmp(what, "hashed");
+        in_len[i] = world_ask(in[i], &(struct ask){.name = name, .type = RR_A, .payload = 1232,
+            .dnssec_ok = dnssec_ok});
     }
     return true;
 }
@@ -154,6 +183,7 @@ int main(int argc, char **argv)
     pool_directory_init(&pools);
     world.shared.pools = &pools;
     add_zone(many);
+    add_signed_zones();
     add_pool();
     world_start(&world);
     if (!reference && !ask_all(argv[1], &rng)) {
