@@ -1,10 +1,9 @@
 /* hostile-loop list: each kind of hostile request (helpers/hostile.h) in a line: udp or tcp, its answer, its bytes in
  * hexadecimal, what it is, with tabs between; for tests/functional/test_hostile.py to send.
  *
- * hostile-loop ROUNDS: ROUNDS batches of 32 of each, for counting instructions
- * (tests/functional/test_hostile_work.py: callgrind collects inside answer_batch and dumps when hostile_end_of is left).
- * Before them, as the measure, W1: eight A of one name. Prints the kinds in their order, one a line: bytes, and what it
- * is. */
+ * hostile-loop ROUNDS: ROUNDS batches of 32 of each, for counting instructions by callgrind, which collects inside
+ * answer_batch and dumps when hostile_end_of is left (tests/functional/test_hostile_work.py). Before them, as the
+ * measure, W1: eight A of one name. Prints the kinds in their order, one a line: bytes, and what it is. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

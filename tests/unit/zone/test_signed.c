@@ -136,13 +136,15 @@ static void test_signatures_that_are_not_valid(void **state)
 static const char *check_params(const char *params, const char *more)
 {
     char text[1000];
-    snprintf(text, sizeof(text), APEX "@ 3600 NS ns.example.org.\n@ 60 DNSKEY key\n@ 60 NSEC3PARAM %s\n%s", params, more);
+    snprintf(text, sizeof(text), APEX "@ 3600 NS ns.example.org.\n@ 60 DNSKEY key\n@ 60 NSEC3PARAM %s\n%s", params,
+             more);
     struct zone_records *r = records_of(text);
     add_rrsig(r, "@", RR_SOA, -HOUR, HOUR);
     return check(r);
 }
 
-#define NONE_THERE "test:5: warning: NSEC3PARAM: its chain is not used: it has no NSEC3 record for the top of the zone\n"
+#define NONE_THERE \
+    "test:5: warning: NSEC3PARAM: its chain is not used: it has no NSEC3 record for the top of the zone\n"
 #define UNSIGNED \
     "test:4: warning: the zone has DNSKEY and RRSIG records, but neither NSEC at its top nor an NSEC3 chain: it is " \
     "served as an unsigned zone\n"
@@ -156,8 +158,9 @@ static void test_parameters(void **state)
     assert_string_equal(check_params("51 1", "po7h7iv3sbf19rmje6nto5vc1csbr1kd 60 NSEC3 51 1\n"),
                         "test:5: warning: NSEC3PARAM: 51 iterations: resolvers take the zone for insecure or fail, and "
                         "each negative answer costs 156 hashes; RFC 9276 asks for 0\n");
-    assert_string_equal(check_params("501 1", ""), "test:5: warning: NSEC3PARAM: more than 500 iterations: the chain is "
-                                                   "not used, negative answers prove nothing\n");
+    assert_string_equal(check_params("501 1", ""),
+                        "test:5: warning: NSEC3PARAM: more than 500 iterations: the chain is not used, negative "
+                        "answers prove nothing\n");
     assert_string_equal(check(records_of(APEX "@ 60 DNSKEY key\n")), "");
 }
 
@@ -235,8 +238,8 @@ static enum zone_mark match_all(void *arg, const struct zone *zone, const uint8_
 
 #define HOSTS "c 60 A 1\na 60 A 1\nb 60 AAAA 1\nd 60 A 1\n"
 #define WHOLE_AFTER \
-    " served whole, not balanced: what balancing leaves out or changes fails validation, and to sign what is balanced " \
-    "is not possible yet\n"
+    " served whole, not balanced: what balancing leaves out or changes fails validation, and to sign what is " \
+    "balanced is not possible yet\n"
 
 static void test_annotated_names_are_served_whole(void **state)
 {
