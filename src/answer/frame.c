@@ -5,7 +5,10 @@
 #include "answer/chaos.h"
 #include "answer/optrr.h"
 
-/* The one question at `r`; whatever comes behind QDCOUNT ≠ 1 is passed over only to reach the OPT. */
+enum { QUESTIONS_PASSED_MAX = 4 };
+
+/* The one question at `r`; whatever comes behind QDCOUNT ≠ 1 is passed over only to reach the OPT, and not if that would
+ * cost more than an answer. */
 static enum err read_questions(struct query *q, struct reader *r, uint16_t *class)
 {
     enum { TYPE_AND_CLASS_LEN = 4 };
@@ -16,6 +19,8 @@ static enum err read_questions(struct query *q, struct reader *r, uint16_t *clas
         return r->failed ? ERR_SYNTAX : e;
     }
     q->qtype = *class = 0;
+    if (q->qdcount > QUESTIONS_PASSED_MAX)
+        return ERR_SYNTAX;
     for (unsigned i = 0; i < q->qdcount; i++) {
         msg_skip_name(r);
         if (!reader_take(r, TYPE_AND_CLASS_LEN))

@@ -585,16 +585,14 @@ def test_refused_at_start(rondo):
     assert re.search(r"error: .*rondo\.conf:\d+: .*fastest", done.stderr), done.stderr
 
 
-@pytest.mark.parametrize("lines,key", [({"extra": "keys = ( );"}, "keys"), ({"server": 'http = "";'}, "http"),
-                                       ({"server": 'nsid = "x";'}, "nsid")])
-def test_groups_of_later_issues_are_refused(rondo, lines, key):
-    done = rondo.prepare(**lines).validate()
+def test_server_keys_that_are_not_there_yet_are_refused(rondo):
+    done = rondo.prepare(server='http = "";').validate()
     assert done.returncode == 1
-    assert re.search(rf"rondo\.conf:\d+: error: .*{key}", done.stderr), done.stderr
+    assert re.search(r"rondo\.conf:\d+: error: .*http", done.stderr), done.stderr
 
 
 @pytest.mark.parametrize("key", ["notify", "allow_transfer", "allow_update", "primaries"])
-def test_zone_keys_of_later_issues_are_refused(rondo, key):
+def test_zone_keys_that_are_not_there_yet_are_refused(rondo, key):
     done = rondo.prepare(keys={"example.com": f'{key} = [ "192.0.2.1" ];'}).validate()
     assert done.returncode == 1
     assert re.search(rf"rondo\.conf:\d+: error: .*{key}", done.stderr), done.stderr

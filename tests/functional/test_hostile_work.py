@@ -23,12 +23,8 @@ BOUNDS = {
     "64 KiB of labels": 1.4,
     "owner: 128 labels": 1.4,
     "owners of 127 labels, then of 128": 4.0,
-    # 814 questions, passed over for the sake of an OPT behind them.
-    "as many questions as fit": 34.0,
     # 369 records, which any UPDATE may have.
     "as many records of an UPDATE as fit": 20.0,
-    # TCP: 1,489 times the bytes of W1.
-    "64 KiB of questions": 550.0,
 }
 
 
