@@ -11,6 +11,7 @@ enum {
     LEAF_MOST = 128,
     LEAF_FILL = 96,  /* when more than LEAF_MOST are cut into leaves: room for some to come */
     LEAF_LEAST = 32, /* fewer are put together with those of the next leaf */
+    LONG_KEY = 3,    /* words of a key for sorting: of a million names many begin alike */
 };
 
 struct item {
@@ -74,24 +75,29 @@ static int split_cmp(const struct split *a, const struct split *b)
     return (i > 0) - (k > 0);
 }
 
-/* Eight bytes that compare as the names do, or are equal: labels from the right, each with a 0 behind it, which is less
- * than any byte of a label because 0 and 1 there are written as two bytes, 1 1 and 1 2. */
-static uint64_t key_of(const struct split *s)
+/* The first bytes of a name as the order sees it, `words` × 8 of them: numbers that compare as the names do, or are
+ * equal. Labels from the right, each with a 0 behind it, which is less than any byte of a label because 0 and 1 there
+ * are written as two bytes, 1 1 and 1 2. */
+static void key_write(uint64_t *key, unsigned words, const struct split *s)
 {
-    enum { BYTES = 8 };
-    uint8_t bytes[BYTES + 1] = {0};
-    unsigned len = 0;
-    for (unsigned i = s->cnt; i-- > 0 && len < BYTES; len++) {
+    uint8_t bytes[LONG_KEY * 8 + 1] = {0};
+    unsigned len = 0, most = words * 8;
+    for (unsigned i = s->cnt; i-- > 0 && len < most; len++) {
         const uint8_t *label = s->name + s->at[i];
-        for (unsigned k = 1; k <= label[0] && len < BYTES; k++) {
+        for (unsigned k = 1; k <= label[0] && len < most; k++) {
             if (label[k] < 2)
                 bytes[len++] = 1;
             bytes[len++] = (uint8_t)(label[k] < 2 ? label[k] + 1 : label[k]);
         }
     }
-    uint64_t key = 0;
-    for (unsigned i = 0; i < BYTES; i++)
-        key = key << 8 | bytes[i];
+    for (unsigned i = 0; i < words; i++)
+        key[i] = (uint64_t)be32_get(bytes + 8 * i) << 32 | be32_get(bytes + 8 * i + 4);
+}
+
+static uint64_t key_of(const struct split *s)
+{
+    uint64_t key;
+    key_write(&key, 1, s);
     return key;
 }
 
@@ -180,18 +186,26 @@ struct making {
     struct chunk_pool *pool;
     struct entry *entries;
     struct item *items;
-    size_t cnt; /* nodes in the leaves */
+    size_t cnt; /* nodes in the leaves, when all are there */
     size_t leaf_cnt, leaf_cap;
     size_t item_cnt, item_cap;
 };
 
-static void add_leaf(struct making *m, const struct leaf *leaf)
+/* Leaves as they stand in another list; of their nodes the caller keeps count. */
+static void add_entries(struct making *m, const struct entry *entries, size_t cnt)
 {
-    if (m->leaf_cnt == m->leaf_cap) {
-        m->leaf_cap = m->leaf_cap ? m->leaf_cap * 2 : 16;
+    if (m->leaf_cap - m->leaf_cnt < cnt) {
+        m->leaf_cap = (m->leaf_cnt + cnt) * 5 / 4 + 16; /* mostly an array goes on with a leaf or two more */
         m->entries = mem_realloc(m->entries, m->leaf_cap, sizeof(*m->entries));
     }
-    m->entries[m->leaf_cnt++] = (struct entry){leaf->items[0], leaf};
+    memcpy(m->entries + m->leaf_cnt, entries, cnt * sizeof(*entries));
+    m->leaf_cnt += cnt;
+}
+
+static void add_leaf(struct making *m, const struct leaf *leaf)
+{
+    struct entry entry = {leaf->items[0], leaf};
+    add_entries(m, &entry, 1);
     m->cnt += leaf->cnt;
 }
 
@@ -231,24 +245,49 @@ static const struct zone_order *finish(struct making *m, unsigned apex_depth)
     return order;
 }
 
-static int cmp_items(const void *a, const void *b, void *apex_depth)
+struct sorting {
+    uint64_t key[LONG_KEY];
+    const struct zone_node *node;
+};
+
+static int cmp_sorting(const void *a, const void *b, void *apex_depth)
 {
-    return item_cmp(a, b, *(const unsigned *)apex_depth);
+    const struct sorting *x = a, *y = b;
+    struct split x_name, y_name;
+    for (unsigned i = 0; i < LONG_KEY; i++)
+        if (x->key[i] != y->key[i])
+            return x->key[i] < y->key[i] ? -1 : 1;
+    split_node(&x_name, x->node, *(const unsigned *)apex_depth);
+    split_node(&y_name, y->node, *(const unsigned *)apex_depth);
+    return split_cmp(&x_name, &y_name);
 }
 
 enum { PREFETCH_AHEAD = 8 };
 
+static struct sorting *sort(const struct zone_node *const *nodes, size_t cnt, unsigned apex_depth)
+{
+    struct sorting *sorted = mem_realloc(NULL, cnt, sizeof(*sorted));
+    for (size_t i = 0; i < cnt; i++) {
+        struct split s;
+        if (i + PREFETCH_AHEAD < cnt)
+            __builtin_prefetch(nodes[i + PREFETCH_AHEAD]);
+        split_node(&s, nodes[i], apex_depth);
+        key_write(sorted[i].key, LONG_KEY, &s);
+        sorted[i].node = nodes[i];
+    }
+    qsort_r(sorted, cnt, sizeof(*sorted), cmp_sorting, &apex_depth);
+    return sorted;
+}
+
 const struct zone_order *zone_order_build(struct chunk_pool *pool, unsigned apex_depth,
                                           const struct zone_node *const *nodes, size_t cnt)
 {
+    struct sorting *sorted = sort(nodes, cnt, apex_depth);
     struct making m = {.pool = pool, .item_cnt = cnt, .item_cap = cnt};
     m.items = mem_realloc(NULL, cnt, sizeof(*m.items));
-    for (size_t i = 0; i < cnt; i++) {
-        if (i + PREFETCH_AHEAD < cnt)
-            __builtin_prefetch(nodes[i + PREFETCH_AHEAD]);
-        m.items[i] = item_of(nodes[i], apex_depth);
-    }
-    qsort_r(m.items, cnt, sizeof(*m.items), cmp_items, &apex_depth);
+    for (size_t i = 0; i < cnt; i++)
+        m.items[i] = (struct item){sorted[i].key[0], sorted[i].node};
+    free(sorted);
     cut_leaves(&m);
     return finish(&m, apex_depth);
 }
@@ -316,18 +355,21 @@ const struct zone_order *zone_order_edit(const struct zone_order *order, struct 
         return order;
     unsigned apex_depth = order->apex_depth;
     struct edit_item *edits = sort_changes(changes, cnt, apex_depth);
-    struct making m = {.pool = pool};
+    struct making m = {.pool = pool, .cnt = order->cnt};
     for (size_t i = 0, at = 0; i < order->leaf_cnt; i++) {
         /* Leaves before that of the next change stay, unless few items wait for company. */
         size_t next = at < cnt ? leaf_of(order, &edits[at].item) : order->leaf_cnt;
-        for (; !m.item_cnt && i < next; i++)
-            add_leaf(&m, order->entries[i].leaf);
+        if (!m.item_cnt && i < next) {
+            add_entries(&m, order->entries + i, next - i);
+            i = next;
+        }
         if (i == order->leaf_cnt)
             break;
         const struct leaf *leaf = order->entries[i].leaf;
         const struct item *end = i + 1 < order->leaf_cnt ? &order->entries[i + 1].first : NULL;
         at += merge_leaf(&m, leaf, end, edits + at, cnt - at, apex_depth);
         trie_garbage_add(garbage, leaf, leaf_size(leaf->cnt));
+        m.cnt -= leaf->cnt;
         if (m.item_cnt >= LEAF_LEAST || !end)
             cut_leaves(&m);
     }

@@ -103,10 +103,12 @@ def test_zones(rondo):
     assert served["file"] == str(server.zone_path("b.example"))
     assert 0 <= served["loaded_age_seconds"] < 600
     assert broken["state"] == "failed" and broken["serial"] is None and broken["loaded"] is None
+    assert served["signed"] == "no" and broken["signed"] is None
     assert "70000" in broken["error"] or "MX" in broken["error"]
     assert missing["state"] == "failed" and missing["error"]
     table = server.ctl("zones").stdout.splitlines()
-    assert table[0].split() == ["ZONE", "STATE", "SERIAL", "NAMES", "RECORDS", "MEMORY", "LOADED", "FILE", "ERROR"]
+    assert table[0].split() == ["ZONE", "STATE", "SERIAL", "NAMES", "RECORDS", "SIGNED", "MEMORY", "LOADED", "FILE",
+                                "ERROR"]
     assert table[1].split()[:3] == ["b.example", "served", "77"]
     assert len({line.index("/") for line in table[1:]}) == 1, "columns line up"
 

@@ -4,9 +4,10 @@ answered out of them is another file's."""
 import re
 
 import pytest
+from dns.rdatatype import NSEC3
 
 from balancing import a_records, balance, zone
-from rondo import addresses, until
+from rondo import addresses, rcode, until
 from signing import CHAINS, TOOLS, Signer
 
 WWW = ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
@@ -111,9 +112,9 @@ def test_signatures_that_expired(rondo, tmp_path):
 
 
 def test_signatures_of_tomorrow(rondo, tmp_path):
-    signed = Signer(tmp_path, "example.com", "bind", "nsec", times=("20600101000000", "20600201000000")).sign(text(1, 0))
+    signer = Signer(tmp_path, "example.com", "bind", "nsec", times=("20600101000000", "20600201000000"))
     assert "the signature of the zone's SOA is not valid before 2060-01-01 00:00:00 UTC: validating resolvers fail" in \
-        warnings_of(rondo, signed)
+        warnings_of(rondo, signer.sign(text(1, 0)))
 
 
 @pytest.mark.parametrize("chain", ["nsec", "nsec3"])
@@ -135,3 +136,16 @@ def test_many_iterations(rondo, tmp_path):
     assert warned(50) == []
     assert warned(51) == ["51 iterations"]
     assert warned(501) == ["more than 500 iterations"]
+
+
+def test_too_many_iterations_are_not_made(rondo, tmp_path):
+    """The zone is signed and served, what is missing goes without proof."""
+    signer = Signer(tmp_path, "example.com", "ldns", "nsec3", iterations=501)
+    server = rondo(zones={"example.com": signer.sign(text(1, 0).replace('* TXT "anything"', ""))})
+    assert row(server)["signed"] == "nsec3"
+    for name, expected in (("nothing", "NXDOMAIN"), ("x.host", "NXDOMAIN"), ("er.and.deeper", "NOERROR"),
+                           ("odd", "NOERROR"), ("x.sub", "NOERROR"), ("x.wild", "NOERROR"), ("www", "NOERROR")):
+        reply = server.query(f"{name}.example.com", "A", want_dnssec=True)
+        assert rcode(reply) == expected, reply
+        assert not [rrset for rrset in reply.authority if rrset.rdtype == NSEC3], reply
+    server.assert_alive()
