@@ -106,7 +106,8 @@ def configure(folder, port, web_port, members):
     (folder / "example.com.zone").write_text(
         f"$TTL 60\n@ SOA ns1 h 1 1h 15m 2w 5m\n@ NS ns1\nns1 A 192.0.2.53\n{records}")
     (folder / "rondo.conf").write_text(
-        f'server: {{ listen = [ "127.0.0.1@{port}" ]; workers = 1; state_dir = "."; control = "control.sock"; }};\n'
+        f'server: {{ listen = [ "127.0.0.1@{port}" ]; workers = 1; state_dir = "."; control = "control.sock"; '
+        'rate_limit = 0; };\n'
         f'probes = ( {{ name = "web"; type = "http"; port = {web_port}; '
         'interval = "100ms"; fast_interval = "100ms"; timeout = "100ms"; '
         "rise = 1; fall = 1; } );\n"

@@ -2,13 +2,14 @@
  * allocation, no lock, no log line; tests, fuzzers and benchmarks call it as the workers do.
  *
  * Passes over a batch: parse the frame and hash the name; find the zone; walk the zones' tries in step, prefetching;
- * then answer one after the other from images. RFC 1034 4.3.2 with 2181, 2308, 4592, 6604, 6672, 6891, 8482, 9471,
- * 9619. */
+ * then answer one after the other from images; last, hold the answers against the rate limit. RFC 1034 4.3.2 with 2181,
+ * 2308, 4592, 6604, 6672, 6891, 8482, 9471, 9619. */
 #pragma once
 
 #include <stdint.h>
 
 #include "answer/counters.h"
+#include "answer/limit.h"
 #include "answer/settings.h"
 #include "base/addr.h"
 #include "base/attr.h"
@@ -43,6 +44,7 @@ struct answer_shared {
     struct catalogue *catalogue;
     struct answer_settings *settings;
     struct pool_directory *pools; /* constant from before the first worker on; NULL: no name has a pool */
+    struct limit *limit; /* likewise constant; NULL: nothing is limited, whatever the settings say */
 };
 
 /* One thread's scratch memory, random state and counters. */

@@ -2,9 +2,11 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "answer/frame.h"
+#include "answer/limit.h"
 #include "answer/lookup.h"
 #include "answer/query.h"
 #include "answer/resolve.h"
@@ -28,6 +30,7 @@ struct answer_worker {
     struct random_state rng;
     struct query_context context;
     struct answer_counters counters;
+    struct limit_batch limit;
     struct query queries[ANSWER_BATCH_MAX];
 };
 
@@ -179,11 +182,73 @@ static void drop(struct answer_worker *worker, struct answer_packet *packet)
     answer_count(&worker->counters, dropped);
 }
 
+/* Header, question and OPT, marked as truncated; an error has no more anyway. Who sends cookies is better told ours
+ * than to come by TCP, if anything is required of it (RFC 7873 5.2.3). */
+static void slip(struct query *q)
+{
+    if (!q->limit_what)
+        return;
+    memset(q->counts, 0, sizeof q->counts);
+    q->out.at = q->out.begin + MSG_HEADER_LEN;
+    if (q->qdcount)
+        q->out.at += name_len(q->out.at) + 4;
+    q->out.failed = true;
+    if (q->opt.flags & QUERY_OPT_COOKIE && q->context->settings->require_cookie != ANSWER_COOKIE_NEVER) {
+        q->out.failed = false;
+        q->rcode = RCODE_BADCOOKIE;
+        q->flags &= (uint16_t)~MSG_AA;
+    }
+}
+
+/* Whether an answer over the limit is sent. */
+static ATTR_COLD bool may_go(struct answer_worker *worker, struct query *q)
+{
+    switch (limit_judge(&worker->context.settings->limit, q->client, &worker->rng, &worker->counters)) {
+    case LIMIT_PASS:
+        break;
+    case LIMIT_SLIP:
+        slip(q);
+        break;
+    case LIMIT_DROP:
+        return false;
+    }
+    return true;
+}
+
+static void resolve_all(struct answer_worker *worker, unsigned cnt, bool is_limiting)
+{
+    for (unsigned i = 0; i < cnt; i++) {
+        struct query *q = &worker->queries[i];
+        if (likely(worker->verdicts[i] == FRAME_RESOLVE))
+            resolve_query(q);
+        else
+            q->limit_what = 0;
+        if (is_limiting)
+            q->bucket = limit_aim(&worker->limit, q->client, q->limit_what);
+    }
+}
+
+static void finish_all(struct answer_worker *worker, struct answer_packet *packets, unsigned cnt, bool is_limiting)
+{
+    for (unsigned i = 0; i < cnt; i++) {
+        struct query *q = &worker->queries[i];
+        if (unlikely(worker->verdicts[i] == FRAME_DROP))
+            drop(worker, &packets[i]);
+        else if (is_limiting && !q->trusted && unlikely(!limit_take(&worker->limit, &q->bucket)) && !may_go(worker, q))
+            drop(worker, &packets[i]);
+        else
+            finish(worker, q, &packets[i]);
+    }
+}
+
 void answer_batch(struct answer_worker *worker, struct answer_packet *packets, unsigned cnt)
 {
     assert(cnt <= ANSWER_BATCH_MAX);
+    const struct answer_settings *settings = rcu_read(worker->shared->settings);
+    worker->context.settings = settings;
     worker->context.catalogue = rcu_read(worker->shared->catalogue);
-    worker->context.settings = rcu_read(worker->shared->settings);
+    bool is_limiting =
+        limit_begin(&worker->limit, worker->shared->limit, &settings->limit, &worker->shared->key, &worker->counters);
     for (unsigned i = 0; i < cnt; i++) {
         struct query *q = &worker->queries[i];
         q->client = &packets[i].client;
@@ -196,14 +261,6 @@ void answer_batch(struct answer_worker *worker, struct answer_packet *packets, u
             answer_count(&worker->counters, queries_tcp);
     }
     walk_all(worker, cnt);
-    for (unsigned i = 0; i < cnt; i++) {
-        struct query *q = &worker->queries[i];
-        if (unlikely(worker->verdicts[i] == FRAME_DROP)) {
-            drop(worker, &packets[i]);
-            continue;
-        }
-        if (likely(worker->verdicts[i] == FRAME_RESOLVE))
-            resolve_query(q);
-        finish(worker, q, &packets[i]);
-    }
+    resolve_all(worker, cnt, is_limiting);
+    finish_all(worker, packets, cnt, is_limiting);
 }

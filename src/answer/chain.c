@@ -90,6 +90,7 @@ bool chain_dname(struct query *q, const struct zone_node *node)
         return false;
     if (prefix_len + be16_get(dname_rr + 10) > NAME_MAX_LEN) {
         q->rcode = RCODE_YXDOMAIN; /* RFC 6672 2.2 */
+        q->limit_what = 0;
         return false;
     }
     size_t at = writer_len(&q->out);

@@ -27,7 +27,11 @@
     X(cookie_good, "requests with a server cookie of ours")                  \
     X(cookie_bad, "requests with a server cookie that is not, or no more")   \
     X(truncated, "answers with TC")                                          \
-    X(dropped, "requests that got no answer")
+    X(dropped, "requests that got no answer")                                \
+    X(rate_limited, "of these: answers over the rate limit")                 \
+    X(rate_slipped, "answers over the rate limit, sent truncated")           \
+    X(rate_leaked, "answers over the rate limit, sent whole")                \
+    X(rate_full, "times that the rate limit forgot a bucket for want of room")
 
 struct answer_counters {
 #define X(name, help) uint64_t name;

@@ -71,6 +71,33 @@ static const struct opt opts[] = {
      .sample = "[ \"192.0.2.0/24\", \"2001:db8::/32\" ]",
      .help = "Resolvers whose word on their clients' network (EDNS client subnet, RFC 7871) is taken: pools of policy "
              "\"hash\" choose by that network in place of the resolver's address. Without it, nobody's."},
+    {KEY("rate_limit", OPT_INT, 0, limit.rate), .least = 0, .most = LIMIT_RATE_MAX, .text_default = "1000",
+     .unit = "answers a second",
+     .help = "Over UDP, a network of clients gets so many answers a second of one kind (positive, NODATA, NXDOMAIN, "
+             "referral, error) and about one name, and once as many at a time. What a wildcard or DNAME makes counts "
+             "as that one's, NXDOMAIN and errors by the closest name that exists and the network alone. It keeps "
+             "senders of forged requests from using rondo to flood those whose address they forge. Clients that ask "
+             "over TCP or have a valid cookie are not limited. 0: no limit."},
+    {KEY("rate_limit_slip", OPT_INT, 0, limit.slip), .least = 0, .most = 1000, .text_default = "2",
+     .help = "Of the answers over the limit, one in so many is sent without records and marked as truncated, so that "
+             "honest clients in a network under attack ask over TCP: 1 truncates all, 0 drops all."},
+    {KEY("rate_limit_leak", OPT_INT, 0, limit.leak), .least = 0, .most = 1000, .text_default = "0",
+     .help = "Of the answers over the limit, one in so many is sent whole; 0: none. What rate_limit_slip says goes "
+             "for the others."},
+    {KEY("rate_limit_prefix4", OPT_INT, 0, limit.prefix4), .least = 1, .most = 32, .text_default = "24",
+     .unit = "bits", .help = "IPv4 clients whose addresses agree in so many bits are one network to the rate limit."},
+    {KEY("rate_limit_prefix6", OPT_INT, 0, limit.prefix6), .least = 1, .most = 64, .text_default = "56",
+     .unit = "bits", .help = "IPv6 clients whose addresses agree in so many bits are one network to the rate limit."},
+    {KEY("rate_limit_exempt", OPT_CUSTOM, OPT_LIST, limit.exempt), .parse = parse_network,
+     .parse_size = sizeof(struct prefix), .sample = "[ \"192.0.2.0/24\", \"2001:db8::/32\" ]",
+     .help = "Networks of clients that the rate limit does not concern."},
+    {KEY("rate_limit_log_only", OPT_BOOL, 0, limit.log_only), .text_default = "false",
+     .help = "Counts and logs what the rate limit would do, and sends every answer whole."},
+    {KEY("rate_limit_table", OPT_INT, OPT_RESTART, limit.table_mib), .least = 1, .most = 1024, .text_default = "4",
+     .unit = "MiB",
+     .help = "Memory for the rate limit's buckets, of which 131,072 fit into a MiB. A bucket is forgotten when the "
+             "network's answers fit into the rate again: the default is enough for hundreds of millions of answers a "
+             "second that are all different. The counter rate_full tells of want."},
 };
 
 static void check(void *filled, void (*say)(void *arg, const char *key, const char *text), void *arg)

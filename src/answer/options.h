@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "answer/cookie.h"
+#include "answer/limit.h"
 #include "base/opt.h"
 #include "base/prefix.h"
 
@@ -20,5 +21,6 @@ struct answer_options {
     char *identity;                 /* NULL: the host's name; "": not told */
     char *version;                  /* "": not told */
     struct opt_list ecs_trusted;    /* of struct prefix */
+    struct limit_options limit;
 };
 extern const struct opt_table answer_opt_table;

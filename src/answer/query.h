@@ -7,6 +7,7 @@
 
 #include "answer/cookie.h"
 #include "answer/counters.h"
+#include "answer/limit.h"
 #include "answer/settings.h"
 #include "base/addr.h"
 #include "base/buf.h"
@@ -26,6 +27,7 @@ enum {
     QUERY_LINKS_MAX = 16, /* CNAMEs, synthesised ones too, in one answer */
     QUERY_NO_DEPTH = 128, /* deeper than any name */
     QUERY_PROOFS_MAX = QUERY_LINKS_MAX + 4, /* a wildcard's a link, and three or less of the last name */
+    QUERY_LIMIT_NODATA = 8, /* in limit_what: apart from each enum lookup_kind */
 };
 
 /* The sections of an answer, as indices of query.counts. */
@@ -104,6 +106,11 @@ struct query {
     struct trie_walk walk;     /* to the name itself */
     struct trie_walk cover;    /* to the name's suffix of cover_depth */
     struct name_split name;
+
+    /* What the rate limit counts the answer by (answer/limit.h): of the last link, the hash of the suffix that is or
+     * makes the name, and how it does; 0: an error. */
+    uint64_t limit_what;
+    struct limit_bucket bucket;
 
     /* What a chain must not repeat; only the first link_cnt and dname_cnt are set. */
     uint64_t link_hashes[QUERY_LINKS_MAX];

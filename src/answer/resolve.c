@@ -13,6 +13,7 @@ static bool put_negative(struct query *q, enum rcode rcode)
     const struct zone_node *apex = q->version->apex;
     const struct zone_rrset *soa = zone_node_extra(apex);
     q->rcode = (uint16_t)rcode;
+    q->limit_what += QUERY_LIMIT_NODATA;
     q->flags |= MSG_AA;
     if (unlikely(q->is_signed))
         return signed_put(q, QUERY_AUTHORITY, apex, soa);
@@ -31,6 +32,7 @@ static void put_pool_negative(struct query *q, uint32_t ttl_most_sec)
 static void fail(struct query *q)
 {
     q->rcode = RCODE_SERVFAIL;
+    q->limit_what = 0;
     q->flags &= (uint16_t)~MSG_AA;
     q->counts[QUERY_ANSWER] = 0;
     q->out.at = q->out.begin + MSG_HEADER_LEN;
@@ -121,24 +123,36 @@ static bool answer_node(struct query *q, const struct zone_node *node, bool wild
     return false;
 }
 
+/* What the rate limit counts the answer by: the name's suffix of `depth`, and how that makes the answer. Before the
+ * link is answered, for that may overwrite the name. */
+static void count_by(struct query *q, unsigned depth, enum lookup_kind kind)
+{
+    q->limit_what = q->name.suffix_hash[depth] + kind;
+}
+
 static bool answer_link(struct query *q, const struct lookup *found)
 {
     switch (found->kind) {
     case LOOKUP_EXACT:
+        count_by(q, q->name.depth, LOOKUP_EXACT);
         return answer_node(q, found->node, false);
     case LOOKUP_WILDCARD:
+        count_by(q, q->encloser_depth, LOOKUP_WILDCARD);
         return answer_node(q, found->node, true);
     case LOOKUP_REFERRAL:
         /* AA speaks of the first owner in the answer (RFC 1034 6.2.7, 2181 5.4.1): behind an alias it stays. */
         q->referral = true;
+        count_by(q, found->node->depth, LOOKUP_REFERRAL);
         section_put_referral(q, found->node);
         return false;
     case LOOKUP_DNAME:
+        count_by(q, found->node->depth, LOOKUP_DNAME);
         q->flags |= MSG_AA;
         return chain_dname(q, found->node);
     case LOOKUP_NONE:
         break;
     }
+    count_by(q, q->encloser_depth, LOOKUP_NONE);
     (void)put_negative(q, RCODE_NXDOMAIN); /* of the last name in a chain (RFC 6604 3) */
     if (unlikely(q->is_signed))
         denial_name_error(q);

@@ -13,6 +13,7 @@ void answer_settings_free(struct answer_settings *settings)
     if (!settings)
         return;
     prefix_table_free(settings->ecs_trusted);
+    limit_settings_fini(&settings->limit);
     free(settings);
 }
 
@@ -54,6 +55,7 @@ struct answer_settings *answer_settings_new(const struct answer_options *options
     cookies_from(settings, options, before);
     if (options->ecs_trusted.cnt)
         settings->ecs_trusted = prefix_table_new(options->ecs_trusted.items, options->ecs_trusted.cnt);
+    limit_settings_init(&settings->limit, &options->limit);
     return settings;
 }
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "answer/cookie.h"
+#include "answer/limit.h"
 #include "answer/options.h"
 #include "base/attr.h"
 #include "base/prefix.h"
@@ -23,6 +24,7 @@ struct answer_settings {
     struct cookie_secrets cookie_secrets; /* none: cookies are off */
     bool cookie_secrets_random;           /* nobody configured them */
     struct prefix_table *ecs_trusted;     /* whose client subnets count; NULL: nobody's. Owned */
+    struct limit_settings limit;  /* of the rate of responses; needs answer_shared.limit */
     struct rcu_deferred deferred; /* of whoever retires them */
 };
 

@@ -8,6 +8,7 @@
 #include "answer/answer.h"
 #include "balance/balance.h"
 #include "daemon/configuration.h"
+#include "daemon/limit_log.h"
 #include "io/io.h"
 #include "loop/job.h"
 #include "loop/lag.h"
@@ -21,6 +22,7 @@ struct daemon {
     uv_signal_t signals[3];
     uv_timer_t stop_limit;
     struct lag lag;
+    struct limit_log limit_log;
     uv_timer_t start_wait; /* ends the wait for first checks */
     struct io *io;
     struct admin *admin;

@@ -122,6 +122,7 @@ static bool load_zones(struct daemon *d)
     sigemptyset(&ours);
     for (size_t i = 0; i < SIGNAL_CNT; i++)
         sigaddset(&ours, signal_numbers[i]);
+    d->shared.limit = limit_new((size_t)d->configuration->answer->limit.table_mib << 20);
     wiring_publish_settings(&d->shared, d->configuration->answer);
     balance_set_plan(d->balance, &d->configuration->annotations);
     /* The pool's threads are made now: our signals are not theirs, or a read of a zone file would end for nothing. */
@@ -155,6 +156,7 @@ static void start_workers(struct daemon *d)
         return;
     }
     d->working = true;
+    limit_log_start(&d->limit_log, &d->loop, d->io, &d->shared);
     log_notice("ready, workers: %zu", io_worker_cnt(d->io));
     notify_send("READY=1");
 }
@@ -278,6 +280,7 @@ static void close_loop(struct daemon *d)
     uv_close((uv_handle_t *)&d->stop_limit, NULL);
     uv_close((uv_handle_t *)&d->start_wait, NULL);
     lag_stop(&d->lag);
+    limit_log_stop(&d->limit_log);
     while (uv_run(&d->loop, UV_RUN_DEFAULT))
         continue;
     uv_loop_close(&d->loop);
@@ -296,6 +299,7 @@ static void stop(struct daemon *d)
         io_close(d->io);
     pool_directory_fini(&d->pools);
     wiring_free_settings(&d->shared);
+    limit_free(d->shared.limit);
     reload_free(d->reload);
     configuration_free(d->configuration);
     diag_free(d->diag);

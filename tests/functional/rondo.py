@@ -186,10 +186,12 @@ class Rondod:
         rows = ",\n".join(f"    {{ name = {quote(name)}; file = {quote(name + '.zone')}; {self.keys.get(name, '')} }}"
                           for name in self.zones)
         workers = "" if re.search(r"\bworkers\b", self.server) else "    workers = 2;\n"
+        # Tests ask as fast as they can, all from one address.
+        limit = "" if re.search(r"\brate_limit\b", self.server) else "    rate_limit = 0;\n"
         return (
             "server: {\n"
             f"    listen = [ {listen} ];\n"
-            f"{workers}"
+            f"{workers}{limit}"
             '    zone_dir = "zones";\n'
             '    state_dir = "state";\n'
             '    control = "control.sock";\n'
