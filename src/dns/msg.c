@@ -1,5 +1,7 @@
 #include "dns/msg.h"
 
+#include <string.h>
+
 #include "dns/rr.h"
 
 /* RFC 1035 4.1.4: to a prior occurrence of a name. */
@@ -28,6 +30,37 @@ bool msg_skip_name(struct reader *r)
         return skip_pointer(r, name_at);
     r->at++;
     return true;
+}
+
+unsigned msg_read_name(uint8_t out[NAME_MAX_LEN], struct reader *r)
+{
+    size_t start = reader_pos(r);
+    struct reader part = *r;
+    unsigned len = 0;
+    if (!msg_skip_name(r))
+        return 0;
+    for (;;) {
+        uint8_t c = reader_u8(&part);
+        if (c >= 0xc0) {
+            /* Each goes further back than where the part before began: that ends. */
+            size_t target = (size_t)(c & 0x3f) << 8 | reader_u8(&part);
+            if (part.failed || target < MSG_HEADER_LEN || target >= start)
+                break;
+            start = target;
+            part.at = part.begin + target;
+            continue;
+        }
+        const uint8_t *label = reader_take(&part, c);
+        if (!label || c > NAME_LABEL_MAX || len + 1u + c > NAME_MAX_LEN)
+            break;
+        out[len++] = c;
+        memcpy(out + len, label, c);
+        len += c;
+        if (!c)
+            return len;
+    }
+    r->failed = true;
+    return 0;
 }
 
 /* RFC 6891 6.1.2: code, length, data, as often as they fit, with nothing left over. */
@@ -71,11 +104,17 @@ enum err msg_read_edns(struct msg_edns *edns, struct reader *r, unsigned cnt, un
         const uint8_t *rdata = fixed ? reader_take(r, be16_get(fixed + RDLENGTH_AT)) : NULL;
         if (!rdata)
             return ERR_SYNTAX;
-        if (be16_get(fixed + TYPE_AT) != RR_OPT)
-            continue;
-        if (i < cnt - additional_cnt || read_opt(edns, owner_len, be16_get(fixed + CLASS_AT), be32_get(fixed + TTL_AT),
-                                                 rdata, be16_get(fixed + RDLENGTH_AT)))
-            return ERR_SYNTAX;
+        unsigned type = be16_get(fixed + TYPE_AT);
+        if (type == RR_OPT) {
+            if (i < cnt - additional_cnt ||
+                read_opt(edns, owner_len, be16_get(fixed + CLASS_AT), be32_get(fixed + TTL_AT), rdata,
+                         be16_get(fixed + RDLENGTH_AT)))
+                return ERR_SYNTAX;
+        } else if (unlikely(type == RR_TSIG)) {
+            if (i + 1 < cnt || !additional_cnt)
+                return ERR_SYNTAX;
+            edns->tsig_at = (uint16_t)owner_at;
+        }
     }
     return ERR_OK;
 }

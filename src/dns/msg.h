@@ -37,7 +37,7 @@ static inline uint16_t msg_ancount(const uint8_t *m) { return be16_get(m + 6); }
 static inline uint16_t msg_nscount(const uint8_t *m) { return be16_get(m + 8); }
 static inline uint16_t msg_arcount(const uint8_t *m) { return be16_get(m + 10); }
 
-/* What an OPT record said. */
+/* What an OPT record said, and where a TSIG stands: the records that are about the message itself. */
 struct msg_edns {
     bool present;
     bool dnssec_ok;
@@ -45,14 +45,18 @@ struct msg_edns {
     uint16_t payload_len;   /* as sent, before any minimum */
     const uint8_t *options; /* borrowed from the message */
     uint16_t options_len;
+    uint16_t tsig_at; /* the offset of the TSIG, the last record, in the message; 0: there is none */
 };
 
 /* Passes over a possibly compressed name without following pointers, which must point backwards: `r` is over the
  * whole message. False (and r failed) when it is malformed. */
 bool msg_skip_name(struct reader *r) ATTR_NONNULL_ALL;
-/* Reads the records behind the question (answer, authority, additional: `cnt` in all, the last `additional_cnt` of
- * them additional) and finds the OPT. ERR_SYNTAX: malformed records, two OPTs, an OPT outside additional or not at
- * the root, broken options, more than MSG_RECORDS_MAX records or MSG_OPTIONS_MAX options. Trailing bytes are left for
- * the caller to judge. `r` is over the whole message. */
+/* Reads such a name, its pointers followed; returns its length, 0 (and r failed) when it is malformed. */
+unsigned msg_read_name(uint8_t out[NAME_MAX_LEN], struct reader *r) ATTR_NONNULL_ALL ATTR_MUST_USE;
+/* Reads the records behind the question (answer, authority, additional: `cnt` in all, the last `additional_cnt` of them
+ * additional) and finds the OPT and the TSIG. ERR_SYNTAX: malformed records, two OPTs, an OPT outside additional or not
+ * at the root, broken options, a TSIG that is not the last record or not in additional (RFC 8945 5.1), more than
+ * MSG_RECORDS_MAX records or MSG_OPTIONS_MAX options. What the TSIG says, and trailing bytes, are left for the caller
+ * to judge. `r` is over the whole message, of at most MSG_MAX_LEN bytes. */
 enum err msg_read_edns(struct msg_edns *edns, struct reader *r, unsigned cnt, unsigned additional_cnt)
     ATTR_NONNULL_ALL ATTR_MUST_USE;

@@ -142,6 +142,98 @@ static void test_edns_fields(void **state)
     assert_memory_equal(edns.options, "\0\3\0\1x", 5);
 }
 
+#define TSIG_RR "\1k\0\0\372\0\377\0\0\0\0\0\0"
+
+/* RFC 8945 5.1: the last record of additional, or no TSIG at all. */
+static void test_tsig(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t len;
+        unsigned cnt, additional_cnt;
+        enum err err;
+        unsigned at;
+    } cases[] = {
+        {BYTES(OPT_RR A_RR), 2, 2, ERR_OK, 0},
+        {BYTES(TSIG_RR), 1, 1, ERR_OK, 12},
+        {BYTES(OPT_RR TSIG_RR), 2, 2, ERR_OK, 12 + 11},
+        {BYTES(A_RR OPT_RR TSIG_RR), 3, 2, ERR_OK, 12 + 17 + 11},
+        {BYTES(TSIG_RR "rest"), 1, 1, ERR_OK, 12},
+        {BYTES(TSIG_RR), 1, 0, ERR_SYNTAX, 0},
+        {BYTES(TSIG_RR OPT_RR), 2, 2, ERR_SYNTAX, 0},
+        {BYTES(TSIG_RR TSIG_RR), 2, 2, ERR_SYNTAX, 0},
+        {BYTES(TSIG_RR TSIG_RR), 2, 1, ERR_SYNTAX, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint8_t message[128] = {0};
+        memcpy(message + 12, cases[i].bytes, cases[i].len);
+        struct reader r = reader_over(message, 12 + cases[i].len);
+        reader_take(&r, 12);
+        struct msg_edns edns;
+        assert_int_equal(msg_read_edns(&edns, &r, cases[i].cnt, cases[i].additional_cnt), cases[i].err);
+        if (!cases[i].err)
+            assert_int_equal(edns.tsig_at, cases[i].at);
+    }
+}
+
+/* At 12 stands "\1a\1b\0", at 17 what the row says, up to the message's end. */
+static void test_read_name(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t len, at, taken;
+        const char *name; /* NULL: malformed */
+    } cases[] = {
+        {BYTES("\0"), 17, 1, ""},
+        {BYTES("\1C\0x"), 17, 3, "\1C"},
+        {BYTES("\xc0\x0cx"), 17, 2, "\1a\1b"},
+        {BYTES("\1c\xc0\x0e"), 17, 4, "\1c\1b"},
+        {BYTES("\1c\xc0\x0e\1d\xc0\x11"), 21, 4, "\1d\1c\1b"},
+        {BYTES("\xc0\x11"), 17, 0, NULL}, /* to itself */
+        {BYTES("\1c\xc0\x11"), 17, 0, NULL},
+        {BYTES("\xc0\x13\xc0\x11"), 19, 0, NULL}, /* to each other */
+        {BYTES("\xc0\x13\1c\0"), 17, 0, NULL},
+        {BYTES("\xc0\0"), 17, 0, NULL},
+        {BYTES("\1c\1"), 17, 0, NULL},
+        {BYTES("\1c"), 17, 0, NULL},
+        {BYTES("\x40x\0"), 17, 0, NULL},
+        {BYTES("\x80x\0\xc0\x11"), 20, 0, NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint8_t message[64] = HEADER "\1a\1b", name[NAME_MAX_LEN];
+        memcpy(message + 17, cases[i].bytes, cases[i].len);
+        struct reader r = reader_over(message, 17 + cases[i].len);
+        reader_take(&r, cases[i].at);
+        unsigned len = msg_read_name(name, &r);
+        assert_int_equal(len > 0, cases[i].name != NULL);
+        assert_int_equal(r.failed, !len);
+        if (len) {
+            assert_int_equal(len, strlen(cases[i].name) + 1);
+            assert_memory_equal(name, cases[i].name, len);
+            assert_int_equal(reader_pos(&r), cases[i].at + cases[i].taken);
+        }
+    }
+}
+
+/* 255 bytes may be put together by a pointer, 257 not. */
+static void test_read_name_length(void **state)
+{
+    (void)state;
+    for (unsigned labels = 126; labels <= 128; labels++) {
+        uint8_t message[12 + 2 * 128 + 8] = {0}, name[NAME_MAX_LEN];
+        unsigned at = 12;
+        for (unsigned i = 1; i < labels; i++, at += 2)
+            memcpy(message + at, "\1a", 2);
+        at++; /* the root's */
+        memcpy(message + at, "\1b\xc0\x0c", 4);
+        struct reader r = reader_over(message, at + 4);
+        reader_take(&r, at);
+        assert_int_equal(msg_read_name(name, &r), labels <= NAME_MAX_LABELS ? 2 * labels + 1 : 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -151,6 +243,9 @@ int main(void)
         cmocka_unit_test(test_many_records),
         cmocka_unit_test(test_many_options),
         cmocka_unit_test(test_edns_fields),
+        cmocka_unit_test(test_tsig),
+        cmocka_unit_test(test_read_name),
+        cmocka_unit_test(test_read_name_length),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
