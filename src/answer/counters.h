@@ -26,6 +26,8 @@
     X(cookie_new, "requests with a client cookie alone")                     \
     X(cookie_good, "requests with a server cookie of ours")                  \
     X(cookie_bad, "requests with a server cookie that is not, or no more")   \
+    X(tsig_good, "requests with a TSIG that is good")                        \
+    X(tsig_bad, "requests with a TSIG that is not")                          \
     X(truncated, "answers with TC")                                          \
     X(dropped, "requests that got no answer")                                \
     X(rate_limited, "of these: answers over the rate limit")                 \

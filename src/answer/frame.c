@@ -4,6 +4,7 @@
 
 #include "answer/chaos.h"
 #include "answer/optrr.h"
+#include "answer/signing.h"
 
 enum { QUESTIONS_PASSED_MAX = 4 };
 
@@ -47,10 +48,12 @@ static size_t most_bytes(const struct query *q, const struct answer_packet *pack
 static void begin_answer(struct query *q, const struct answer_packet *packet, const struct msg_edns *edns,
                          size_t question_len)
 {
-    size_t len = MSG_HEADER_LEN + question_len;
+    size_t len = MSG_HEADER_LEN + question_len, most = most_bytes(q, packet, edns);
+    if (unlikely(q->tsig_len))
+        most = signing_most(q, packet, most, len);
     if (packet->out != packet->in)
         memcpy(packet->out, packet->in, len);
-    q->out = writer_over(packet->out, most_bytes(q, packet, edns) - q->opt.len);
+    q->out = writer_over(packet->out, most - q->opt.len - q->tsig_len);
     q->out.at += len;
     q->qdcount = question_len > 0;
 }
@@ -98,11 +101,14 @@ static enum frame_verdict judge_question(struct query *q, uint16_t class, const 
     return FRAME_RESOLVE;
 }
 
-/* The order of what can be wrong is BIND's: an unknown EDNS version hides an unknown opcode. A message of another
- * opcode may have any form behind the header (RFC 8490 DSO has), so there "malformed" means nothing. */
+/* A bad signature hides all else: nothing is known of whoever made it. Then the order of what can be wrong is BIND's:
+ * an unknown EDNS version hides an unknown opcode. A message of another opcode may have any form behind the header (RFC
+ * 8490 DSO has), so there "malformed" means nothing. */
 static enum frame_verdict judge(struct query *q, const struct answer_packet *packet, const struct msg_edns *edns,
                                 bool malformed, uint16_t class)
 {
+    if (unlikely(q->tsig_error))
+        return done(q, RCODE_NOTAUTH, QUERY_NO_EDE); /* RFC 8945 5.2 */
     if (unlikely(edns->version > 0))
         return done(q, RCODE_BADVERS, QUERY_NO_EDE); /* RFC 6891 6.1.3 */
     if (unlikely(q->flags & MSG_OPCODE_MASK))
@@ -129,6 +135,7 @@ enum frame_verdict frame_read(struct query *q, const struct answer_packet *packe
     memset(q->counts, 0, sizeof q->counts);
     q->name_at = MSG_HEADER_LEN;
     q->link_cnt = q->dname_cnt = 0;
+    q->tsig_len = q->tsig_error = 0;
 
     struct reader r = reader_over(in, packet->in_len);
     reader_take(&r, MSG_HEADER_LEN);
@@ -144,6 +151,8 @@ enum frame_verdict frame_read(struct query *q, const struct answer_packet *packe
         if (unlikely(malformed))
             edns = (struct msg_edns){0};
         malformed |= reader_left(&r) > 0;
+        if (unlikely(edns.tsig_at && !malformed))
+            malformed = !signing_read(q, packet, edns.tsig_at);
     }
     /* The options are read before the answer takes their place. */
     malformed |= !optrr_read(q, packet, &edns);
@@ -157,6 +166,8 @@ void frame_finish(struct query *q)
 {
     bool truncated = q->out.failed;
     uint8_t *header = q->out.begin;
+    if (unlikely(truncated && q->tsig_len))
+        signing_truncate(q);
     if (q->opt.len) {
         q->out.failed = false;
         q->out.end += q->opt.len; /* begin_answer kept it back */
@@ -168,4 +179,6 @@ void frame_finish(struct query *q)
     be16_put(header + 6, q->counts[QUERY_ANSWER]);
     be16_put(header + 8, q->counts[QUERY_AUTHORITY]);
     be16_put(header + 10, (uint16_t)(q->counts[QUERY_ADDITIONAL] + (q->opt.len > 0)));
+    if (unlikely(q->tsig_len))
+        signing_write(q);
 }

@@ -14,5 +14,5 @@ enum frame_verdict {
 /* Reads packet->in and begins the answer in packet->out: header and question stand there, query->out is behind them.
  * query->context is set. */
 enum frame_verdict frame_read(struct query *query, const struct answer_packet *packet) ATTR_NONNULL_ALL ATTR_MUST_USE;
-/* Writes the OPT and the header; the answer is then query->out. */
+/* Writes the OPT, the header and the TSIG; the answer is then query->out. */
 void frame_finish(struct query *query) ATTR_NONNULL_ALL;

@@ -16,6 +16,7 @@
 #include "dns/msg.h"
 #include "dns/name.h"
 #include "dns/rr.h"
+#include "dns/tsig.h"
 #include "pool/directory.h"
 #include "zone/catalogue.h"
 #include "zone/trie.h"
@@ -80,7 +81,7 @@ struct query_opt {
 struct query {
     const struct query_context *context;
     const struct addr *client;
-    /* The answer, up to the most it may have less the OPT's room; failed: something required did not fit. */
+    /* The answer, up to the most it may have less OPT's and TSIG's room; failed: something required did not fit. */
     struct writer out;
     uint16_t flags;    /* the answer's, without RCODE and TC */
     uint16_t rcode;
@@ -88,6 +89,8 @@ struct query {
     uint16_t qdcount;
     uint16_t counts[QUERY_SECTIONS];
     struct query_opt opt;
+    uint16_t tsig_len;   /* kept back for the answer's TSIG; 0: there is none (answer/signing.h) */
+    uint16_t tsig_error; /* enum tsig_verdict on the request's; 0: good, or none */
     bool dnssec_ok;
     bool referral; /* the answer ends in one */
     bool class_any;
@@ -117,4 +120,8 @@ struct query {
     const struct zone_node *dnames[QUERY_LINKS_MAX];
     /* The first proof_cnt are set, in the order in which they were found necessary; answer/denial.h. */
     struct query_proof proofs[QUERY_PROOFS_MAX];
+
+    /* Of a signed request: set when tsig_len is. */
+    uint16_t begun_len; /* of the answer's header and question */
+    struct tsig_state tsig;
 };

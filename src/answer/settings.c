@@ -14,6 +14,7 @@ void answer_settings_free(struct answer_settings *settings)
         return;
     prefix_table_free(settings->ecs_trusted);
     limit_settings_fini(&settings->limit);
+    tsig_keys_free(settings->keys);
     free(settings);
 }
 
@@ -57,6 +58,13 @@ struct answer_settings *answer_settings_new(const struct answer_options *options
         settings->ecs_trusted = prefix_table_new(options->ecs_trusted.items, options->ecs_trusted.cnt);
     limit_settings_init(&settings->limit, &options->limit);
     return settings;
+}
+
+void answer_settings_take_keys(struct answer_settings *settings, struct tsig_keys **keys)
+{
+    tsig_keys_free(settings->keys);
+    settings->keys = *keys;
+    *keys = NULL;
 }
 
 static void free_deferred(struct rcu_deferred *deferred)

@@ -11,6 +11,7 @@
 #include "base/attr.h"
 #include "base/prefix.h"
 #include "base/rcu.h"
+#include "dns/tsig_key.h"
 
 enum { ANSWER_TEXT_MAX = 255, ANSWER_NSID_MAX = 128 };
 
@@ -25,6 +26,7 @@ struct answer_settings {
     bool cookie_secrets_random;           /* nobody configured them */
     struct prefix_table *ecs_trusted;     /* whose client subnets count; NULL: nobody's. Owned */
     struct limit_settings limit;  /* of the rate of responses; needs answer_shared.limit */
+    struct tsig_keys *keys;               /* by which requests are signed; NULL: none. Owned */
     struct rcu_deferred deferred; /* of whoever retires them */
 };
 
@@ -33,5 +35,7 @@ void answer_settings_free(struct answer_settings *settings);
  * secret stay good over a reload. [control] */
 struct answer_settings *answer_settings_new(const struct answer_options *options, const struct answer_settings *before)
     ATTR_FREED_BY(answer_settings_free) ATTR_MUST_USE ATTR_NONNULL(1);
+/* Gives them keys, which they own from then on; before they are published. [control] */
+void answer_settings_take_keys(struct answer_settings *settings, struct tsig_keys **keys) ATTR_NONNULL_ALL;
 /* Frees them when no worker can be reading them any more. [control] */
 void answer_settings_retire(struct answer_settings *settings) ATTR_NONNULL_ALL;

@@ -41,13 +41,19 @@ static enum err make_annotations(struct configuration *c, struct diag *diag)
     return e;
 }
 
-/* What is wrong with zones and what is wrong with their pools, all at once. */
+static enum err make_keys(struct configuration *c, struct diag *diag)
+{
+    struct opt_list rows = conf_list(c->conf, &answer_key_opt_table);
+    return answer_keys_make(&c->keys, &rows, diag);
+}
+
+/* What is wrong with keys, with zones and with their pools, all at once. */
 static enum err make_plans(struct configuration *c, struct diag *diag)
 {
     if (!conf_list(c->conf, &store_zone_opt_table).cnt)
         diag_warning(diag, NULL, 0, "no zone is configured: every query will be refused");
-    enum err zones = make_plan(c, diag), pools = make_annotations(c, diag);
-    return zones ? zones : pools;
+    enum err keys = make_keys(c, diag), zones = make_plan(c, diag), pools = make_annotations(c, diag);
+    return keys ? keys : zones ? zones : pools;
 }
 
 enum err configuration_load(struct configuration **configuration, const char *path, struct diag *diag)
@@ -76,6 +82,7 @@ void configuration_free(struct configuration *configuration)
         return;
     store_plan_free(configuration->plan);
     balance_plan_free(configuration->annotations);
+    tsig_keys_free(configuration->keys);
     if (configuration->conf)
         conf_free(configuration->conf);
     free(configuration);

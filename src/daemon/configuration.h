@@ -3,6 +3,7 @@
 #pragma once
 
 #include "admin/admin.h"
+#include "answer/keys.h"
 #include "answer/options.h"
 #include "balance/balance.h"
 #include "base/attr.h"
@@ -17,6 +18,7 @@ struct configuration {
     struct conf *conf;
     struct store_plan *plan; /* NULL once the store has taken it */
     struct balance_plan *annotations; /* NULL once balance has taken them */
+    struct tsig_keys *keys; /* NULL once the workers' settings have taken them */
     const struct daemon_options *daemon;
     const struct io_options *io;
     const struct answer_options *answer;

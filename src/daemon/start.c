@@ -123,7 +123,7 @@ static bool load_zones(struct daemon *d)
     for (size_t i = 0; i < SIGNAL_CNT; i++)
         sigaddset(&ours, signal_numbers[i]);
     d->shared.limit = limit_new((size_t)d->configuration->answer->limit.table_mib << 20);
-    wiring_publish_settings(&d->shared, d->configuration->answer);
+    wiring_publish_settings(&d->shared, d->configuration->answer, &d->configuration->keys);
     balance_set_plan(d->balance, &d->configuration->annotations);
     /* The pool's threads are made now: our signals are not theirs, or a read of a zone file would end for nothing. */
     pthread_sigmask(SIG_BLOCK, &ours, &before);

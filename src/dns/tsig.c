@@ -72,8 +72,9 @@ static void add_u16(struct hmac *hmac, unsigned value)
 }
 
 /* Begins a code with the MAC before it (4.3.1). */
-static void begin(const struct tsig_state *state, struct hmac *hmac)
+static void begin(struct tsig_state *state)
 {
+    struct hmac *hmac = &state->hmac;
     hmac_begin(hmac, &state->key->hmac);
     if (state->phase == TSIG_REQUEST)
         return;
@@ -93,8 +94,9 @@ static void add_message(struct hmac *hmac, const uint8_t *msg, size_t len, unsig
 }
 
 /* The TSIG's own fields (4.3.3): within a stream only its times (5.3.1). */
-static void add_variables(struct hmac *hmac, const struct tsig_state *state, const struct record *record)
+static void add_variables(struct tsig_state *state, const struct record *record)
 {
+    struct hmac *hmac = &state->hmac;
     uint8_t class_and_ttl[6] = {0}, times[TIME_LEN + 2];
     be16_put(class_and_ttl, RR_CLASS_ANY);
     be48_put(times, record->time_sec);
@@ -134,13 +136,13 @@ static bool is_at(uint64_t time_sec, uint64_t fudge_sec, uint64_t now_sec)
 
 /* The MAC, then the time, then the MAC's length (5.2): the order tells nobody more than he can know who has the secret.
  * A code has been begun. */
-static enum tsig_verdict judge(struct tsig_state *state, struct hmac *hmac, const struct record *record,
-                               const uint8_t *msg, uint64_t now_sec)
+static enum tsig_verdict judge(struct tsig_state *state, const struct record *record, const uint8_t *msg,
+                               uint64_t now_sec)
 {
     uint8_t mac[HMAC_LEN_MAX];
-    add_message(hmac, msg, record->at, record->original_id, msg_arcount(msg) - 1u);
-    add_variables(hmac, state, record);
-    hmac_end(hmac, mac);
+    add_message(&state->hmac, msg, record->at, record->original_id, msg_arcount(msg) - 1u);
+    add_variables(state, record);
+    hmac_end(&state->hmac, mac);
     if (!hmac_equal(mac, record->mac, record->mac_len))
         return TSIG_BADSIG;
     memcpy(state->mac, mac, sizeof mac);
@@ -158,15 +160,14 @@ static void take_times(struct tsig_state *state, const struct record *record)
 
 /* ---- the server's side */
 
-static const struct tsig_key *find_key(const struct tsig_keys *keys, const struct hmac *hmac,
-                                       const struct record *record)
+static const struct tsig_key *find_key(const struct tsig_keys *keys, const struct record *record)
 {
     const struct tsig_key *key = tsig_keys_find(keys, record->name);
-    return key && tsig_key_goes_by(key, record->algorithm) && hmac_has(hmac, key->hmac.hash) ? key : NULL;
+    return key && tsig_key_goes_by(key, record->algorithm) ? key : NULL;
 }
 
-enum tsig_verdict tsig_verify_request(struct tsig_state *state, struct hmac *hmac, const struct tsig_keys *keys,
-                                      const uint8_t *msg, size_t len, size_t at, uint64_t now_sec)
+enum tsig_verdict tsig_verify_request(struct tsig_state *state, const struct tsig_keys *keys, const uint8_t *msg,
+                                      size_t len, size_t at, uint64_t now_sec)
 {
     struct record record;
     if (!read_record(&record, msg, len, at))
@@ -175,13 +176,13 @@ enum tsig_verdict tsig_verify_request(struct tsig_state *state, struct hmac *hma
     memcpy(state->name, record.name, name_len(record.name));
     memcpy(state->algorithm, record.algorithm, name_len(record.algorithm));
     take_times(state, &record);
-    state->key = find_key(keys, hmac, &record);
+    state->key = find_key(keys, &record);
     enum tsig_verdict verdict = TSIG_BADKEY;
     if (state->key) {
         if (!mac_len_is_possible(state, record.mac_len))
             return TSIG_FORMERR;
-        begin(state, hmac);
-        verdict = judge(state, hmac, &record, msg, now_sec);
+        begin(state);
+        verdict = judge(state, &record, msg, now_sec);
     }
     state->error = (uint16_t)verdict;
     state->phase = TSIG_FIRST;
@@ -245,7 +246,7 @@ unsigned tsig_room(const struct tsig_state *state)
            (state->error == TSIG_BADTIME ? TIME_LEN : 0);
 }
 
-bool tsig_sign(struct tsig_state *state, struct hmac *hmac, struct writer *w, uint64_t now_sec)
+bool tsig_sign(struct tsig_state *state, struct writer *w, uint64_t now_sec)
 {
     uint8_t *msg = w->begin, other[TSIG_OTHER_MOST];
     unsigned additional_cnt = msg_arcount(msg);
@@ -254,10 +255,10 @@ bool tsig_sign(struct tsig_state *state, struct hmac *hmac, struct writer *w, ui
         return false;
     compose(&record, state, msg, now_sec, other);
     if (record.mac_len) {
-        begin(state, hmac);
-        add_message(hmac, msg, writer_len(w), record.original_id, additional_cnt);
-        add_variables(hmac, state, &record);
-        hmac_end(hmac, state->mac);
+        begin(state);
+        add_message(&state->hmac, msg, writer_len(w), record.original_id, additional_cnt);
+        add_variables(state, &record);
+        hmac_end(&state->hmac, state->mac);
         state->mac_len = (uint8_t)record.mac_len;
     }
     put_record(w, state, &record);
@@ -303,13 +304,13 @@ static bool find_record(size_t *at, const uint8_t *msg, size_t len)
 }
 
 /* Hashed where the next TSIG will cover it: as it came, for it had none. */
-static enum tsig_verdict take_unsigned(struct tsig_state *state, struct hmac *hmac, const uint8_t *msg, size_t len)
+static enum tsig_verdict take_unsigned(struct tsig_state *state, const uint8_t *msg, size_t len)
 {
     if (state->phase != TSIG_NEXT || state->unsigned_cnt == TSIG_UNSIGNED_MOST)
         return TSIG_MISSING;
     if (!state->unsigned_cnt++)
-        begin(state, hmac);
-    hmac_add(hmac, msg, len);
+        begin(state);
+    hmac_add(&state->hmac, msg, len);
     return TSIG_PENDING;
 }
 
@@ -319,8 +320,7 @@ static bool is_ours(const struct tsig_state *state, const struct record *record)
     return name_equal(record->name, state->name) && name_equal(record->algorithm, state->algorithm);
 }
 
-enum tsig_verdict tsig_verify_answer(struct tsig_state *state, struct hmac *hmac, const uint8_t *msg, size_t len,
-                                     uint64_t now_sec)
+enum tsig_verdict tsig_verify_answer(struct tsig_state *state, const uint8_t *msg, size_t len, uint64_t now_sec)
 {
     struct record record;
     size_t at;
@@ -329,7 +329,7 @@ enum tsig_verdict tsig_verify_answer(struct tsig_state *state, struct hmac *hmac
     if (!find_record(&at, msg, len))
         return TSIG_FORMERR;
     if (!at)
-        return take_unsigned(state, hmac, msg, len);
+        return take_unsigned(state, msg, len);
     if (!read_record(&record, msg, len, at))
         return TSIG_FORMERR;
     take_times(state, &record);
@@ -341,8 +341,8 @@ enum tsig_verdict tsig_verify_answer(struct tsig_state *state, struct hmac *hmac
     if (!mac_len_is_possible(state, record.mac_len))
         return TSIG_FORMERR;
     if (!state->unsigned_cnt)
-        begin(state, hmac);
-    enum tsig_verdict verdict = judge(state, hmac, &record, msg, now_sec);
+        begin(state);
+    enum tsig_verdict verdict = judge(state, &record, msg, now_sec);
     if (verdict)
         return verdict;
     if (record.error == TSIG_BADTIME && record.other_len == TIME_LEN)

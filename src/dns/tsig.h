@@ -5,9 +5,7 @@
  *     server: tsig_verify_request, then tsig_sign for the answer, or for each message of a transfer
  *     client: tsig_start, tsig_sign for the request, then tsig_verify_answer for each message that comes back
  *
- * A state borrows its key, and belongs to one thread at a time. A hasher is free for anything between two calls, but
- * for tsig_verify_answer: a stream whose messages need not all be signed keeps it busy from one to the next, and so has
- * one of its own.
+ * A state borrows its key, belongs to one thread at a time, and owns nothing: it may be left or copied at any time.
  *
  * What is not here: a memory of the last Time Signed of each key (5.2.3, a SHOULD): it would be shared by all workers,
  * and refuse what UDP has brought out of order. TKEY and GSS-TSIG are not supported. */
@@ -61,6 +59,7 @@ struct tsig_state {
     uint8_t mac[HMAC_LEN_MAX];  /* that of the message before */
     uint8_t name[NAME_MAX_LEN]; /* the key's and the algorithm's, lower-cased, as in the request */
     uint8_t algorithm[NAME_MAX_LEN];
+    struct hmac hmac;           /* of the messages since the last that was signed, when there are any */
 };
 
 /* ---- the server's side */
@@ -69,9 +68,8 @@ struct tsig_state {
  * time, the MAC's length, in that order (5.2). TSIG_OK: state->key is whose request it is. TSIG_FORMERR: the answer has
  * no TSIG. Any other: the answer's RCODE is NOTAUTH, and tsig_sign gives it the TSIG that says so. `keys` may be
  * NULL. */
-enum tsig_verdict tsig_verify_request(struct tsig_state *state, struct hmac *hmac, const struct tsig_keys *keys,
-                                      const uint8_t *msg, size_t len, size_t at, uint64_t now_sec)
-    ATTR_NONNULL(1, 2, 4) ATTR_MUST_USE;
+enum tsig_verdict tsig_verify_request(struct tsig_state *state, const struct tsig_keys *keys, const uint8_t *msg,
+                                      size_t len, size_t at, uint64_t now_sec) ATTR_NONNULL(1, 3) ATTR_MUST_USE;
 
 /* ---- both */
 
@@ -81,8 +79,7 @@ unsigned tsig_room(const struct tsig_state *state) ATTR_NONNULL_ALL ATTR_PURE;
  * header: the client's request, or the server's answer, which is signed unless the request's key or MAC was bad
  * (5.3.2). Called again, it signs the next message of a stream, each of which it expects to be signed (BIND refuses
  * others). False when there is no room, or no place in ARCOUNT, and then nothing was written. */
-bool tsig_sign(struct tsig_state *state, struct hmac *hmac, struct writer *w, uint64_t now_sec)
-    ATTR_NONNULL_ALL ATTR_MUST_USE;
+bool tsig_sign(struct tsig_state *state, struct writer *w, uint64_t now_sec) ATTR_NONNULL_ALL ATTR_MUST_USE;
 
 /* ---- the client's side */
 
@@ -93,8 +90,8 @@ void tsig_start(struct tsig_state *state, const struct tsig_key *key) ATTR_NONNU
  * over: over UDP the message is to be ignored, as it may be forged; state->error then tells what the server complains
  * of (TSIG_BADSIG, TSIG_BADKEY), which nobody has signed. An answer with TSIG_OK and state->error TSIG_BADTIME says
  * that our clock is wrong, or the server's. */
-enum tsig_verdict tsig_verify_answer(struct tsig_state *state, struct hmac *hmac, const uint8_t *msg, size_t len,
-                                     uint64_t now_sec) ATTR_NONNULL_ALL ATTR_MUST_USE;
+enum tsig_verdict tsig_verify_answer(struct tsig_state *state, const uint8_t *msg, size_t len, uint64_t now_sec)
+    ATTR_NONNULL_ALL ATTR_MUST_USE;
 /* True when nothing that came is still unproven: asked at the stream's end, whose last message must be signed. */
 static inline bool tsig_is_proven(const struct tsig_state *state)
 {

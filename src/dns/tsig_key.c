@@ -44,13 +44,13 @@ unsigned tsig_algorithm_mac_len(enum tsig_algorithm algorithm)
     return algorithms[algorithm].mac_len;
 }
 
-void tsig_key_init(struct tsig_key *key, struct hmac *hmac, const uint8_t *name, enum tsig_algorithm algorithm,
+void tsig_key_init(struct tsig_key *key, const uint8_t *name, enum tsig_algorithm algorithm,
                    const uint8_t *secret, size_t len)
 {
     memset(key->name, 0, sizeof key->name);
     name_to_lower(key->name, name);
     key->algorithm = algorithm;
-    hmac_key_init(&key->hmac, hmac, algorithms[algorithm].hash, secret, len);
+    hmac_key_init(&key->hmac, algorithms[algorithm].hash, secret, len);
 }
 
 bool tsig_key_goes_by(const struct tsig_key *key, const uint8_t *algorithm_name)

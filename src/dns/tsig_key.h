@@ -32,8 +32,8 @@ struct tsig_key {
     struct hmac_key hmac;
 };
 
-/* `name` is a valid name; `hmac` has the algorithm's hash, and is free between two codes. */
-void tsig_key_init(struct tsig_key *key, struct hmac *hmac, const uint8_t *name, enum tsig_algorithm algorithm,
+/* `name` is a valid name. */
+void tsig_key_init(struct tsig_key *key, const uint8_t *name, enum tsig_algorithm algorithm,
                    const uint8_t *secret, size_t len) ATTR_NONNULL_ALL;
 /* True when the key may be used under this lower-cased algorithm name. A key of a truncated algorithm may be under the
  * name of the whole one too: BIND writes "hmac-sha256-128" only in its configuration, and sends hmac-sha256 with 16

@@ -10,6 +10,10 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
+#include "dns/msg.h"
+#include "dns/rr.h"
+#include "dns/tsig.h"
 #include "helpers/decode.h"
 #include "helpers/world.h"
 
@@ -21,6 +25,7 @@ enum how {
     HOW_SMALL_BUFFER = 4, /* the least there may be */
     HOW_IN_COMPANY = 8,   /* the same request fills a batch */
     HOW_SPELT = 16,       /* a byte a label */
+    HOW_SIGNED = 32,      /* a TSIG is put to it, which the answer must have too */
 };
 
 enum { REQUEST_MAX = 4096 };
@@ -47,6 +52,8 @@ static const char parent_text[] =
     "minfo MINFO a.minfo b.a.minfo\nptr PTR ptr.ptr\nns00.many A 10.0.0.0\n";
 
 static struct world world;
+static struct tsig_key key;
+static struct tsig_state client;
 
 /* An rrset that fits into no UDP answer, and a cut whose glue doesn't. */
 static void add_bulk(char *zone, size_t cap, size_t at)
@@ -68,6 +75,8 @@ static void start(void)
     world_add(&world, "child.example", "www A 192.0.2.20\nsub NS ns.sub\nns.sub A 192.0.2.21\n* CNAME www\n");
     world_add(&world, "net", "@ DNAME example.\nwww CNAME www.example.\n");
     world_add(&world, "broken", NULL);
+    tsig_key_init(&key, (const uint8_t *)"\1k", TSIG_HMAC_SHA256, (const uint8_t *)"secret", 6);
+    world.settings.keys = tsig_keys_new(&key, 1);
     world_start(&world);
 }
 
@@ -109,6 +118,42 @@ static size_t spell(uint8_t request[REQUEST_MAX], const uint8_t *data, size_t le
     return writer_len(&w);
 }
 
+/* Whether a TSIG put behind it will be read as one. */
+static bool is_whole(const uint8_t *request, size_t len)
+{
+    struct reader r = reader_over(request, len);
+    struct msg_edns edns;
+    if (!reader_take(&r, MSG_HEADER_LEN))
+        return false;
+    for (unsigned i = msg_qdcount(request); i > 0 && !r.failed; i--) {
+        msg_skip_name(&r);
+        reader_take(&r, 4);
+    }
+    unsigned cnt = (unsigned)msg_ancount(request) + msg_nscount(request) + msg_arcount(request);
+    return !r.failed && !msg_read_edns(&edns, &r, cnt, msg_arcount(request)) && !reader_left(&r) && !edns.tsig_at;
+}
+
+/* The request, signed where that is possible, into `out`. */
+static size_t sign(uint8_t out[REQUEST_MAX], const uint8_t *data, size_t len)
+{
+    struct writer w = writer_over(out, REQUEST_MAX);
+    memmove(out, data, len);
+    w.at += len;
+    tsig_start(&client, &key);
+    if (is_whole(out, len) && tsig_sign(&client, &w, clock_wall_ms() / 1000))
+        return writer_len(&w);
+    return len;
+}
+
+/* The answer is signed, unless nobody looked for a signature: in a question with a pointer, behind too many records. */
+static void check_signature(const struct answer_packet *packet)
+{
+    struct tsig_state s = client;
+    unsigned rcode = packet->out[3] & MSG_RCODE_MASK;
+    enum tsig_verdict verdict = tsig_verify_answer(&s, packet->out, packet->out_len, clock_wall_ms() / 1000);
+    require(verdict == TSIG_OK || (verdict == TSIG_MISSING && (rcode == RCODE_FORMERR || rcode == RCODE_NOTIMP)));
+}
+
 static void check(const struct answer_packet *packet, const uint8_t *request, size_t len)
 {
     if (packet->outcome == ANSWER_DROP) {
@@ -141,6 +186,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         len = spell(spelt, data, len);
         data = spelt;
     }
+    if (how & HOW_SIGNED) {
+        len = sign(spelt, data, len);
+        data = spelt;
+    }
     unsigned cnt = how & HOW_IN_COMPANY ? ANSWER_BATCH_MAX : 1;
     for (unsigned i = 0; i < cnt; i++) {
         bool in_place = how & HOW_IN_PLACE;
@@ -154,7 +203,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
                                             .proto = how & HOW_TCP ? ANSWER_TCP : ANSWER_UDP};
     }
     answer_batch(world.worker, packets, cnt);
-    for (unsigned i = 0; i < cnt; i++)
+    for (unsigned i = 0; i < cnt; i++) {
         check(&packets[i], data, len);
+        if (how & HOW_SIGNED && client.phase == TSIG_FIRST && packets[i].outcome == ANSWER_SEND)
+            check_signature(&packets[i]);
+    }
     return 0;
 }

@@ -15,7 +15,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 enum { NOW = 1700000000, SECRET_LEN = 64, KINDS = 3 };
 
-static struct hmac *hmac;
 static struct tsig_key keys[TSIG_ALGORITHMS];
 static struct tsig_keys *table;
 static uint8_t out[2 * MSG_MAX_LEN];
@@ -30,7 +29,6 @@ static void require(bool true_statement)
 static void make_keys(void)
 {
     uint8_t secret[SECRET_LEN], name[NAME_MAX_LEN];
-    hmac = hmac_new();
     for (unsigned i = 0; i < sizeof secret; i++)
         secret[i] = (uint8_t)(i + 1);
     for (enum tsig_algorithm i = 0; i < TSIG_ALGORITHMS; i++) {
@@ -38,7 +36,7 @@ static void make_keys(void)
         unsigned len;
         snprintf(text, sizeof text, "%s.key.example.", tsig_algorithm_text(i));
         require(!name_from_text(name, &len, text, strlen(text), NULL));
-        tsig_key_init(&keys[i], hmac, name, i, secret, sizeof secret);
+        tsig_key_init(&keys[i], name, i, secret, sizeof secret);
     }
     table = tsig_keys_new(keys, TSIG_ALGORITHMS);
 }
@@ -66,10 +64,10 @@ static void answer(struct tsig_state *server, const uint8_t *request, uint64_t n
     uint8_t *header = writer_room(&w, MSG_HEADER_LEN);
     memset(header, 0, MSG_HEADER_LEN);
     memcpy(header, request, 2);
-    require(tsig_sign(server, hmac, &w, now_sec) && writer_left(&w) == 0);
+    require(tsig_sign(server, &w, now_sec) && writer_left(&w) == 0);
     if (!client.key)
         return;
-    enum tsig_verdict verdict = tsig_verify_answer(&client, hmac, out, writer_len(&w), client.time_sec);
+    enum tsig_verdict verdict = tsig_verify_answer(&client, out, writer_len(&w), client.time_sec);
     require(verdict == (told == TSIG_BADSIG ? TSIG_BADSIG : TSIG_OK) && client.error == told);
 }
 
@@ -77,11 +75,11 @@ static void read_request(const uint8_t *msg, size_t len)
 {
     struct tsig_state s;
     size_t at = find(msg, len);
-    if (!at || tsig_verify_request(&s, hmac, table, msg, len, at, 0) == TSIG_FORMERR)
+    if (!at || tsig_verify_request(&s, table, msg, len, at, 0) == TSIG_FORMERR)
         return;
     answer(&s, msg, s.time_sec);
     uint64_t then = s.time_sec;
-    require(tsig_verify_request(&s, hmac, table, msg, len, at, then) != TSIG_FORMERR);
+    require(tsig_verify_request(&s, table, msg, len, at, then) != TSIG_FORMERR);
     answer(&s, msg, then);
 }
 
@@ -93,14 +91,14 @@ static void read_answer(const uint8_t *msg, size_t len)
         struct writer w = writer_over(out, sizeof out);
         memset(writer_room(&w, MSG_HEADER_LEN), 0, MSG_HEADER_LEN);
         tsig_start(&s, &keys[TSIG_HMAC_SHA256]);
-        require(tsig_sign(&s, hmac, &w, NOW));
+        require(tsig_sign(&s, &w, NOW));
         if (!first)
-            require(tsig_sign(&s, hmac, &w, NOW));
-        enum tsig_verdict verdict = tsig_verify_answer(&s, hmac, msg, len, NOW);
+            require(tsig_sign(&s, &w, NOW));
+        enum tsig_verdict verdict = tsig_verify_answer(&s, msg, len, NOW);
         require(verdict != TSIG_OK); /* nobody can know the MAC of our request */
         require((verdict == TSIG_PENDING) == (!first && s.unsigned_cnt == 1));
         if (verdict == TSIG_PENDING)
-            require(tsig_verify_answer(&s, hmac, msg, len, NOW) == TSIG_PENDING && !tsig_is_proven(&s));
+            require(tsig_verify_answer(&s, msg, len, NOW) == TSIG_PENDING && !tsig_is_proven(&s));
     }
 }
 
@@ -113,8 +111,8 @@ static void sign(const uint8_t *msg, size_t len)
     struct writer w = writer_over(out, sizeof out);
     writer_put(&w, msg, len);
     tsig_start(&s, &keys[algorithm]);
-    require(tsig_sign(&s, hmac, &w, NOW));
-    require(tsig_verify_request(&s, hmac, table, out, writer_len(&w), len, NOW) == TSIG_OK);
+    require(tsig_sign(&s, &w, NOW));
+    require(tsig_verify_request(&s, table, out, writer_len(&w), len, NOW) == TSIG_OK);
     require(s.key && s.key->algorithm == algorithm);
 }
 

@@ -152,6 +152,25 @@ static void opt(struct decoder *d, const char *owner, const char *section, unsig
     snprintf(d->opt_text + n, sizeof d->opt_text - (size_t)n, "\n");
 }
 
+/* RFC 8945 4.2. */
+static void tsig(struct decoder *d, const char *owner, const char *section, unsigned class, unsigned ttl, size_t end)
+{
+    char algorithm[1100];
+    if (class != 255 || ttl || section[1] != 'r' || end != d->len)
+        d->wrong = "odd TSIG";
+    name(d, algorithm, true);
+    number(d, 6);
+    number(d, 2);
+    unsigned mac_len = number(d, 2);
+    for (unsigned i = 0; i < mac_len; i++)
+        number(d, 1);
+    number(d, 2);
+    unsigned error = number(d, 2), other_len = number(d, 2);
+    for (unsigned i = 0; i < other_len; i++)
+        number(d, 1);
+    put(d, "tsig %s %s %u mac %u other %u\n", owner, algorithm, error, mac_len, other_len);
+}
+
 static void record(struct decoder *d, const char *section)
 {
     char owner[1100];
@@ -166,6 +185,10 @@ static void record(struct decoder *d, const char *section)
         return;
     }
     size_t end = d->at + rdata_len;
+    if (type == 250) {
+        tsig(d, owner, section, class, ttl, end);
+        return;
+    }
     if ((class != 1 && class != 3) || ((type == 1) & (rdata_len != 4)) || ((type == 28) & (rdata_len != 16)))
         d->wrong = "odd record";
     put(d, "%s %s %u %u%s", section, owner, ttl, type, class == 3 ? " ch" : "");

@@ -16,5 +16,6 @@ enum { DECODE_TEXT_MAX = 1 << 20 };
  *     an www.example. 60 1 192.0.2.1 owner, TTL, type, rdata: addresses, names, numbers by type, else hexadecimal
  *     ns …
  *     ar …
+ *     tsig key. hmac-sha256. 0 mac 32 other 0
  *     opt 1232 do */
 const char *decode_answer(char *text, size_t cap, const uint8_t *message, size_t len);

@@ -189,7 +189,7 @@ static void test_every_length(void **state)
         if (len != request.len && len >= at) { /* the record alone, as if nobody had looked at the message's end */
             uint8_t *exact = malloc(len);
             memcpy(exact, m.bytes, len);
-            assert_int_equal(tsig_verify_request(&s, rig_hmac, keys, exact, len, at, RIG_NOW), TSIG_FORMERR);
+            assert_int_equal(tsig_verify_request(&s, keys, exact, len, at, RIG_NOW), TSIG_FORMERR);
             free(exact);
         }
     }
@@ -526,14 +526,14 @@ static void test_no_room(void **state)
     tsig_start(&client, &key);
     struct writer w = writer_over(m.bytes, m.len + tsig_room(&client) - 1);
     w.at += m.len;
-    assert_false(tsig_sign(&client, rig_hmac, &w, RIG_NOW));
+    assert_false(tsig_sign(&client, &w, RIG_NOW));
     assert_int_equal(writer_len(&w), m.len);
     assert_memory_equal(m.bytes, before.bytes, m.len);
     w.end++;
     be16_put(m.bytes + 10, 65535);
-    assert_false(tsig_sign(&client, rig_hmac, &w, RIG_NOW));
+    assert_false(tsig_sign(&client, &w, RIG_NOW));
     be16_put(m.bytes + 10, 0);
-    assert_true(tsig_sign(&client, rig_hmac, &w, RIG_NOW));
+    assert_true(tsig_sign(&client, &w, RIG_NOW));
     assert_int_equal(writer_left(&w), 0);
 }
 
@@ -585,5 +585,5 @@ int main(void)
         cmocka_unit_test(test_no_room),
         cmocka_unit_test(test_key_table),
     };
-    return cmocka_run_group_tests(tests, rig_start, rig_stop);
+    return cmocka_run_group_tests(tests, rig_start, NULL);
 }

@@ -9,23 +9,13 @@
 #include "dns/msg.h"
 #include "dns/rr.h"
 
-struct hmac *rig_hmac;
-
 static uint8_t secret[64];
 
 int rig_start(void **state)
 {
     (void)state;
-    rig_hmac = hmac_new();
     for (unsigned i = 0; i < sizeof secret; i++)
         secret[i] = (uint8_t)(i + 1);
-    return 0;
-}
-
-int rig_stop(void **state)
-{
-    (void)state;
-    hmac_free(rig_hmac);
     return 0;
 }
 
@@ -68,7 +58,7 @@ void rig_key(struct tsig_key *key, const char *name, enum tsig_algorithm algorit
 {
     uint8_t wire[NAME_MAX_LEN];
     rig_name(wire, name);
-    tsig_key_init(key, rig_hmac, wire, algorithm, secret, sizeof secret);
+    tsig_key_init(key, wire, algorithm, secret, sizeof secret);
 }
 
 void rig_sha256(uint8_t *mac, unsigned len, const struct message *parts, size_t cnt)
@@ -99,7 +89,7 @@ void rig_sign(struct message *m, struct tsig_state *state, uint64_t now_sec)
     struct writer w = writer_over(m->bytes, sizeof m->bytes);
     w.at += m->len;
     unsigned room = tsig_room(state);
-    if (!tsig_sign(state, rig_hmac, &w, now_sec) || writer_len(&w) != m->len + room)
+    if (!tsig_sign(state, &w, now_sec) || writer_len(&w) != m->len + room)
         die("a signature that takes another room");
     m->len = writer_len(&w);
 }
@@ -127,7 +117,7 @@ enum tsig_verdict rig_verify(struct tsig_state *state, const struct tsig_keys *k
         return at ? TSIG_FORMERR : TSIG_MISSING;
     uint8_t *exact = malloc(m->len);
     memcpy(exact, m->bytes, m->len);
-    enum tsig_verdict verdict = tsig_verify_request(state, rig_hmac, keys, exact, m->len, at, now_sec);
+    enum tsig_verdict verdict = tsig_verify_request(state, keys, exact, m->len, at, now_sec);
     free(exact);
     return verdict;
 }
@@ -136,7 +126,7 @@ enum tsig_verdict rig_verify_answer(struct tsig_state *state, const struct messa
 {
     uint8_t *exact = malloc(m->len ? m->len : 1);
     memcpy(exact, m->bytes, m->len);
-    enum tsig_verdict verdict = tsig_verify_answer(state, rig_hmac, exact, m->len, now_sec);
+    enum tsig_verdict verdict = tsig_verify_answer(state, exact, m->len, now_sec);
     free(exact);
     return verdict;
 }

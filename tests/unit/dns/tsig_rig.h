@@ -1,4 +1,4 @@
-/* Messages to sign and verify, keys, and a hasher, for the tests of TSIG. */
+/* Messages to sign and verify, and keys, for the tests of TSIG. */
 #pragma once
 
 #include <stdbool.h>
@@ -14,9 +14,7 @@ struct message {
     uint8_t bytes[RIG_MESSAGE_MAX];
 };
 
-extern struct hmac *rig_hmac;
 int rig_start(void **state);
-int rig_stop(void **state);
 
 /* From text: a name in wire form; digits; an algorithm. What is wrong ends the process. */
 void rig_name(uint8_t out[NAME_MAX_LEN], const char *text);

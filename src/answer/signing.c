@@ -1,0 +1,56 @@
+#include "answer/signing.h"
+
+#include <assert.h>
+
+#include "base/clock.h"
+
+static uint64_t now_sec(void)
+{
+    return clock_wall_ms() / 1000;
+}
+
+bool signing_read(struct query *q, const struct answer_packet *packet, size_t at)
+{
+    enum tsig_verdict verdict = tsig_verify_request(&q->tsig, q->context->settings->keys, packet->in, packet->in_len, at,
+                                                    now_sec());
+    if (verdict == TSIG_FORMERR)
+        return false;
+    q->tsig_len = (uint16_t)tsig_room(&q->tsig);
+    q->tsig_error = (uint16_t)verdict;
+    if (verdict)
+        answer_count(q->context->counters, tsig_bad);
+    else
+        answer_count(q->context->counters, tsig_good);
+    return true;
+}
+
+size_t signing_most(struct query *q, const struct answer_packet *packet, size_t most, size_t begun_len)
+{
+    size_t least = begun_len + q->opt.len + q->tsig_len;
+    q->begun_len = (uint16_t)begun_len;
+    if (least <= most)
+        return most;
+    if (least <= packet->out_cap)
+        return least;
+    q->tsig_len = 0; /* the server's buffers are never so small */
+    return most;
+}
+
+void signing_truncate(struct query *q)
+{
+    q->out.at = q->out.begin + q->begun_len;
+    for (unsigned i = 0; i < QUERY_SECTIONS; i++)
+        q->counts[i] = 0;
+    q->rcode = RCODE_NOERROR;
+}
+
+void signing_write(struct query *q)
+{
+    bool truncated = q->out.failed;
+    q->out.failed = false;
+    q->out.end += q->tsig_len; /* begin_answer kept it back */
+    bool done = tsig_sign(&q->tsig, &q->out, now_sec());
+    assert(done);
+    (void)done;
+    q->out.failed = truncated;
+}

@@ -1,0 +1,24 @@
+/* Signed requests on the way of a query (TSIG, RFC 8945): judged before anything else that they say is, and their
+ * answers signed when nothing is left to be changed, whatever the RCODE. What nobody signed costs a look at the types
+ * of its records (msg_read_edns), which there are to be read anyway. [worker] */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "answer/answer.h"
+#include "answer/query.h"
+
+/* Judges the request by its TSIG, which begins at `at` and ends with the message: sets query->tsig, query->tsig_len and
+ * query->tsig_error. False: it is malformed (FORMERR, in an answer without TSIG). Before the answer takes the request's
+ * place; whatever is kept is copied. */
+bool signing_read(struct query *query, const struct answer_packet *packet, size_t at) ATTR_NONNULL_ALL ATTR_MUST_USE;
+/* The most bytes that an answer with a TSIG may have, where any other may have `most`: more, when header, question
+ * (both in `begun_len`), OPT and TSIG need it. The request was no shorter, and there is no other way to answer it. */
+size_t signing_most(struct query *query, const struct answer_packet *packet, size_t most, size_t begun_len)
+    ATTR_NONNULL_ALL ATTR_MUST_USE;
+/* Of an answer that is to be truncated only the question stays, and its RCODE says nothing (RFC 8945 5.3). Before OPT
+ * and header are written. */
+void signing_truncate(struct query *query) ATTR_NONNULL_ALL;
+/* Appends the TSIG to the finished answer. */
+void signing_write(struct query *query) ATTR_NONNULL_ALL;
