@@ -8,8 +8,8 @@
 
 enum { QUESTIONS_PASSED_MAX = 4 };
 
-/* The one question at `r`; whatever comes behind QDCOUNT ≠ 1 is passed over only to reach the OPT, and not if that would
- * cost more than an answer. */
+/* The one question at `r`; whatever comes behind QDCOUNT ≠ 1 is passed over only to reach the OPT, and not if that
+ * would cost more than an answer. */
 static enum err read_questions(struct query *q, struct reader *r, uint16_t *class)
 {
     enum { TYPE_AND_CLASS_LEN = 4 };
