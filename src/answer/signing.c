@@ -11,8 +11,8 @@ static uint64_t now_sec(void)
 
 bool signing_read(struct query *q, const struct answer_packet *packet, size_t at)
 {
-    enum tsig_verdict verdict =
-        tsig_verify_request(&q->tsig, q->context->settings->keys, packet->in, packet->in_len, at, now_sec());
+    const struct tsig_keys *keys = q->context->settings->keys;
+    enum tsig_verdict verdict = tsig_verify_request(&q->tsig, keys, packet->in, packet->in_len, at, now_sec());
     if (verdict == TSIG_FORMERR)
         return false;
     q->tsig_len = (uint16_t)tsig_room(&q->tsig);

@@ -104,17 +104,15 @@ enum err msg_read_edns(struct msg_edns *edns, struct reader *r, unsigned cnt, un
         const uint8_t *rdata = fixed ? reader_take(r, be16_get(fixed + RDLENGTH_AT)) : NULL;
         if (!rdata)
             return ERR_SYNTAX;
-        unsigned type = be16_get(fixed + TYPE_AT);
-        if (type == RR_OPT) {
-            if (i < cnt - additional_cnt ||
-                read_opt(edns, owner_len, be16_get(fixed + CLASS_AT), be32_get(fixed + TTL_AT), rdata,
-                         be16_get(fixed + RDLENGTH_AT)))
-                return ERR_SYNTAX;
-        } else if (unlikely(type == RR_TSIG)) {
-            if (i + 1 < cnt || !additional_cnt)
-                return ERR_SYNTAX;
+        if (be16_get(fixed + TYPE_AT) == RR_TSIG) {
             edns->tsig_at = (uint16_t)owner_at;
+            return i + 1 == cnt && additional_cnt ? ERR_OK : ERR_SYNTAX;
         }
+        if (be16_get(fixed + TYPE_AT) != RR_OPT)
+            continue;
+        if (i < cnt - additional_cnt || read_opt(edns, owner_len, be16_get(fixed + CLASS_AT), be32_get(fixed + TTL_AT),
+                                                 rdata, be16_get(fixed + RDLENGTH_AT)))
+            return ERR_SYNTAX;
     }
     return ERR_OK;
 }

@@ -101,7 +101,7 @@ static void assert_secret(const struct tsig_key *key, enum tsig_algorithm algori
     assert_non_null(key);
     tsig_key_init(&wanted, key->name, algorithm, secret, sizeof secret);
     assert_int_equal(key->algorithm, algorithm);
-    assert_memory_equal(&key->&wanted.hmac, sizeof wanted.hmac);
+    assert_memory_equal(&key->hmac, &wanted.hmac, sizeof wanted.hmac);
 }
 
 static void test_good(void **state)
