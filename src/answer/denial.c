@@ -105,8 +105,12 @@ static void add_nsec3_of_depth(struct query *q, unsigned d)
 
 /* ---- what each kind of answer needs */
 
-/* A libcrypto without SHA-1 leaves a worker without a hasher: no proofs then, rather than no service. */
-static bool can_prove(const struct query *q) { return q->version->nsec || q->context->hasher; }
+/* No proofs, rather than no service, where the zone's NSEC3 chain is not used because it asks for too many iterations
+ * (zone/signed.h), or a libcrypto without SHA-1 leaves a worker without a hasher. */
+static bool can_prove(const struct query *q)
+{
+    return q->version->nsec || (q->version->nsec3 && q->context->hasher);
+}
 
 void denial_name_error(struct query *q)
 {

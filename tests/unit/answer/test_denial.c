@@ -477,6 +477,27 @@ static void test_the_root_zone(void **state)
     world_fini(&world);
 }
 
+/* More iterations than are made (zone/signed.h): signatures are there, proofs are not. */
+static void test_a_chain_that_is_not_used(void **state)
+{
+    (void)state;
+    static const char zone[] = APEX "@ NSEC3PARAM 1 0 501 -\nwww A 192.0.2.1\n" SIG("www", "A")
+        "sub NS ns1.sub\nns1.sub A 192.0.2.2\n*.w MX 1 www\n" SIG("*.w", "MX") "x.ent A 192.0.2.3\n";
+    static const struct row rows[] = {
+        {"www.example", RR_A, "noerror aa\n" PUT("an", "www.example.", 1)},
+        {"nothing.example", RR_A, "nxdomain aa\n" SOA},
+        {"www.example", RR_AAAA, "noerror aa\n" SOA},
+        {"ent.example", RR_A, "noerror aa\n" SOA},
+        {"a.w.example", RR_A, "noerror aa\n" SOA},
+        {"a.w.example", RR_MX, "noerror aa\n" PUT("an", "a.w.example.", 15)},
+        {"a.sub.example", RR_A, "noerror\nns sub.example. 2\nar ns1.sub.example. 1\n"},
+    };
+    struct world world;
+    begin(&world, zone);
+    RUN(&world, rows);
+    world_fini(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -491,6 +512,7 @@ int main(void)
         cmocka_unit_test(test_every_payload),
         cmocka_unit_test(test_owners_at_every_depth),
         cmocka_unit_test(test_the_root_zone),
+        cmocka_unit_test(test_a_chain_that_is_not_used),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
