@@ -162,10 +162,12 @@ const struct zone_node *lookup_glue(const struct query *q, const struct name_spl
     unsigned depth = name->depth;
     for (unsigned d = next_cover_depth(v, q->zone->depth, depth); d < depth; d = next_cover_depth(v, d + 1, depth)) {
         const struct zone_node *n = find_suffix(v, name, d);
-        if (!n || n->flags & NODE_DNAME)
+        if (!n)
             return NULL;
         if (n->flags & NODE_CUT)
-            break;
+            break; /* of both, the DNAME lies below the cut */
+        if (n->flags & NODE_DNAME)
+            return NULL;
     }
     return find_suffix(v, name, depth);
 }

@@ -24,7 +24,7 @@ static const char zone_text[] = "sub NS ns.sub\nsub NS ns.sib\nsub NS ns.example
     "*.sub A 192.0.2.5\nself NS self\nself A 192.0.2.6\nout NS ns.example.net.\n"
     "lame NS nowhere\ninto CNAME a.sub\n"
     "under NS ns.dn\ndn DNAME sub\nns.dn A 192.0.2.7\ncousin NS ns.sub\n"
-    "d NS d\nd A 192.0.2.8\nd DNAME sub\nwild.x NS a.wild.x\nwild.x NS a.b.x\n"
+    "d NS d\nd A 192.0.2.8\nd DNAME sub\nns.d A 192.0.2.10\nbesides NS ns.d\nwild.x NS a.wild.x\nwild.x NS a.b.x\n"
     "a.wild.x A 192.0.2.9\na.b.x AAAA 2001:db8::2\n";
 
 static void test_referrals(void **state)
@@ -62,6 +62,9 @@ static void test_referrals(void **state)
             "ar d.example. 60 1 192.0.2.8\n"},
         {{.name = "x.d.example", .type = RR_A}, "noerror\nns d.example. 60 2 d.example.\n"
             "ar d.example. 60 1 192.0.2.8\n"},
+        /* At a cut that has a DNAME too, the cut comes first: what is below is glue, for others as well. */
+        {{.name = "besides.example", .type = RR_A}, "noerror\nns besides.example. 60 2 ns.d.example.\n"
+            "ar ns.d.example. 60 1 192.0.2.10\n"},
         {{.name = "a.wild.x.example", .type = RR_A},
             "noerror\nns wild.x.example. 60 2 a.b.x.example.\nns wild.x.example. 60 2 a.wild.x.example.\n"
             "ar a.wild.x.example. 60 1 192.0.2.9\n"
