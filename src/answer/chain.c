@@ -86,13 +86,15 @@ bool chain_dname(struct query *q, const struct zone_node *node)
     assert(dname); /* NODE_DNAME says so */
     const uint8_t *dname_rr = zone_node_image(node, dname);
     unsigned prefix_len = (unsigned)q->name.len - node->name_len;
-    if (!add_link(q) || !put_dname(q, node, dname))
+    bool too_long = prefix_len + be16_get(dname_rr + 10) > NAME_MAX_LEN;
+    if (!add_link(q))
         return false;
-    if (prefix_len + be16_get(dname_rr + 10) > NAME_MAX_LEN) {
+    if (too_long) {
         q->rcode = RCODE_YXDOMAIN; /* RFC 6672 2.2 */
         q->limit_what = 0;
-        return false;
     }
+    if (!put_dname(q, node, dname) || too_long)
+        return false;
     size_t at = writer_len(&q->out);
     if (!put_synthesised(q, dname_rr, prefix_len))
         return false;

@@ -242,6 +242,27 @@ static void test_dname_too_long(void **state)
     world_fini(&world);
 }
 
+/* Said even where the DNAME itself does not fit. */
+static void test_dname_too_long_truncated(void **state)
+{
+    (void)state;
+    static char zone[512], text[1 << 16];
+    char label[61] = "", name[300] = "";
+    memset(label, 'a', 60);
+    snprintf(zone, sizeof zone, "d DNAME %s.%s.%s.%.40s.example.net.\n", label, label, label, label);
+    snprintf(name, sizeof name, "%s.%s.%s.%.56s.d.example", label, label, label, label);
+    struct world world;
+    world_init(&world, 1232);
+    world_add(&world, "example", zone);
+    world_start(&world);
+    uint8_t in[512], out[1232];
+    size_t len = world_ask(in, &(struct ask){.name = name, .type = RR_A});
+    len = world_answer(&world, out, sizeof out, in, len, ANSWER_UDP);
+    assert_null(decode_answer(text, sizeof text, out, len));
+    assert_memory_equal(text, "yxdomain aa tc\n", 15);
+    world_fini(&world);
+}
+
 /* Sixteen of the longest: pointers stay in reach, the message well-formed. */
 static void test_longest_chain(void **state)
 {
@@ -281,6 +302,7 @@ int main(void)
         cmocka_unit_test(test_dname),
         cmocka_unit_test(test_dname_at_the_apex),
         cmocka_unit_test(test_dname_too_long),
+        cmocka_unit_test(test_dname_too_long_truncated),
         cmocka_unit_test(test_longest_chain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
