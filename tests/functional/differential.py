@@ -205,8 +205,9 @@ def settle(askers, world, question, replies):
         return [compose(asker, world, question, links) for asker in askers], "alias into another zone"
     if not judged(replies).problems:
         return replies, None
-    if not question.tcp and any(reply.truncated() for reply in replies):
-        return settle_size(askers, world, question, replies)
+    settled = None if question.tcp else settle_size(askers, world, question, replies)
+    if settled:
+        return settled
     if proof := proof_of_empty_wildcard(question, replies):
         replies[0].authority = [rr for rr in replies[0].authority if rr not in proof]
         return replies, "empty wildcard"
@@ -215,25 +216,23 @@ def settle(askers, world, question, replies):
 
 def settle_size(askers, world, question, replies):
     """Over UDP what one server says may fit and what another says not. Over TCP all must be equal, and rondo's really
-    too long when it is truncated and only then."""
+    too long when it is truncated and only then. None: size explains nothing."""
     again = question._replace(tcp=True)
     whole = ask_all(askers, [again])[0]
     ours, *theirs = whole
     too_long = len(ours.wire) > question.most_octets()
-    if replies[0].truncated() and too_long:
+    excuse = "other compression"
+    if replies[0].truncated():
         # rondo compresses only against the answer's owner and the rrset's own names, and no alias's target.
         excess = len(ours.wire) - min(len(reply.wire) for reply in theirs)
-        explained = (excess <= zonegen.wire_len(question.name) or ours.links()
-                     or proof_of_empty_wildcard(question, whole))
-        excuse = "other compression"
-    elif replies[0].truncated():
-        explained = False
+        explained = too_long and (excess <= zonegen.wire_len(question.name) or ours.links()
+                                  or proof_of_empty_wildcard(question, whole))
+    elif too_long:
+        explained = lacks_only_siblings(replies[0], ours)
+        excuse = "sibling glue"
     else:
-        explained = not too_long or lacks_only_siblings(replies[0], ours)
-        excuse = "sibling glue" if too_long else "other compression"
-    if not explained:
-        return replies, None
-    return settle(askers, world, again, whole)[0], excuse
+        explained = all(reply.truncated() for reply in replies[1:])
+    return (settle(askers, world, again, whole)[0], excuse) if explained else None
 
 
 def lacks_only_siblings(short, whole):

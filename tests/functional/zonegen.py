@@ -201,7 +201,7 @@ class World:
         moved = zone is self.zones["moved.example"]
         servers = [("ns", "elsewhere", "invalid")] if moved else [(b"ns1", *zone.apex), (b"ns2", *zone.apex)]
         servers = [tuple(s.encode() if isinstance(s, str) else s for s in server) for server in servers]
-        zone.add(zone.apex, "SOA", self._ttl(), f"{text_of(servers[0])} host\\.master.{text_of(zone.apex)} "
+        zone.add(zone.apex, "SOA", self._ttl(), f"{text_of(servers[0])} host\\.keeper.{text_of(zone.apex)} "
                  f"1 3600 900 604800 {self.random.choice((0, 60, 300, 7200))}")
         zone.add(zone.apex, "NS", self._ttl(), *map(text_of, servers))
         if moved:
