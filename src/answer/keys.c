@@ -74,8 +74,9 @@ static const struct opt opts[] = {
              "know nothing better. Those with a number behind the hash's cut the signature to so many bits, and accept "
              "it so, which the others do not; BIND's messages with them are understood."},
     {KEY("secret", OPT_CUSTOM, OPT_SECRET, secret), .parse = parse_secret, .parse_size = sizeof(struct answer_secret),
+     .sample = "\"cmVwbGFjZSBtZSBieSBhIHNlY3JldCBvZiB5b3VyIG93bg==\"",
      .help = "The secret, the same on both sides. Either this or secret_file."},
-    {KEY("secret_file", OPT_STRING, OPT_PATH, secret_file), .least = 1, .most = 4095, .sample = "\"xfr.key\"",
+    {KEY("secret_file", OPT_STRING, OPT_PATH, secret_file), .least = 1, .most = 4095,
      .help = "A file with the secret, as base64 text and nothing else; a relative path starts at the folder of the "
              "configuration file. It is read at the start, before privileges are dropped, and at every reload, after."},
 };
