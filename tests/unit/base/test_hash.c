@@ -60,8 +60,8 @@ static size_t filled(const struct hash_key *key, int shift)
 }
 
 /* n drawn into n buckets fill 1 - 1/e of them, 63.2 %. One multiplication spreads labels so alike less evenly by some
- * keys: of 40,000, 33 filled less than half, and the worst a third. So of many keys the mean is judged, and that few are
- * bad: by chance more than FEW are once in ten million runs. */
+ * keys: of 40,000, 33 filled less than half, and the worst a third. So of many keys the mean is judged, and that few
+ * are bad: by chance more than FEW are once in ten million runs. */
 static void short_labels_spread(void **state)
 {
     (void)state;
