@@ -1,6 +1,6 @@
-/* The frame of a message: names passed over and read, OPT and TSIG found (dns/msg.h). The first byte of an input says how
- * many records there are, and where "additional" begins; the rest is the message, read from behind its header. Whatever
- * it is, a reader that goes byte by byte and shares no code must come to the same end. */
+/* The frame of a message: names passed over and read, OPT and TSIG found (dns/msg.h). The first byte of an input says
+ * how many records there are, and where "additional" begins; the rest is the message, read from behind its header.
+ * Whatever it is, a reader that goes byte by byte and shares no code must come to the same end. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
