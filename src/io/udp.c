@@ -3,11 +3,12 @@
  *
  *   1  udp_run         recvmmsg of up to 32, and take: datagrams to requests
  *   2  answer_batch    the batch in passes                                       answer/batch.c
- *   3  frame_read      header, question, OPT; the name's hashes                  answer/frame.c
+ *   3  frame_read      header, question, OPT, TSIG; the name's hashes            answer/frame.c
  *   4  lookup_zone     name to zone and version; lookup_start sets up the walk   answer/lookup.c
  *   5  trie_walk_step  all walks of the batch in step, prefetching               zone/trie.h
  *   6  resolve_query   what the name has: RFC 1034 4.3.2                         answer/resolve.c
- *   7  section_put     the rrset's image into the answer; frame_finish: the OPT  answer/section.c
+ *   7  section_put     the rrset's image into the answer                         answer/section.c
+ *      finish_all      limit_take: may it go; frame_finish: the OPT, the TSIG    answer/batch.c
  *   8  reply           sendmmsg of what is to be sent
  *
  * No allocation, no lock, no log line on it. */
