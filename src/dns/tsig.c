@@ -12,14 +12,13 @@ enum {
     MAC_LEAST_LEN = 10, /* RFC 8945 5.2.2.1 */
 };
 
-/* A TSIG as it was read. MAC and Other Data are borrowed from the message. */
+/* A TSIG as it was read, or is to be written. What is pointed to is borrowed. */
 struct record {
     size_t at;
     uint64_t time_sec;
     uint16_t fudge_sec, original_id, error;
     uint16_t mac_len, other_len;
-    const uint8_t *mac, *other;
-    uint8_t name[NAME_MAX_LEN], algorithm[NAME_MAX_LEN]; /* lower-cased */
+    const uint8_t *algorithm, *mac, *other;
 };
 
 static uint64_t be48_get(const uint8_t *p)
@@ -33,25 +32,20 @@ static void be48_put(uint8_t *p, uint64_t v)
     be32_put(p + 2, (uint32_t)v);
 }
 
-/* RFC 8945 4.2. A compressed owner is taken, as BIND takes it; the algorithm's name, in the rdata, must not be. */
+/* RFC 8945 4.2, but for the owner, which may be compressed as BIND takes it (the algorithm's name, in the rdata, may
+ * not). Only what has the right form is worth more work. */
 static bool read_record(struct record *record, const uint8_t *msg, size_t len, size_t at)
 {
     struct reader r = reader_over(msg, len);
-    uint8_t name[NAME_MAX_LEN];
-    if (at < MSG_HEADER_LEN || !reader_take(&r, at))
+    if (at < MSG_HEADER_LEN || !reader_take(&r, at) || !msg_skip_name(&r))
         return false;
-    if (!msg_read_name(name, &r))
-        return false;
-    name_to_lower(record->name, name);
     uint16_t type = reader_u16(&r), class = reader_u16(&r);
     uint32_t ttl = reader_u32(&r);
     if (type != RR_TSIG || class != RR_CLASS_ANY || ttl || reader_u16(&r) != reader_left(&r))
         return false;
     unsigned algorithm_len = name_check(r.at, reader_left(&r));
-    if (!algorithm_len)
-        return false;
-    name_to_lower(record->algorithm, reader_take(&r, algorithm_len));
     record->at = at;
+    record->algorithm = reader_take(&r, algorithm_len);
     record->time_sec = (uint64_t)reader_u16(&r) << 32;
     record->time_sec |= reader_u32(&r);
     record->fudge_sec = reader_u16(&r);
@@ -59,7 +53,16 @@ static bool read_record(struct record *record, const uint8_t *msg, size_t len, s
     record->original_id = reader_u16(&r);
     record->error = reader_u16(&r);
     record->other = reader_take(&r, record->other_len = reader_u16(&r));
-    return !r.failed && !reader_left(&r);
+    return algorithm_len && !r.failed && !reader_left(&r);
+}
+
+/* The owner, lower-cased; its length, 0: malformed. */
+static unsigned read_owner(uint8_t out[NAME_MAX_LEN], const uint8_t *msg, size_t len, size_t at)
+{
+    uint8_t name[NAME_MAX_LEN];
+    struct reader r = reader_over(msg, len);
+    reader_take(&r, at);
+    return msg_read_name(name, &r) ? name_to_lower(out, name) : 0;
 }
 
 /* ---- what is hashed */
@@ -102,9 +105,9 @@ static void add_variables(struct tsig_state *state, const struct record *record)
     be48_put(times, record->time_sec);
     be16_put(times + TIME_LEN, record->fudge_sec);
     if (state->phase != TSIG_NEXT) {
-        hmac_add(hmac, state->name, name_len(state->name));
+        hmac_add(hmac, state->name, state->name_len);
         hmac_add(hmac, class_and_ttl, sizeof class_and_ttl);
-        hmac_add(hmac, state->algorithm, name_len(state->algorithm));
+        hmac_add(hmac, state->algorithm, state->algorithm_len);
     }
     hmac_add(hmac, times, sizeof times);
     if (state->phase != TSIG_NEXT) {
@@ -158,25 +161,38 @@ static void take_times(struct tsig_state *state, const struct record *record)
     state->fudge_sec = record->fudge_sec;
 }
 
+/* What a length says to be there is left as it is. */
+static void clear(struct tsig_state *state)
+{
+    state->key = NULL;
+    state->time_sec = state->server_time_sec = 0;
+    state->error = state->fudge_sec = 0;
+    state->phase = TSIG_REQUEST;
+    state->unsigned_cnt = state->mac_len = 0;
+    state->name_len = state->algorithm_len = 0;
+}
+
 /* ---- the server's side */
 
-static const struct tsig_key *find_key(const struct tsig_keys *keys, const struct record *record)
+static const struct tsig_key *find_key(const struct tsig_keys *keys, const struct tsig_state *state)
 {
-    const struct tsig_key *key = tsig_keys_find(keys, record->name);
-    return key && tsig_key_goes_by(key, record->algorithm) ? key : NULL;
+    const struct tsig_key *key = tsig_keys_find(keys, state->name);
+    return key && tsig_key_goes_by(key, state->algorithm) ? key : NULL;
 }
 
 enum tsig_verdict tsig_verify_request(struct tsig_state *state, const struct tsig_keys *keys, const uint8_t *msg,
                                       size_t len, size_t at, uint64_t now_sec)
 {
     struct record record;
+    clear(state);
     if (!read_record(&record, msg, len, at))
         return TSIG_FORMERR;
-    *state = (struct tsig_state){.phase = TSIG_REQUEST};
-    memcpy(state->name, record.name, name_len(record.name));
-    memcpy(state->algorithm, record.algorithm, name_len(record.algorithm));
+    state->name_len = (uint8_t)read_owner(state->name, msg, len, at);
+    if (!state->name_len)
+        return TSIG_FORMERR;
+    state->algorithm_len = (uint8_t)name_to_lower(state->algorithm, record.algorithm);
     take_times(state, &record);
-    state->key = find_key(keys, &record);
+    state->key = find_key(keys, state);
     enum tsig_verdict verdict = TSIG_BADKEY;
     if (state->key) {
         if (!mac_len_is_possible(state, record.mac_len))
@@ -220,48 +236,52 @@ static void compose(struct record *record, const struct tsig_state *state, const
     }
 }
 
-static void put_record(struct writer *w, const struct tsig_state *state, const struct record *record)
+/* Into as many bytes as tsig_room says. */
+static void put_record(uint8_t *p, const struct tsig_state *state, const struct record *record)
 {
-    unsigned algorithm_len = name_len(state->algorithm);
-    writer_put(w, state->name, name_len(state->name));
-    writer_u16(w, RR_TSIG);
-    writer_u16(w, RR_CLASS_ANY);
-    writer_u32(w, 0);
-    writer_u16(w, (uint16_t)(algorithm_len + RDATA_FIXED_LEN + record->mac_len + record->other_len));
-    writer_put(w, state->algorithm, algorithm_len);
-    writer_u16(w, (uint16_t)(record->time_sec >> 32));
-    writer_u32(w, (uint32_t)record->time_sec);
-    writer_u16(w, record->fudge_sec);
-    writer_u16(w, record->mac_len);
-    writer_put(w, state->mac, record->mac_len);
-    writer_u16(w, record->original_id);
-    writer_u16(w, record->error);
-    writer_u16(w, record->other_len);
-    writer_put(w, record->other, record->other_len);
+    memcpy(p, state->name, state->name_len);
+    p += state->name_len;
+    be16_put(p, RR_TSIG);
+    be16_put(p + 2, RR_CLASS_ANY);
+    be32_put(p + 4, 0);
+    be16_put(p + 8, (uint16_t)(state->algorithm_len + RDATA_FIXED_LEN + record->mac_len + record->other_len));
+    p += RECORD_HEAD_LEN;
+    memcpy(p, state->algorithm, state->algorithm_len);
+    p += state->algorithm_len;
+    be48_put(p, record->time_sec);
+    be16_put(p + 6, record->fudge_sec);
+    be16_put(p + 8, record->mac_len);
+    memcpy(p + 10, state->mac, record->mac_len);
+    p += 10 + record->mac_len;
+    be16_put(p, record->original_id);
+    be16_put(p + 2, record->error);
+    be16_put(p + 4, record->other_len);
+    memcpy(p + 6, record->other, record->other_len);
 }
 
 unsigned tsig_room(const struct tsig_state *state)
 {
-    return name_len(state->name) + RECORD_HEAD_LEN + name_len(state->algorithm) + RDATA_FIXED_LEN + mac_len_of(state) +
+    return state->name_len + RECORD_HEAD_LEN + state->algorithm_len + RDATA_FIXED_LEN + mac_len_of(state) +
            (state->error == TSIG_BADTIME ? TIME_LEN : 0);
 }
 
 bool tsig_sign(struct tsig_state *state, struct writer *w, uint64_t now_sec)
 {
     uint8_t *msg = w->begin, other[TSIG_OTHER_MOST];
-    unsigned additional_cnt = msg_arcount(msg);
+    unsigned additional_cnt = msg_arcount(msg), room = tsig_room(state);
+    size_t len = writer_len(w);
     struct record record;
-    if (w->failed || writer_left(w) < tsig_room(state) || additional_cnt == UINT16_MAX)
+    if (w->failed || writer_left(w) < room || additional_cnt == UINT16_MAX)
         return false;
     compose(&record, state, msg, now_sec, other);
     if (record.mac_len) {
         begin(state);
-        add_message(&state->hmac, msg, writer_len(w), record.original_id, additional_cnt);
+        add_message(&state->hmac, msg, len, record.original_id, additional_cnt);
         add_variables(state, &record);
         hmac_end(&state->hmac, state->mac);
         state->mac_len = (uint8_t)record.mac_len;
     }
-    put_record(w, state, &record);
+    put_record(writer_room(w, room), state, &record);
     be16_put(msg + 10, (uint16_t)(additional_cnt + 1));
     state->phase = state->phase == TSIG_REQUEST ? TSIG_FIRST : TSIG_NEXT;
     return true;
@@ -271,10 +291,10 @@ bool tsig_sign(struct tsig_state *state, struct writer *w, uint64_t now_sec)
 
 void tsig_start(struct tsig_state *state, const struct tsig_key *key)
 {
-    *state = (struct tsig_state){.key = key, .phase = TSIG_REQUEST};
-    memcpy(state->name, key->name, name_len(key->name));
-    const uint8_t *algorithm = tsig_algorithm_name(key->algorithm);
-    memcpy(state->algorithm, algorithm, name_len(algorithm));
+    clear(state);
+    state->key = key;
+    state->name_len = (uint8_t)name_to_lower(state->name, key->name);
+    state->algorithm_len = (uint8_t)name_to_lower(state->algorithm, tsig_algorithm_name(key->algorithm));
 }
 
 /* Where the TSIG of an answer begins, 0 when there is none. False: no well-formed message, or a TSIG that is not the
@@ -315,14 +335,15 @@ static enum tsig_verdict take_unsigned(struct tsig_state *state, const uint8_t *
 }
 
 /* Is it made with the key and algorithm of the request? */
-static bool is_ours(const struct tsig_state *state, const struct record *record)
+static bool is_ours(const struct tsig_state *state, const struct record *record, const uint8_t *owner)
 {
-    return name_equal(record->name, state->name) && name_equal(record->algorithm, state->algorithm);
+    return name_equal(owner, state->name) && name_equal(record->algorithm, state->algorithm);
 }
 
 enum tsig_verdict tsig_verify_answer(struct tsig_state *state, const uint8_t *msg, size_t len, uint64_t now_sec)
 {
     struct record record;
+    uint8_t owner[NAME_MAX_LEN];
     size_t at;
     state->error = 0;
     state->server_time_sec = 0;
@@ -330,11 +351,11 @@ enum tsig_verdict tsig_verify_answer(struct tsig_state *state, const uint8_t *ms
         return TSIG_FORMERR;
     if (!at)
         return take_unsigned(state, msg, len);
-    if (!read_record(&record, msg, len, at))
+    if (!read_record(&record, msg, len, at) || !read_owner(owner, msg, len, at))
         return TSIG_FORMERR;
     take_times(state, &record);
     state->error = record.error;
-    if (!is_ours(state, &record))
+    if (!is_ours(state, &record, owner))
         return TSIG_BADKEY;
     if (!record.mac_len && record.error)
         return TSIG_BADSIG; /* a complaint that the server cannot sign (5.3.2) */

@@ -56,9 +56,10 @@ struct tsig_state {
     uint8_t phase;              /* enum tsig_phase */
     uint8_t unsigned_cnt;       /* messages since the last that was signed */
     uint8_t mac_len;            /* 0: there is none yet */
-    uint8_t mac[HMAC_LEN_MAX];  /* that of the message before */
+    uint8_t name_len, algorithm_len; /* bytes of the next two */
     uint8_t name[NAME_MAX_LEN]; /* the key's and the algorithm's, lower-cased, as in the request */
     uint8_t algorithm[NAME_MAX_LEN];
+    uint8_t mac[HMAC_LEN_MAX];  /* that of the message before */
     struct hmac hmac;           /* of the messages since the last that was signed, when there are any */
 };
 
