@@ -18,6 +18,10 @@
 
 #define KEY(key, type, flags, field) OPT_KEY(key, type, flags, answer_key_options, field)
 
+/* What the sample has: everybody knows it. */
+#define SAMPLE_SECRET "replace me by a secret of your own"
+#define SAMPLE_SECRET_BASE64 "cmVwbGFjZSBtZSBieSBhIHNlY3JldCBvZiB5b3VyIG93bg=="
+
 /* In the order of enum tsig_algorithm. */
 static const char *const algorithms[] = {
     "hmac-md5",    "hmac-sha1",       "hmac-sha224", "hmac-sha256",     "hmac-sha256-128",
@@ -74,7 +78,7 @@ static const struct opt opts[] = {
              "know nothing better. Those with a number behind the hash's cut the signature to so many bits, and accept "
              "it so, which the others do not; BIND's messages with them are understood."},
     {KEY("secret", OPT_CUSTOM, OPT_SECRET, secret), .parse = parse_secret, .parse_size = sizeof(struct answer_secret),
-     .sample = "\"cmVwbGFjZSBtZSBieSBhIHNlY3JldCBvZiB5b3VyIG93bg==\"",
+     .sample = "\"" SAMPLE_SECRET_BASE64 "\"",
      .help = "The secret, the same on both sides. Either this or secret_file."},
     {KEY("secret_file", OPT_STRING, OPT_PATH, secret_file), .least = 1, .most = 4095,
      .help = "A file with the secret, as base64 text and nothing else; a relative path starts at the folder of the "
@@ -167,7 +171,7 @@ static bool read_secret(struct making *m, const struct answer_key_options *row, 
 }
 
 /* RFC 8945 8: a secret had better have as many bytes as the hash. */
-static void warn(struct making *m, const struct answer_key_options *row, size_t secret_len)
+static void warn(struct making *m, const struct answer_key_options *row, const uint8_t *secret, size_t secret_len)
 {
     unsigned hash_len = hmac_len(tsig_algorithm_hash((enum tsig_algorithm)row->algorithm));
     char name[NAME_TEXT_MAX];
@@ -176,6 +180,9 @@ static void warn(struct making *m, const struct answer_key_options *row, size_t 
         diag_warning(m->diag, row->where.file, row->where.line,
                      "the secret of key \"%s\" has %zu bytes, fewer than its hash, which has %u", name, secret_len,
                      hash_len);
+    if (secret_len == sizeof SAMPLE_SECRET - 1 && !memcmp(secret, SAMPLE_SECRET, secret_len))
+        diag_warning(m->diag, row->where.file, row->where.line,
+                     "key \"%s\" has the secret of the sample configuration, which everybody knows", name);
     if (row->algorithm == TSIG_HMAC_MD5)
         diag_warning(m->diag, row->where.file, row->where.line,
                      "key \"%s\" is of hmac-md5, which is for peers that know nothing better", name);
@@ -186,7 +193,7 @@ static void add(struct making *m, const struct answer_key_options *row)
     enum tsig_algorithm algorithm = (enum tsig_algorithm)row->algorithm;
     struct answer_secret secret = row->secret;
     if (!row->secret_file || read_secret(m, row, &secret)) {
-        warn(m, row, secret.len);
+        warn(m, row, secret.bytes, secret.len);
         tsig_key_init(&m->keys[m->cnt], row->name, algorithm, secret.bytes, secret.len);
         m->rows[m->cnt++] = row;
     }

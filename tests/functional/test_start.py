@@ -60,6 +60,7 @@ def test_sample_is_complete_and_valid(tmp_path):
     (tmp_path / "example.com.zone").write_text(DEFAULT_ZONE)
     done = rondod("-t", "-c", str(tmp_path / "rondo.conf"))
     assert done.returncode == 0, done.stderr
+    assert re.search(r'warning: key "xfr.example.com." has the secret of the sample', done.stderr), done.stderr
 
 
 # ---- validation
