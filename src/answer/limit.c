@@ -71,7 +71,8 @@ bool limit_begin(struct limit_batch *batch, const struct limit *limit, const str
     batch->mask[ADDR_V6] = settings->mask6;
     batch->key[ADDR_V4] = key->k[0];
     batch->key[ADDR_V6] = key->k[1];
-    batch->name_key = key->k[2];
+    /* No key of those that make names' hashes: k[2] is the root's. */
+    batch->name_key = hash_fold(key->k[0], key->k[1]);
     batch->next = limit_time(settings->rate, clock_mono_us()) + 1;
     /* A worker that was kept from running has an older now than the one that wrote a word: twice a second. What is
      * further away is from before the time wrapped, or from another rate. */

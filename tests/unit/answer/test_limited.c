@@ -40,17 +40,25 @@ static void set_options(struct fixture *f, struct limit_options options)
 
 static const struct limit_options plain = {.rate = RATE, .prefix4 = 24, .prefix6 = 56};
 
-static void begin(struct fixture *f)
+/* `root`: the text of a root zone; NULL: there is none. */
+static void begin_with(struct fixture *f, const char *root)
 {
     memset(f, 0, sizeof *f);
     f->client = "192.0.2.1";
     world_init(&f->world, 1232);
     world_add(&f->world, "example", zone_text);
     world_add(&f->world, "broken", NULL);
+    if (root)
+        world_add(&f->world, ".", root);
     f->world.shared.limit = limit_new(TABLE_BYTES);
     set_options(f, plain);
     world_start(&f->world);
     clock_fake_us(5000000000);
+}
+
+static void begin(struct fixture *f)
+{
+    begin_with(f, NULL);
 }
 
 static void end(struct fixture *f)
@@ -139,6 +147,23 @@ static void test_buckets(void **state)
     f.client = "192.0.3.1";
     for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++)
         assert_int_equal(flood(&f, rows[i].same, rows[i].same_type, 2 * RATE), RATE);
+    end(&f);
+}
+
+/* The root is a name like any other, each network's answers about it are its own. */
+static void test_root(void **state)
+{
+    static const char *const names[] = {".", "%u", "%u.wild", "%u.sub"};
+    struct fixture f;
+    char client[ADDR_TEXT_MAX];
+    (void)state;
+    begin_with(&f, "www A 192.0.2.1\n*.wild A 192.0.2.3\nsub NS ns.sub\nns.sub A 192.0.2.2\n");
+    f.client = client;
+    for (unsigned i = 0; i < 2 * 256; i++) {
+        snprintf(client, sizeof client, i & 1 ? "192.0.%u.1" : "2001:db8:0:%x00::1", i / 2);
+        for (unsigned n = 0; n < sizeof names / sizeof *names; n++)
+            assert_int_equal(flood(&f, names[n], n ? RR_A : RR_SOA, RATE + 1), RATE);
+    }
     end(&f);
 }
 
@@ -402,7 +427,7 @@ int main(void)
         cmocka_unit_test(test_off),         cmocka_unit_test(test_log_only_and_exempt),
         cmocka_unit_test(test_slip),        cmocka_unit_test(test_slip_of_errors),
         cmocka_unit_test(test_leak),        cmocka_unit_test(test_cookies),
-        cmocka_unit_test(test_in_a_batch),
+        cmocka_unit_test(test_in_a_batch),  cmocka_unit_test(test_root),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
