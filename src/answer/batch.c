@@ -182,13 +182,19 @@ static void drop(struct answer_worker *worker, struct answer_packet *packet)
     answer_count(&worker->counters, dropped);
 }
 
-/* Header, question and OPT, marked as truncated; an error has no more anyway. Who sends cookies is better told ours
+static bool has_records(const struct query *q)
+{
+    return q->counts[QUERY_ANSWER] || q->counts[QUERY_AUTHORITY] || q->counts[QUERY_ADDITIONAL];
+}
+
+/* Header, question and OPT, marked as truncated; most errors have no more anyway. Who sends cookies is better told ours
  * than to come by TCP, if anything is required of it (RFC 7873 5.2.3). */
 static void slip(struct query *q)
 {
-    if (!q->limit_what)
+    if (!has_records(q))
         return;
     memset(q->counts, 0, sizeof q->counts);
+    q->opt.ede = QUERY_NO_EDE;
     q->out.at = q->out.begin + MSG_HEADER_LEN;
     if (q->qdcount)
         q->out.at += name_len(q->out.at) + 4;

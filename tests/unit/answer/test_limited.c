@@ -20,7 +20,8 @@ enum { RATE = 20, TABLE_BYTES = 1 << 20 };
 static const char zone_text[] =
     "www A 192.0.2.1\nwww AAAA 2001:db8::1\none A 192.0.2.9\nalias CNAME www\n*.wild A 192.0.2.3\n"
     "*.wild.sub2 A 192.0.2.3\nsub NS ns.sub\nns.sub A 192.0.2.2\ndn DNAME target\nout DNAME example.net.\n"
-    "*.target A 192.0.2.4\na.deep A 192.0.2.5\n";
+    "*.target A 192.0.2.4\na.deep A 192.0.2.5\n"
+    "long DNAME a.longer.name.than.that\n";
 
 struct fixture {
     struct world world;
@@ -286,6 +287,33 @@ static void test_slip(void **state)
     end(&f);
 }
 
+/* What answers without a name of its own to be counted by holds records all the same: a text of class CH, a DNAME that
+ * makes too long a name. */
+static void test_slip_of_odd_answers(void **state)
+{
+    struct fixture f;
+    struct limit_options options = plain;
+    char name[256];
+    (void)state;
+    begin(&f);
+    options.slip = 1;
+    set_options(&f, options);
+    snprintf(f.world.settings.version, sizeof f.world.settings.version, "a text as long as one likes");
+    assert_int_equal(flood(&f, "nowhere", RR_A, RATE), RATE);
+    assert_true(send_bytes(&f, world_ask(f.in, &(struct ask){.name = "version.bind", .type = RR_TXT,
+        .class = RR_CLASS_CH, .payload = 1232}), ANSWER_UDP));
+    assert_string_equal(last(&f), "noerror aa tc\nqu version.bind. 16 3\nopt 1232\n");
+    for (unsigned i = 0; i < 3 * 62 + 1; i++)
+        name[i] = i % 62 == 61 ? '.' : 'x';
+    strcpy(name + 3 * 62, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx.long.example");
+    assert_true(ask(&f, name, RR_A));
+    assert_memory_equal(last(&f), "yxdomain aa tc\nqu x", 19);
+    assert_null(strstr(last(&f), "\nan "));
+    assert_int_equal(counters(&f).rate_slipped, 2);
+    assert_int_equal(counters(&f).truncated, 2);
+    end(&f);
+}
+
 /* An error has nothing to leave out. */
 static void test_slip_of_errors(void **state)
 {
@@ -428,6 +456,7 @@ int main(void)
         cmocka_unit_test(test_slip),        cmocka_unit_test(test_slip_of_errors),
         cmocka_unit_test(test_leak),        cmocka_unit_test(test_cookies),
         cmocka_unit_test(test_in_a_batch),  cmocka_unit_test(test_root),
+        cmocka_unit_test(test_slip_of_odd_answers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
