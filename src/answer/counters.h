@@ -30,7 +30,7 @@
     X(tsig_bad, "requests with a TSIG that is not")                          \
     X(truncated, "answers with TC")                                          \
     X(dropped, "requests that got no answer")                                \
-    X(rate_limited, "of these: answers over the rate limit")                 \
+    X(rate_limited, "answers over the rate limit, dropped unless it only logs") \
     X(rate_slipped, "answers over the rate limit, sent truncated")           \
     X(rate_leaked, "answers over the rate limit, sent whole")                \
     X(rate_full, "times that the rate limit forgot a bucket for want of room")
