@@ -92,8 +92,8 @@ static enum frame_verdict judge_meta_type(struct query *q, const struct answer_p
 static enum frame_verdict judge_question(struct query *q, uint16_t class, const struct answer_packet *packet)
 {
     q->class_any = class == RR_CLASS_ANY;
-    if (unlikely(class == RR_CLASS_CH && chaos_answer(q)))
-        return FRAME_DONE;
+    if (unlikely(class == RR_CLASS_CH))
+        return chaos_answer(q) ? FRAME_DONE : done(q, RCODE_REFUSED, EDNS_EDE_PROHIBITED);
     if (unlikely(class != RR_CLASS_IN && !q->class_any))
         return done(q, RCODE_REFUSED, EDNS_EDE_NOT_AUTHORITATIVE);
     if (unlikely(q->qtype - 128u < 128 || q->qtype == RR_OPT))
@@ -132,6 +132,7 @@ enum frame_verdict frame_read(struct query *q, const struct answer_packet *packe
     q->qdcount = msg_qdcount(in);
     q->rcode = RCODE_NOERROR;
     q->referral = false;
+    q->trusted = packet->proto == ANSWER_TCP;
     memset(q->counts, 0, sizeof q->counts);
     q->name_at = MSG_HEADER_LEN;
     q->link_cnt = q->dname_cnt = 0;

@@ -81,8 +81,9 @@ static const struct opt opts[] = {
      .sample = "\"" SAMPLE_SECRET_BASE64 "\"",
      .help = "The secret, the same on both sides. Either this or secret_file."},
     {KEY("secret_file", OPT_STRING, OPT_PATH, secret_file), .least = 1, .most = 4095,
-     .help = "A file with the secret, as base64 text and nothing else; a relative path starts at the folder of the "
-             "configuration file. It is read at the start, before privileges are dropped, and at every reload, after."},
+     .help = "A file with the secret, as base64 text, in lines or not, and nothing else; a relative path starts at the "
+             "folder of the configuration file. It is read at the start and at every reload, by then as \"user\", who "
+             "must be able to read it too."},
 };
 
 static void check(void *filled, void (*say)(void *arg, const char *key, const char *text), void *arg)
@@ -99,7 +100,9 @@ const struct opt_table answer_key_opt_table = {
     .size = sizeof(struct answer_key_options),
     .list = true,
     .where_offset = offsetof(struct answer_key_options, where),
-    .help = "Keys that messages are signed with (TSIG). A request signed with one of them gets a signed answer.",
+    .help = "Keys that messages are signed with (TSIG). A request signed with one of them gets a signed answer; one "
+            "with an unknown key or a wrong signature gets NOTAUTH. A key restricts nothing so far: unsigned queries "
+            "are answered as ever.",
     OPT_ROWS(opts),
     .check = check,
 };
@@ -147,6 +150,21 @@ static ssize_t read_file(char *out, size_t cap, const char *path)
     return len;
 }
 
+/* What prints base64 text breaks it into lines. Only that, and space around the whole, goes: two secrets are not to be
+ * taken for one. Returns what is left of `len`. */
+static size_t join_lines(char *text, size_t len)
+{
+    size_t from = 0, to = 0;
+    while (len > 0 && isspace((unsigned char)text[len - 1]))
+        len--;
+    while (from < len && isspace((unsigned char)text[from]))
+        from++;
+    for (; from < len; from++)
+        if (text[from] != '\n' && text[from] != '\r')
+            text[to++] = text[from];
+    return to;
+}
+
 /* False: what was wrong has been told. */
 static bool read_secret(struct making *m, const struct answer_key_options *row, struct answer_secret *secret)
 {
@@ -157,12 +175,7 @@ static bool read_secret(struct making *m, const struct answer_key_options *row, 
         complain(m, row, "the secret's file \"%s\" cannot be read: %s", row->secret_file, strerror(errno));
         return false;
     }
-    size_t from = 0, to = (size_t)len;
-    while (from < to && isspace((unsigned char)text[from]))
-        from++;
-    while (to > from && isspace((unsigned char)text[to - 1]))
-        to--;
-    enum err e = to < sizeof text ? secret_from_text(secret, text + from, to - from) : ERR_RANGE;
+    enum err e = (size_t)len < sizeof text ? secret_from_text(secret, text, join_lines(text, (size_t)len)) : ERR_RANGE;
     hmac_wipe(text, sizeof text);
     if (e)
         complain(m, row, "the file \"%s\" has to hold base64 text of 1 to %d bytes and nothing else", row->secret_file,

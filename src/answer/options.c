@@ -66,7 +66,7 @@ static const struct opt opts[] = {
      .help = "The answer to TXT queries of class CH for hostname.bind and id.server; \"\": they are refused. Without "
              "it, the host's name."},
     {KEY("version", OPT_STRING, 0, version), .most = TXT_MOST, .text_default = "\"\"",
-     .help = "The answer to TXT queries of class CH for version.bind; \"\": they are refused."},
+     .help = "The answer to TXT queries of class CH for version.bind and version.server; \"\": they are refused."},
     {KEY("ecs_trusted", OPT_CUSTOM, OPT_LIST, ecs_trusted), .parse = parse_network, .parse_size = sizeof(struct prefix),
      .sample = "[ \"192.0.2.0/24\", \"2001:db8::/32\" ]",
      .help = "Resolvers whose word on their clients' network (EDNS client subnet, RFC 7871) is taken: pools of policy "
@@ -77,10 +77,12 @@ static const struct opt opts[] = {
              "referral, error) and about one name, and once as many at a time. What a wildcard or DNAME makes counts "
              "as that one's, NXDOMAIN and errors by the closest name that exists and the network alone. It keeps "
              "senders of forged requests from using rondo to flood those whose address they forge. Clients that ask "
-             "over TCP or have a valid cookie are not limited. 0: no limit."},
+             "over TCP, have a valid cookie or sign with one of \"keys\" are not limited. Who measures the server "
+             "from one host meets the limit: 0 is none."},
     {KEY("rate_limit_slip", OPT_INT, 0, limit.slip), .least = 0, .most = 1000, .text_default = "2",
      .help = "Of the answers over the limit, one in so many is sent without records and marked as truncated, so that "
-             "honest clients in a network under attack ask over TCP: 1 truncates all, 0 drops all."},
+             "honest clients in a network under attack ask over TCP: 1 truncates all, 0 drops all. Errors, which have "
+             "no records, are sent as they are."},
     {KEY("rate_limit_leak", OPT_INT, 0, limit.leak), .least = 0, .most = 1000, .text_default = "0",
      .help = "Of the answers over the limit, one in so many is sent whole; 0: none. What rate_limit_slip says goes "
              "for the others."},

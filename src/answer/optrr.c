@@ -93,7 +93,6 @@ bool optrr_read(struct query *q, const struct answer_packet *packet, const struc
     q->opt.ede = QUERY_NO_EDE;
     q->opt.flags = 0;
     q->dnssec_ok = edns->dnssec_ok;
-    q->trusted = packet->proto == ANSWER_TCP;
     /* What another version's options mean is not known. */
     if (likely(!edns->options_len) || edns->version > 0 || read_options(q, packet, edns))
         return true;

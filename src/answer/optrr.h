@@ -8,9 +8,9 @@
 #include "answer/answer.h"
 #include "answer/query.h"
 
-/* Sets query->opt by the request's OPT (`edns` may be absent), query->trusted too. False: an option is malformed
- * (FORMERR); the answer then gets an OPT without options. Whatever is kept is copied: the answer may take the request's
- * place. */
+/* Sets query->opt by the request's OPT (`edns` may be absent), and query->trusted when a cookie is good. False: an
+ * option is malformed (FORMERR); the answer then gets an OPT without options. Whatever is kept is copied: the answer
+ * may take the request's place. */
 bool optrr_read(struct query *query, const struct answer_packet *packet, const struct msg_edns *edns)
     ATTR_NONNULL_ALL ATTR_MUST_USE;
 /* Writes the record, for which query->opt.len bytes are kept at least; an extended error only while there is more. */

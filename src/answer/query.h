@@ -94,7 +94,7 @@ struct query {
     bool dnssec_ok;
     bool referral; /* the answer ends in one */
     bool class_any;
-    bool trusted;   /* the client has its address: it came by TCP, or with a server cookie of ours */
+    bool trusted;   /* the client has its address: by TCP, by a server cookie of ours, or it has a key */
     bool is_signed; /* DO, and the current zone is signed */
 
     /* The lookup of the current name: the question's, then that of each link of a chain. */

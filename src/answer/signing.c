@@ -17,10 +17,12 @@ bool signing_read(struct query *q, const struct answer_packet *packet, size_t at
         return false;
     q->tsig_len = (uint16_t)tsig_room(&q->tsig);
     q->tsig_error = (uint16_t)verdict;
-    if (verdict)
+    if (verdict) {
         answer_count(q->context->counters, tsig_bad);
-    else
+    } else {
         answer_count(q->context->counters, tsig_good);
+        q->trusted = true;
+    }
     return true;
 }
 

@@ -3,6 +3,7 @@
 Every address of 127.0.0.0/8 is ours, so there are as many networks of clients as a test likes.
 """
 
+import base64
 import contextlib
 import socket
 import time
@@ -10,9 +11,10 @@ import time
 import dns.edns
 import dns.message
 import dns.rcode
+import dns.tsig
 import pytest
 
-from rondo import aa, addresses, make_query, rcode, tc, until
+from rondo import PATIENCE_SEC, aa, addresses, make_query, rcode, tc, until
 
 ZONE = """\
 $TTL 300
@@ -26,6 +28,7 @@ sub     IN NS  ns.sub
 ns.sub  IN A   192.0.2.4
 """
 RATE = 20
+SECRET = base64.b64encode(bytes(range(32))).decode()
 LIMIT = f"rate_limit = {RATE};"
 AT_ONCE = 50  # questions in flight: what a socket's buffer holds for certain
 
@@ -199,6 +202,23 @@ def test_cookies(rondo):
         ask["options"] = [option for option in refused[0].options if option.otype == 10]
         good = client.flood("www.example.com", 200, **ask)
         assert [addresses(answer) for answer in good] == [["192.0.2.1"]] * 200
+
+
+def test_signed_requests(rondo):
+    """Who signs with one of our keys is not limited."""
+    server = rondo(zones={"example.com": ZONE}, server=LIMIT + "rate_limit_slip = 0;",
+                   extra=f'keys = ( {{ name = "ours."; secret = "{SECRET}"; }} );')
+    question = make_query("www.example.com")
+    question.use_tsig(dns.tsig.Key("ours.", SECRET))
+    signed = question.to_wire()
+    with Client(server) as client:
+        assert len(client.flood("www.example.com", 100)) < 100
+        client.sock.settimeout(PATIENCE_SEC)
+        for _ in range(100):
+            client.sock.send(signed)
+            answer = dns.message.from_wire(client.sock.recv(65535), keyring={question.keyname: question.keyring},
+                                           request_mac=question.mac)
+            assert addresses(answer) == ["192.0.2.1"]
 
 
 def test_reload(rondo):

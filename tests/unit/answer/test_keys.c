@@ -194,6 +194,13 @@ static void test_file(void **state)
     assert_string_equal(said, "");
     assert_secret(find(keys, "a."), TSIG_HMAC_SHA256);
     tsig_keys_free(keys);
+    char lines[128];
+    snprintf(lines, sizeof lines, "%.20s\n%.10s\r\n%s\n", SECRET, SECRET + 20, SECRET + 30);
+    put_file("the.key", lines);
+    keys = load(said, row);
+    assert_string_equal(said, "");
+    assert_secret(find(keys, "a."), TSIG_HMAC_SHA256);
+    tsig_keys_free(keys);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         put_file("the.key", bad[i]);
         assert_null(load(said, row));
