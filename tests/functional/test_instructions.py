@@ -25,16 +25,16 @@ ROUNDS, BATCH = 200, 32
 SLACK = 0.05
 
 RATIOS = {
-    "address": 0.547,
-    "missing": 0.540,
-    "referral": 0.734,
-    "alias": 0.918,
-    "wildcard": 0.674,
-    "deep": 3.705,
-    "many": 0.577,
-    "pool": 0.573,
-    "signed": 0.650,
-    "denied": 1.271,
+    "address": 0.600,
+    "missing": 0.587,
+    "referral": 0.789,
+    "alias": 0.979,
+    "wildcard": 0.729,
+    "deep": 3.748,
+    "many": 0.629,
+    "pool": 0.625,
+    "signed": 0.694,
+    "denied": 1.292,
 }
 
 
