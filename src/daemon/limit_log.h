@@ -1,5 +1,6 @@
 /* What the log says of the rate limit: a line when answers begin to be over it, one a minute as long as there are any,
- * and one when there were none for a minute. The query path only counts; this looks at the counters every few seconds.
+ * one when there were none for a minute, and one when a reload changes rate_limit_log_only, so that no line mixes what
+ * happened with what would have. The query path only counts; this looks at the counters every few seconds.
  * [control] */
 #pragma once
 
@@ -33,8 +34,13 @@ struct limit_log {
 /* Looks at `io`'s counters until stopped; keeps no loop alive. */
 void limit_log_start(struct limit_log *log, uv_loop_t *loop, const struct io *io, const struct answer_shared *shared)
     ATTR_NONNULL_ALL;
+/* Settings with this `log_only` are about to be published. May be called when it was never started. */
+void limit_log_before_change(struct limit_log *log, bool log_only) ATTR_NONNULL_ALL;
 /* The handle goes with the loop's next round. May be called when it was never started. */
 void limit_log_stop(struct limit_log *log) ATTR_NONNULL_ALL;
 /* One look. True when there is a line to write, which is then in `text`. `log_only`: nothing was really limited. */
 bool limit_log_look(struct limit_log *log, const struct answer_counters *counters, bool log_only, uint64_t now_ms,
                     char text[LIMIT_LOG_TEXT_MAX]) ATTR_NONNULL_ALL;
+/* The last look while `log_only` holds: as above, of all since the limit was exceeded; sums begin anew. */
+bool limit_log_flush(struct limit_log *log, const struct answer_counters *counters, bool log_only,
+                     char text[LIMIT_LOG_TEXT_MAX]) ATTR_NONNULL_ALL;
