@@ -61,7 +61,33 @@ static void parts_row(struct table *table, const char *label, const json_t *obje
     table_add(table, label);
     table_add(table, text);
 }
+
+/* Only when there is something to say. */
+static void parts_row_if_any(struct table *table, const char *label, const json_t *object, const struct part *parts,
+                             size_t cnt)
+{
+    for (size_t i = 0; i < cnt; i++) {
+        if (count_of(object, parts[i].key)) {
+            parts_row(table, label, object, parts, cnt);
+            return;
+        }
+    }
+}
 #define PARTS_ROW(table, label, object, parts) parts_row(table, label, object, parts, sizeof(parts) / sizeof *(parts))
+
+/* What only some servers have: limited, cookies, signed questions. */
+static void rare_counter_rows(struct table *table, const json_t *answers)
+{
+    static const struct part limit[] = {{"rate_limited", "limited"},
+                                        {"rate_slipped", "slipped"},
+                                        {"rate_leaked", "leaked"},
+                                        {"rate_full", "full"}};
+    static const struct part cookies[] = {{"cookie_new", "new"}, {"cookie_good", "good"}, {"cookie_bad", "bad"}};
+    static const struct part tsig[] = {{"tsig_good", "good"}, {"tsig_bad", "bad"}};
+    parts_row_if_any(table, "rate limit", answers, limit, sizeof limit / sizeof *limit);
+    parts_row_if_any(table, "cookies", answers, cookies, sizeof cookies / sizeof *cookies);
+    parts_row_if_any(table, "TSIG", answers, tsig, sizeof tsig / sizeof *tsig);
+}
 
 static void counter_rows(struct table *table, const json_t *status)
 {
@@ -69,7 +95,7 @@ static void counter_rows(struct table *table, const json_t *status)
         {"queries_udp", "UDP"}, {"queries_tcp", "TCP"}, {"edns", "with EDNS"}, {"dropped", "dropped"}};
     static const struct part rcodes[] = {{"noerror", "NOERROR"},   {"nxdomain", "NXDOMAIN"}, {"refused", "REFUSED"},
                                          {"servfail", "SERVFAIL"}, {"formerr", "FORMERR"},   {"notimp", "NOTIMP"},
-                                         {"other_rcode", "other"}};
+                                         {"badcookie", "BADCOOKIE"}, {"other_rcode", "other"}};
     static const struct part kinds[] = {{"nodata", "NODATA"}, {"referral", "referrals"}, {"truncated", "truncated"},
                                         {"pool", "balanced"},  {"pool_down", "without a server"}};
     static const struct part tcp[] = {{"tcp_accepted", "accepted"},
@@ -82,6 +108,7 @@ static void counter_rows(struct table *table, const json_t *status)
     PARTS_ROW(table, "queries", answers, protocols);
     PARTS_ROW(table, "answers", answers, rcodes);
     PARTS_ROW(table, "of these", answers, kinds);
+    rare_counter_rows(table, answers);
     table_add(table, "tcp connections");
     char text[LIST_MAX];
     parts_text(text, sockets, tcp, sizeof tcp / sizeof *tcp);

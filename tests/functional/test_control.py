@@ -69,12 +69,16 @@ def test_status_json(rondo):
     assert status["last_load"]["result"] == "zones failed" and status["last_load"]["failed"] == 1
 
 
+def rows_of(done):
+    assert done.returncode == 0 and done.stderr == ""
+    return dict(re.split(r"  +", line, maxsplit=1) for line in done.stdout.splitlines())
+
+
 def test_status_for_people(rondo):
     server = rondo()
     until(lambda: server.ctl_json("status")["last_load"]["result"] == "done", "the first load has ended")
     done = server.ctl("status")
-    assert done.returncode == 0 and done.stderr == ""
-    rows = dict(re.split(r"  +", line, maxsplit=1) for line in done.stdout.splitlines())
+    rows = rows_of(done)
     assert rows["rondod"].endswith(f"process {server.process.pid}")
     assert rows["configuration"] == str(server.conf_path)
     assert rows["zones"] == "1: served 1"
@@ -84,6 +88,7 @@ def test_status_for_people(rondo):
     assert "done" in rows["last load"]
     columns = {len(line) - len(re.split(r"  +", line, maxsplit=1)[1]) for line in done.stdout.splitlines()}
     assert len(columns) == 1, "columns line up"
+    assert not {"rate limit", "cookies", "TSIG"} & rows.keys(), "what has never happened has no line"
 
 
 # zones
@@ -380,6 +385,20 @@ def test_an_answer_with_nothing_in_it(tmp_path):
     for command in (["status"], ["zones"], ["reload"], ["log", "info"]):
         done = run("-s", path, *command)
         assert done.returncode == 0, done.stderr
+
+
+def test_status_for_people_of_every_counter(tmp_path):
+    """Lines of the rate limit, cookies and TSIG, and an RCODE for every answer."""
+    answers = {"noerror": 1, "badcookie": 2, "rate_limited": 3, "rate_slipped": 4, "rate_leaked": 5, "rate_full": 6,
+               "cookie_new": 7, "cookie_good": 8, "cookie_bad": 9, "tsig_good": 10, "tsig_bad": 11}
+    path = str(tmp_path / "s")
+    body = json.dumps({"rondo": 1, "status": 0, "data": {"answers": answers}}).encode()
+    Impostor(path, struct.pack("!I", len(body)) + body)
+    rows = rows_of(run("-s", path, "status"))
+    assert rows["answers"] == "NOERROR 1, BADCOOKIE 2"
+    assert rows["rate limit"] == "limited 3, slipped 4, leaked 5, full 6"
+    assert rows["cookies"] == "new 7, good 8, bad 9"
+    assert rows["TSIG"] == "good 10, bad 11"
 
 
 def test_timeout(tmp_path):
