@@ -1,6 +1,8 @@
 #include "daemon/reload.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/container.h"
 #include "base/log.h"
@@ -52,11 +54,26 @@ static struct reload *of_job(struct job *job)
     return container_of(job, struct reload, job);
 }
 
+/* The start may have read it all as root: whoever reads "Permission denied" has to know whose. */
+static void name_user(struct reload *reload)
+{
+    const struct daemon *d = reload->daemon;
+    const char *user = d->configuration->daemon->user; /* stays: only read_done puts another in force */
+    const struct diag_entry *entry;
+    bool is_denied = false;
+    for (size_t i = 0; !is_denied && (entry = diag_at(reload->diag, i)) != NULL; i++)
+        is_denied = entry->level == DIAG_ERROR && strstr(entry->text, strerror(EACCES));
+    if (is_denied && *user)
+        diag_error(reload->diag, d->conf_path, 0, "refused when read as user \"%s\", as reloads do", user);
+}
+
 static void read_work(struct job *job)
 {
     struct reload *reload = of_job(job);
     reload->diag = diag_new(CONFIGURATION_DIAG_MOST);
     reload->err = configuration_load(&reload->fresh, reload->daemon->conf_path, reload->diag);
+    if (reload->err)
+        name_user(reload);
     diag_log(reload->diag);
 }
 

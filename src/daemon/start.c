@@ -107,12 +107,44 @@ static enum err become(struct daemon *d, const char *user, struct diag *diag)
     return err;
 }
 
+/* The first error there is. */
+static void format_error(char *out, size_t cap, const struct diag *diag)
+{
+    const struct diag_entry *entry;
+    out[0] = '\0';
+    for (size_t i = 0; (entry = diag_at(diag, i)) != NULL; i++) {
+        if (entry->level == DIAG_ERROR) {
+            diag_format(out, cap, entry);
+            return;
+        }
+    }
+}
+
+/* This start has read the configuration as root, reloads read it as the user: that they cannot is to be known before
+ * the first is needed. */
+static void check_reloads(const struct daemon *d, const char *user)
+{
+    struct diag *diag = diag_new(CONFIGURATION_DIAG_MOST);
+    struct configuration *again;
+    if (configuration_load(&again, d->conf_path, diag)) {
+        char text[1024];
+        format_error(text, sizeof text, diag);
+        log_warning("reloads will be refused, for user \"%s\" cannot read the configuration as root has: %s", user,
+                    text);
+    }
+    configuration_free(again);
+    diag_free(diag);
+}
+
 static bool drop_privileges(struct daemon *d)
 {
     struct diag *diag = diag_new(CONFIGURATION_DIAG_MOST);
     const char *user = d->configuration->daemon->user;
+    bool was_root = geteuid() == 0;
     enum err err = *user ? become(d, user, diag) : ERR_OK;
     privileges_no_new();
+    if (!err && was_root && geteuid() != 0)
+        check_reloads(d, user);
     return tell(diag, err);
 }
 

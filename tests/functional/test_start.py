@@ -1,5 +1,6 @@
 """How the daemon begins and ends: the command line, validation, the order of the phases, users, signals."""
 
+import base64
 import os
 import pwd
 import re
@@ -206,6 +207,35 @@ def test_user(rondo):
     server.write_zone("example.com", DEFAULT_ZONE.replace(" 1 3600", " 2 3600"))
     os.chmod(server.zone_path("example.com"), 0o644)
     assert server.reload().returncode == 0
+    assert "reloads will be refused" not in server.log()
+
+
+@pytest.mark.skipif(not ROOT, reason="root alone can read what others cannot")
+def test_start_warns_of_what_reloads_cannot_read(rondo):
+    """A start reads the secret as root, reloads as the user: both say whose the permission is that lacks."""
+    secret = base64.b64encode(bytes(range(32))).decode()
+    server = rondo.prepare(server='user = "nobody";', extra="""keys = (
+    { name = "weak.key"; algorithm = "hmac-sha512"; secret = "%s"; },
+    { name = "a.key"; algorithm = "hmac-sha256"; secret_file = "a.secret"; }
+);""" % secret)
+    (server.dir / "a.secret").write_text(secret)
+    os.chmod(server.dir / "a.secret", 0o600)
+    os.chmod(os.path.dirname(server.dir), 0o755)
+    server.start()
+    (line,) = [line for line in server.log().splitlines() if "reloads will be refused" in line]
+    assert 'warning: reloads will be refused, for user "nobody"' in line
+    assert re.search(r"rondo\.conf:\d+: .*a\.secret.*ermission denied$", line), line
+    done = server.ctl("reload")
+    assert done.returncode == 1
+    assert re.search(r"a\.secret.*ermission denied", done.stdout)
+    assert 'refused when read as user "nobody", as reloads do' in done.stdout
+    os.chmod(server.dir / "a.secret", 0o644)
+    assert server.reload().returncode == 0
+    server.server = 'user = "nobody"; nonsense = 1;'
+    server.write_config()
+    done = server.ctl("reload")
+    assert done.returncode == 1 and "nonsense" in done.stdout
+    assert "refused when read" not in done.stdout, "that is not why"
 
 
 @pytest.mark.skipif(not ROOT, reason="root alone can read what others cannot")
