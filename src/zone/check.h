@@ -45,7 +45,9 @@ static inline bool zone_owner_has(const struct zone_owner *owner, uint16_t type)
 /* check_target.c: what NS, MX and SRV point to, and whether glue is there. An apex NS within the zone without an
  * address is an error (the zone would be lame), everything else a warning. */
 void zone_check_targets(struct zone_check *check, const struct zone_owner *owner) ATTR_NONNULL_ALL;
+/* The name, within the zone, is below a cut or DNAME: nothing there is the zone's to serve, but for glue. */
+bool zone_check_is_covered(const struct zone_check *check, const uint8_t *name) ATTR_NONNULL_ALL;
 /* check_dnssec.c: algorithms, NSEC3PARAM, CDS and CDNSKEY. */
 void zone_check_dnssec(struct zone_check *check, const struct zone_owner *owner) ATTR_NONNULL_ALL;
-/* check_signed.c: times of signatures, and whether there is a chain. For zones without errors. */
+/* check_signed.c: which rrsets have no signature, or none that is valid now, and whether there is a chain. For zones without errors. */
 void zone_check_signed(struct zone_check *check) ATTR_NONNULL_ALL;

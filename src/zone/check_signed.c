@@ -1,4 +1,4 @@
-/* A signed zone's times and parameters, before there is a version: what makes resolvers take it for bogus or insecure
+/* A signed zone's signatures and parameters, before there is a version: what makes resolvers take it for bogus or insecure
  * is only a warning, because the zone is served all the same, as by BIND. */
 #include <string.h>
 #include <time.h>
@@ -38,11 +38,40 @@ static uint16_t covered_by(const struct zone_record *rrsig)
     return rrsig->rr.rdata_len >= 2 ? be16_get(rrsig->rr.rdata) : 0;
 }
 
+static bool is_apex(const struct zone_check *check, const struct zone_record *rec)
+{
+    return rec->owner_hash == check->apex_hash && name_equal(rec->rr.owner, check->records->apex);
+}
+
+/* Rrsets that are told of in one warning. */
+struct summary {
+    const struct zone_record *first; /* as the text is read */
+    uint16_t first_type;
+    size_t cnt;
+};
+
+static void summary_add(struct summary *s, const struct zone_record *rec, uint16_t type)
+{
+    if (!s->first || rec->seq < s->first->seq) {
+        s->first = rec;
+        s->first_type = type;
+    }
+    s->cnt++;
+}
+
+static void summary_tell(const struct summary *s, struct zone_check *check, const char *which)
+{
+    char owner[NAME_TEXT_MAX], type[RR_TYPE_TEXT_MAX];
+    if (s->cnt)
+        zone_check_warning(check, s->first, "%zu rrset%s no signature%s: %s\"%s\" %s", s->cnt,
+                           s->cnt == 1 ? " has" : "s have", which, s->cnt == 1 ? "" : "the first is ",
+                           name_to_text(owner, s->first->rr.owner), rr_type_to_text(type, s->first_type));
+}
+
 struct times {
     struct zone_check *check;
     uint64_t now;
-    const struct zone_record *first; /* of those that are summed up */
-    size_t cnt;
+    struct summary invalid;
 };
 
 /* The `cnt` signatures of one rrset: one that is valid is enough. */
@@ -57,7 +86,7 @@ static void check_times(struct times *t, const struct zone_record *recs, size_t 
     }
     uint16_t covered = covered_by(recs);
     char when[TIME_MAX];
-    if (name_equal(recs->rr.owner, t->check->records->apex) && (covered == RR_SOA || covered == RR_DNSKEY)) {
+    if (is_apex(t->check, recs) && (covered == RR_SOA || covered == RR_DNSKEY)) {
         bool expired = validity_of(&latest->rr, (uint32_t)t->now) == EXPIRED;
         uint32_t time = be32_get(latest->rr.rdata + RRSIG_TIMES_AT + (expired ? 0 : 4));
         zone_check_warning(t->check, latest, "the signature of the zone's %s %s %s: validating resolvers fail",
@@ -65,9 +94,7 @@ static void check_times(struct times *t, const struct zone_record *recs, size_t 
                            time_text(when, time, t->now));
         return;
     }
-    if (!t->first || recs->seq < t->first->seq)
-        t->first = recs;
-    t->cnt++;
+    summary_add(&t->invalid, recs, covered);
 }
 
 static void check_owner_times(struct times *t, const struct zone_record *recs, size_t cnt)
@@ -79,23 +106,62 @@ static void check_owner_times(struct times *t, const struct zone_record *recs, s
     }
 }
 
-static void check_all_times(struct zone_check *check)
+/* ---- what has none */
+
+/* RFC 4035 2.2: at a cut DS and NSEC have signatures, everywhere else all but the signatures. */
+static bool wants_signature(uint16_t type, bool is_cut)
+{
+    return is_cut ? type == RR_DS || type == RR_NSEC : type != RR_RRSIG;
+}
+
+static void add_missing(struct summary *missing, struct zone_check *check, const struct zone_record *rec)
+{
+    uint16_t type = rec->rr.type;
+    if (is_apex(check, rec) && (type == RR_SOA || type == RR_DNSKEY))
+        zone_check_warning(check, rec, "the zone's %s has no signature: validating resolvers fail",
+                           type == RR_SOA ? "SOA" : "DNSKEY");
+    else
+        summary_add(missing, rec, type);
+}
+
+/* Both the rrsets and the types that the signatures cover ascend. What is above the owner is looked at only when
+ * something has no signature: glue, for the most part. */
+static void check_missing(struct summary *missing, struct zone_check *check, const struct zone_owner *owner,
+                          const struct zone_record *sigs, size_t sig_cnt)
+{
+    bool is_cut = !is_apex(check, owner->recs) && zone_owner_has(owner, RR_NS), is_ours = false;
+    for (size_t i = 0, s = 0, end; i < owner->cnt; i = end) {
+        uint16_t type = owner->recs[i].rr.type;
+        for (end = i + 1; end < owner->cnt && owner->recs[end].rr.type == type; end++)
+            continue;
+        while (s < sig_cnt && covered_by(&sigs[s]) < type)
+            s++;
+        if (!wants_signature(type, is_cut) || (s < sig_cnt && covered_by(&sigs[s]) == type))
+            continue;
+        if (!is_ours && zone_check_is_covered(check, owner->recs->rr.owner))
+            return;
+        is_ours = true;
+        add_missing(missing, check, &owner->recs[i]);
+    }
+}
+
+static void check_signatures(struct zone_check *check)
 {
     const struct zone_records *r = check->records;
     struct times t = {.check = check, .now = clock_wall_ms() / 1000};
-    char owner[NAME_TEXT_MAX], type[RR_TYPE_TEXT_MAX];
+    struct summary missing = {.cnt = 0};
     for (size_t i = 0, end; i < r->cnt; i = end) {
         for (end = i + 1; end < r->cnt && r->recs[end].rr.owner == r->recs[i].rr.owner; end++)
             continue;
+        struct zone_owner owner = {r->recs + i, end - i};
         size_t cnt;
-        const struct zone_record *recs = zone_owner_rrset(&(struct zone_owner){r->recs + i, end - i}, RR_RRSIG, &cnt);
+        const struct zone_record *recs = zone_owner_rrset(&owner, RR_RRSIG, &cnt);
         if (recs)
             check_owner_times(&t, recs, cnt);
+        check_missing(&missing, check, &owner, recs, cnt);
     }
-    if (t.cnt)
-        zone_check_warning(check, t.first, "%zu rrset%s no signature that is valid now: %s\"%s\" %s", t.cnt,
-                           t.cnt == 1 ? " has" : "s have", t.cnt == 1 ? "" : "the first is ",
-                           name_to_text(owner, t.first->rr.owner), rr_type_to_text(type, covered_by(t.first)));
+    summary_tell(&t.invalid, check, " that is valid now");
+    summary_tell(&missing, check, "");
 }
 
 /* ---- chains */
@@ -161,17 +227,26 @@ static bool check_nsec3params(struct zone_check *check, const struct zone_owner 
     return has_chain;
 }
 
+/* Of DNSKEY, RRSIG and a chain, which make a zone a signed one, it has two or three: one alone is nobody's wish to have
+ * it signed. */
 void zone_check_signed(struct zone_check *check)
 {
     const struct zone_records *r = check->records;
-    size_t cnt, key_cnt;
+    size_t cnt;
     const struct zone_record *recs = zone_records_find(r, r->apex, &cnt);
     struct zone_owner apex = {recs ? r->recs + (recs - r->recs) : NULL, recs ? cnt : 0};
-    const struct zone_record *key = zone_owner_rrset(&apex, RR_DNSKEY, &key_cnt);
-    if (!key || !zone_owner_has(&apex, RR_RRSIG))
+    const struct zone_record *key = zone_owner_rrset(&apex, RR_DNSKEY, &cnt);
+    const struct zone_record *sig = zone_owner_rrset(&apex, RR_RRSIG, &cnt);
+    bool has_nsec = zone_owner_has(&apex, RR_NSEC);
+    if ((!key && !sig) || ((!key || !sig) && !has_nsec && !zone_owner_has(&apex, RR_NSEC3PARAM)))
         return;
-    if (!check_nsec3params(check, &apex) && !zone_owner_has(&apex, RR_NSEC))
-        zone_check_warning(check, key, "the zone has DNSKEY and RRSIG records, but neither NSEC at its top nor an "
-                           "NSEC3 chain: it is served as an unsigned zone");
-    check_all_times(check);
+    bool has_chain = check_nsec3params(check, &apex) || has_nsec;
+    const char *has = !key         ? "RRSIG records, but no DNSKEY"
+                      : !sig       ? "DNSKEY records, but no RRSIG at its top"
+                      : !has_chain ? "DNSKEY and RRSIG records, but neither NSEC at its top nor an NSEC3 chain"
+                                   : NULL;
+    if (has)
+        zone_check_warning(check, key ? key : sig, "the zone has %s: it is served as an unsigned zone", has);
+    if (key && sig)
+        check_signatures(check);
 }

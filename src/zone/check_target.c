@@ -56,6 +56,12 @@ static const uint8_t *find_above(const struct zone_check *check, const uint8_t *
     return NULL;
 }
 
+bool zone_check_is_covered(const struct zone_check *check, const uint8_t *name)
+{
+    enum known known;
+    return find_above(check, name, &known);
+}
+
 /* The wildcard that a missing name is made from (RFC 4592 3.3.1): below the nearest name above it that has records.
  * Names that exist only through others below them are not seen. */
 static struct zone_owner find_wildcard(const struct zone_check *check, const uint8_t *name)

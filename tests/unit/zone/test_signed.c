@@ -83,11 +83,14 @@ static void add_rrsig(struct zone_records *records, const char *owner, uint16_t 
 
 enum { HOUR = 3600 };
 
+/* Of what stands at the apex SOA and DNSKEY are left to be signed. */
 static struct zone_records *signed_records(const char *more)
 {
     char text[2000];
     snprintf(text, sizeof(text), APEX "@ 60 DNSKEY key\n@ 60 NSEC @\n%s", more);
     struct zone_records *records = records_of(text);
+    add_rrsig(records, "@", RR_NS, -HOUR, HOUR);
+    add_rrsig(records, "@", RR_NSEC, -HOUR, HOUR);
     return records;
 }
 
@@ -133,13 +136,79 @@ static void test_signatures_that_are_not_valid(void **state)
                                  "\"www.example.com.\" A\n"));
 }
 
+/* What the check says of `more` beside an apex that is signed. */
+static const char *check_missing(const char *more)
+{
+    struct zone_records *r = signed_records(more);
+    add_rrsig(r, "@", RR_SOA, -HOUR, HOUR);
+    add_rrsig(r, "@", RR_DNSKEY, -HOUR, HOUR);
+    add_rrsig(r, "www", RR_A, -HOUR, HOUR);
+    add_rrsig(r, "cut", RR_DS, -HOUR, HOUR);
+    add_rrsig(r, "cut", RR_NSEC, -HOUR, HOUR);
+    add_rrsig(r, "alias", RR_DNAME, -HOUR, HOUR);
+    return check(r);
+}
+
+static void test_missing_signatures(void **state)
+{
+    (void)state;
+    assert_string_equal(check_missing("www 60 A 1\nwww 60 A 2\n"), "");
+    assert_string_equal(check_missing("www 60 AAAA 1\nwww 60 A 1\n"),
+                        "test:5: warning: 1 rrset has no signature: \"www.example.com.\" AAAA\n");
+    assert_string_equal(check_missing("c 60 TXT x\nb 60 A 1\nb 60 A 2\na 60 A 1\nb 60 AAAA 1\n"),
+                        "test:5: warning: 4 rrsets have no signature: the first is \"c.example.com.\" TXT\n");
+    assert_string_equal(check_missing("www 60 A 1\nwww 60 MX 1 www\n@ 60 CAA x\n"),
+                        "test:6: warning: 2 rrsets have no signature: the first is \"www.example.com.\" MX\n");
+}
+
+/* Only DS and NSEC of a cut, and nothing below it or a DNAME. */
+static void test_what_needs_no_signature(void **state)
+{
+    (void)state;
+    assert_string_equal(check_missing("cut 60 NS ns.cut\ncut 60 DS digest\ncut 60 NSEC @\ncut 60 A 1\nns.cut 60 A 1\n"
+                                      "a.b.cut 60 TXT x\nalias 60 DNAME www\na.alias 60 A 1\nns 60 NS ns.ns\n"
+                                      "ns.ns 60 AAAA 1\nns.ns 60 NS x.ns.ns\nx.ns.ns 60 A 1\nns.ns 60 DS digest\n"),
+                        "");
+    assert_string_equal(check_missing("b 60 NS ns.b\nb 60 DS digest\nb 60 NSEC @\nns.b 60 A 1\nx.alias 60 DNAME www\n"),
+                        "test:6: warning: 3 rrsets have no signature: the first is \"b.example.com.\" DS\n");
+}
+
+static void test_missing_signatures_of_the_apex(void **state)
+{
+    (void)state;
+    struct zone_records *r = signed_records("@ 60 TXT x\n");
+    assert_string_equal(check(r), "test:1: warning: the zone's SOA has no signature: validating resolvers fail\n"
+                                  "test:3: warning: the zone's DNSKEY has no signature: validating resolvers fail\n"
+                                  "test:5: warning: 1 rrset has no signature: \"example.com.\" TXT\n");
+}
+
+#define AS_UNSIGNED ": it is served as an unsigned zone\n"
+
+static void test_zones_that_lack_a_part(void **state)
+{
+    (void)state;
+    struct zone_records *r = records_of(APEX "@ 60 NSEC @\n");
+    add_rrsig(r, "@", RR_SOA, -HOUR, HOUR);
+    assert_string_equal(check(r), "test:99: warning: the zone has RRSIG records, but no DNSKEY" AS_UNSIGNED);
+    assert_string_equal(check(records_of(APEX "@ 60 DNSKEY key\n@ 60 NSEC @\n")),
+                        "test:3: warning: the zone has DNSKEY records, but no RRSIG at its top" AS_UNSIGNED);
+    assert_string_equal(check(records_of(APEX "@ 60 NSEC @\n")), "");
+    r = records_of(APEX);
+    add_rrsig(r, "@", RR_SOA, -HOUR, HOUR);
+    assert_string_equal(check(r), "");
+}
+
 static const char *check_params(const char *params, const char *more)
 {
     char text[1000];
     snprintf(text, sizeof(text), APEX "@ 3600 NS ns.example.org.\n@ 60 DNSKEY key\n@ 60 NSEC3PARAM %s\n%s", params,
              more);
     struct zone_records *r = records_of(text);
-    add_rrsig(r, "@", RR_SOA, -HOUR, HOUR);
+    static const uint16_t types[] = {RR_SOA, RR_NS, RR_DNSKEY, RR_NSEC, RR_NSEC3PARAM};
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+        add_rrsig(r, "@", types[i], -HOUR, HOUR);
+    add_rrsig(r, APEX_HASH, RR_NSEC3, -HOUR, HOUR);
+    add_rrsig(r, "po7h7iv3sbf19rmje6nto5vc1csbr1kd", RR_NSEC3, -HOUR, HOUR);
     return check(r);
 }
 
@@ -293,6 +362,10 @@ int main(void)
         cmocka_unit_test(test_kinds),
         cmocka_unit_test(test_valid_signatures),
         cmocka_unit_test(test_signatures_that_are_not_valid),
+        cmocka_unit_test(test_missing_signatures),
+        cmocka_unit_test(test_what_needs_no_signature),
+        cmocka_unit_test(test_missing_signatures_of_the_apex),
+        cmocka_unit_test(test_zones_that_lack_a_part),
         cmocka_unit_test(test_parameters),
         cmocka_unit_test(test_chains),
         cmocka_unit_test(test_nsec3_names_are_nobodys_children),
