@@ -239,15 +239,16 @@ static bool wanted(struct zone_marking *m, const struct zone_node *node)
     enum zone_mark mark = m->marks->match(m->marks->arg, m->version->zone, name);
     if (mark == ZONE_MARK_NONE)
         return false;
+    bool pointed = is_target(m, name);
+    if (pointed && mark != ZONE_MARK_BY_NAME)
+        return false;
     if (m->version->is_signed) {
         note_whole(m, node);
         return false;
     }
-    if (!is_target(m, name))
-        return true;
-    if (mark == ZONE_MARK_BY_NAME)
+    if (pointed)
         warn(m, name);
-    return mark == ZONE_MARK_BY_NAME;
+    return true;
 }
 
 /* ---- marking */

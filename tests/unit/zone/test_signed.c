@@ -334,6 +334,33 @@ static void test_annotated_names_are_served_whole(void **state)
     zone_free(zone);
 }
 
+static enum zone_mark match_below(void *arg, const struct zone *zone, const uint8_t *lower)
+{
+    uint8_t own[NAME_MAX_LEN];
+    (void)arg;
+    (void)zone;
+    put_wire(own, "b");
+    return name_equal(lower, own) ? ZONE_MARK_BY_NAME : ZONE_MARK_BY_BELOW;
+}
+
+/* What NS or MX point to is no pool in an unsigned zone either, but by an annotation of its own. */
+static void test_names_that_would_be_no_pools_are_not_counted(void **state)
+{
+    (void)state;
+    struct zone_marks marks = {.match = match_below, .diag = diag_new(10)};
+    struct zone *zone = zone_new(test_apex, &test_key);
+    struct zone_records *records = records_of(SIGNED HOSTS "@ 60 NS a\n@ 60 MX 1 b\n@ 60 MX 2 c\n");
+    assert_null(zone_publish(zone, zone_build(zone, records, &marks)));
+    zone_records_free(records);
+    assert_string_equal(format(marks.diag), "warning: zone \"example.com\" is signed: its 2 annotated names "
+                                            "(\"b.example.com\", \"d.example.com\") are" WHOLE_AFTER);
+    marks.diag = diag_new(10);
+    change(zone, "@ 60 MX 2 c\n", "", &marks);
+    format(marks.diag);
+    assert_non_null(strstr(told, "its 3 annotated names (\"b.example.com\", \"c.example.com\", \"d."));
+    zone_free(zone);
+}
+
 static void test_pools_come_and_go_with_the_signature(void **state)
 {
     (void)state;
@@ -370,6 +397,7 @@ int main(void)
         cmocka_unit_test(test_chains),
         cmocka_unit_test(test_nsec3_names_are_nobodys_children),
         cmocka_unit_test(test_annotated_names_are_served_whole),
+        cmocka_unit_test(test_names_that_would_be_no_pools_are_not_counted),
         cmocka_unit_test(test_pools_come_and_go_with_the_signature),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
