@@ -16,6 +16,7 @@ struct pools_walk {
     struct ctl_reply *reply;
     struct view_pools *view;
     char *name; /* asked for; NULL: all */
+    char *zone; /* the signed zone that the name is in; NULL: it is in none */
 };
 
 static void walk_free(void *arg)
@@ -23,6 +24,7 @@ static void walk_free(void *arg)
     struct pools_walk *walk = arg;
     view_pools_free(walk->view);
     free(walk->name);
+    free(walk->zone);
     free(walk);
 }
 
@@ -34,7 +36,8 @@ static void render(void *arg, struct ctl_result *result)
     walk->view = NULL;
     if (walk->name && !view->cnt) {
         result->status = CTL_STATUS_FAILED;
-        result->error = mem_printf("\"%s\" is no pool", walk->name);
+        result->error = walk->zone ? mem_printf("\"%s\" is no pool: zone \"%s\" is signed", walk->name, walk->zone)
+                                   : mem_printf("\"%s\" is no pool", walk->name);
     } else {
         json_t *list = json_array();
         view_pools_sort(view);
@@ -47,14 +50,40 @@ static void render(void *arg, struct ctl_result *result)
 
 static void answer(struct pools_walk *walk) { ctl_reply_render(&walk->reply, render, walk_free, walk); }
 
-static void take_name(struct view_pools *view, const struct admin *admin, const char *name)
+struct search {
+    const uint8_t *name;
+    unsigned depth; /* of the zone nearest to it so far */
+    char *zone;     /* its name when it is signed */
+};
+
+static void search_zone(void *arg, const struct store_zone_view *zone)
+{
+    struct search *search = arg;
+    char text[NAME_TEXT_MAX];
+    unsigned depth = name_depth(zone->apex);
+    if (depth < search->depth || !name_within(search->name, zone->apex))
+        return;
+    free(search->zone);
+    search->depth = depth;
+    search->zone = zone->signed_kind && strcmp(zone->signed_kind, "no") != 0
+                       ? mem_strdup(name_to_text_bare(text, zone->apex))
+                       : NULL;
+}
+
+/* The pool of that name, or why it is none. */
+static void take_name(struct pools_walk *walk, const struct admin *admin)
 {
     uint8_t wire[NAME_MAX_LEN], lower[NAME_MAX_LEN];
     unsigned len;
-    if (!admin->setup.balance || name_from_text(wire, &len, name, strlen(name), NULL))
+    if (name_from_text(wire, &len, walk->name, strlen(walk->name), NULL))
         return;
     name_to_lower(lower, wire);
-    view_pools_take(view, admin->setup.balance, lower);
+    if (admin->setup.balance)
+        view_pools_take(walk->view, admin->setup.balance, lower);
+    struct search search = {.name = lower};
+    if (!walk->view->cnt)
+        store_each_zone(admin->setup.store, search_zone, &search);
+    walk->zone = search.zone;
 }
 
 static struct pools_walk *first_out(struct admin *admin)
@@ -97,7 +126,7 @@ void admin_pools_ask(struct admin *admin, const char *name, struct ctl_reply *re
     walk->view = view_pools_new();
     walk->name = name ? mem_strdup(name) : NULL;
     if (name)
-        take_name(walk->view, admin, name);
+        take_name(walk, admin);
     if (name || !admin->setup.balance)
         answer(walk);
     else

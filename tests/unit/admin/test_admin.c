@@ -200,6 +200,29 @@ static void pools_takes_a_name(void **state)
     }
 }
 
+static void what_is_no_pool_in_a_signed_zone_is_told_why(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *name, *error;
+    } asked[] = {
+        {"Nobody.Example.com", "\"Nobody.Example.com\" is no pool: zone \"example.com\" is signed"},
+        {"example.com.", "\"example.com.\" is no pool: zone \"example.com\" is signed"},
+        {"a.broken1.test", "\"a.broken1.test\" is no pool"}, /* nearer than the root */
+        {"test", "\"test\" is no pool: zone \".\" is signed"},
+        {"..", "\"..\" is no pool"},
+    };
+    f->store.zones[0].signed_kind = "no";
+    f->store.zones[1].signed_kind = "nsec";
+    f->store.zones[3].signed_kind = "nsec3";
+    for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+        struct ctl_answer answer;
+        assert_int_equal(talk(&f->loop, f->path, "pools", asked[i].name, &answer), CTL_STATUS_FAILED);
+        assert_string_equal(answer.error, asked[i].error);
+        ctl_answer_fini(&answer);
+    }
+}
+
 static void no_zones_and_no_workers_is_an_answer_too(void **state)
 {
     struct fixture *f = *state;
@@ -260,6 +283,7 @@ int main(void)
         CASE(pools_hold_nobody_up),
         CASE(who_waits_for_pools_at_the_end_is_told),
         CASE(pools_takes_a_name),
+        CASE(what_is_no_pool_in_a_signed_zone_is_told_why),
         CASE(no_zones_and_no_workers_is_an_answer_too),
         CASE(log_sets_the_level),
         CASE(stop_answers_first),
