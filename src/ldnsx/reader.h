@@ -46,7 +46,7 @@ struct zone_reader {
     /* TTLs (RFC 1035 5.1, RFC 2308 4) */
     uint32_t ttl, default_ttl;
     bool ttl_known, default_ttl_known;
-    bool warned_inherited_ttl, warned_expired, warned_old_dnssec;
+    bool warned_inherited_ttl, warned_old_dnssec;
     uint64_t generated; /* records out of $GENERATE */
     uint8_t rdata[65535];
 };

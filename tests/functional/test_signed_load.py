@@ -76,6 +76,8 @@ def test_signed_names_are_served_whole(rondo, tmp_path):
         return sorted(addresses(reply)), reply.answer[0].ttl
 
     assert server.ctl_json("pools")["pools"] == []
+    done = server.ctl("pools", "www.example.com")
+    assert done.returncode == 1 and '"www.example.com" is no pool: zone "example.com" is signed' in done.stderr
     assert all(answer() == (WWW, 300) for _ in range(20))
     server.write_zone("example.com", text(2, 2))
     done = server.reload()
@@ -104,11 +106,24 @@ def warnings_of(rondo, signed):
 def test_signatures_that_expired(rondo, tmp_path):
     signer = Signer(tmp_path, "example.com", "ldns", "nsec", times=("20200101000000", "20200201000000"))
     said = warnings_of(rondo, signer.sign(text(1, 0)))
-    assert said[0] == "a signature has expired", "as BIND says it, of the first one"
-    assert [re.sub(r"\d+ rrsets", "N rrsets", line) for line in said[1:]] == [
+    assert [re.sub(r"\d+ rrsets", "N rrsets", line) for line in said] == [
         "the signature of the zone's SOA expired on 2020-02-01 00:00:00 UTC: validating resolvers fail",
         "the signature of the zone's DNSKEY expired on 2020-02-01 00:00:00 UTC: validating resolvers fail",
         'N rrsets have no signature that is valid now: the first is "example.com." NS']
+
+
+@pytest.mark.parametrize("gone, said", [
+    ("SOA", "the zone's SOA has no signature: validating resolvers fail"),
+    ("DNSKEY", "the zone's DNSKEY has no signature: validating resolvers fail"),
+    ("AAAA", None),
+    ("CNAME", '1 rrset has no signature: "alias.example.com." CNAME'),
+    ("DS", '1 rrset has no signature: "signed.example.com." DS')])
+@pytest.mark.parametrize("chain", CHAINS)
+def test_signatures_that_are_missing(rondo, tmp_path, chain, gone, said):
+    lines = Signer(tmp_path, "example.com", "ldns", chain).sign(text(1, 0)).splitlines(keepends=True)
+    kept = [line for line in lines if not re.search(rf"\tIN\tRRSIG\t{gone} ", line)]
+    assert (len(kept) < len(lines)) == (said is not None)
+    assert warnings_of(rondo, "".join(kept)) == ([said] if said else [])
 
 
 def test_signatures_of_tomorrow(rondo, tmp_path):
