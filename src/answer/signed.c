@@ -24,18 +24,25 @@ static unsigned rr_len(const uint8_t *rr)
     return IMAGE_RR_FIXED_LEN + be16_get(rr + 10);
 }
 
-/* The signatures of `type`: canonical order has them together, since the type covered comes first (RFC 4034 3.1.1). */
+/* The type that a signature covers, which its rdata begins with; 0: what a transfer brought is shorter than that. */
+static uint16_t covered_by(const uint8_t *rrsig)
+{
+    return be16_get(rrsig + 10) < 2 ? 0 : be16_get(rrsig + IMAGE_RR_FIXED_LEN);
+}
+
+/* The signatures of `type`: canonical order has them together, since the type covered comes first (RFC 4034 3.1.1).
+ * Those of signatures, which nobody should have made (RFC 4035 2.2), stand among what they cover already. */
 static struct run signatures_of(const struct zone_node *node, uint16_t type)
 {
     struct run run = {0};
     const struct zone_rrset *all = zone_node_rrset(node, RR_RRSIG);
-    if (!all)
+    if (!all || type == RR_RRSIG)
         return run;
     const uint8_t *rr = zone_node_image(node, all), *end = rr + all->image_len;
-    while (rr < end && be16_get(rr + IMAGE_RR_FIXED_LEN) < type)
+    while (rr < end && covered_by(rr) < type)
         rr += rr_len(rr);
     run.records = rr;
-    for (; rr < end && be16_get(rr + IMAGE_RR_FIXED_LEN) == type; rr += rr_len(rr))
+    for (; rr < end && covered_by(rr) == type; rr += rr_len(rr))
         run.cnt++;
     run.len = (unsigned)(rr - run.records);
     return run;

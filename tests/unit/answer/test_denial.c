@@ -10,9 +10,12 @@
 
 #include <cmocka.h>
 
+#include "dns/name.h"
 #include "dns/rr.h"
 #include "helpers/decode.h"
 #include "helpers/world.h"
+#include "zone/changeset.h"
+#include "zone/version.h"
 
 static char text[1 << 18], brief[1 << 16], zone_buffer[1 << 18];
 static uint8_t out[65535];
@@ -498,6 +501,63 @@ static void test_a_chain_that_is_not_used(void **state)
     world_fini(&world);
 }
 
+/* Nobody should sign signatures (RFC 4035 2.2); where it was done, those stand in the answer once. */
+static void test_signed_signatures(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"www.example", RR_RRSIG, "noerror aa\nan www.example. 46 1\nan www.example. 46 46\n"
+            "an www.example. 46 47\n"},
+        {"a.w.example", RR_RRSIG, "noerror aa\nan a.w.example. 46 46\n" N("example.")},
+        {"www.example", RR_A, "noerror aa\n" PUT("an", "www.example.", 1)},
+    };
+    struct world world;
+    begin(&world, APEX NSEC("@", "www", "NS SOA DNSKEY") "www A 192.0.2.1\n" SIG("www", "A") SIG("www", "RRSIG")
+        NSEC("www", "@", "A") SIG("*.w", "RRSIG"));
+    RUN(&world, rows);
+    world_fini(&world);
+}
+
+/* An RRSIG record with rdata of `len` bytes of zeros comes to a name, as no zone file would have it. */
+static void add_short_signature(struct world *world, const char *owner_text, uint16_t len)
+{
+    uint8_t owner[NAME_MAX_LEN];
+    static const uint8_t zeros[2], root[1];
+    unsigned owner_len;
+    struct zone *zone = world->zones[0];
+    struct changeset changes = {.removed = zone_records_new(zone->name, zone->key),
+                                .added = zone_records_new(zone->name, zone->key)};
+    struct rr rr = {.owner = owner, .type = RR_RRSIG, .ttl = 60, .rdata = zeros, .rdata_len = len};
+    struct zone_version *version;
+    assert_int_equal(name_from_text(owner, &owner_len, owner_text, strlen(owner_text), root), ERR_OK);
+    zone_records_add(changes.added, &rr, NULL, 0);
+    zone_records_sort(changes.removed);
+    zone_records_sort(changes.added);
+    assert_int_equal(zone_apply(&version, zone->current, &changes, NULL), ERR_OK);
+    zone_version_put(zone_publish(zone, version));
+    zone_records_free(changes.removed);
+    zone_records_free(changes.added);
+}
+
+/* Rdata that ends before the type covered does (not from text, but a transfer may bring it) covers nothing, hides no
+ * other signature, and is not read beyond its end. */
+static void test_short_signatures(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"www.example", RR_A, "noerror aa\n" PUT("an", "www.example.", 1)},
+        {"bare.example", RR_A, "noerror aa\nan bare.example. 1\n"},
+    };
+    struct world world;
+    begin(&world, APEX NSEC("@", "@", "NS SOA DNSKEY") "www A 192.0.2.1\n" SIG("www", "A") "bare A 192.0.2.2\n");
+    for (uint16_t len = 0; len < 2; len++) {
+        add_short_signature(&world, "www.example", len);
+        add_short_signature(&world, "bare.example", len);
+    }
+    RUN(&world, rows);
+    world_fini(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -513,6 +573,8 @@ int main(void)
         cmocka_unit_test(test_owners_at_every_depth),
         cmocka_unit_test(test_the_root_zone),
         cmocka_unit_test(test_a_chain_that_is_not_used),
+        cmocka_unit_test(test_signed_signatures),
+        cmocka_unit_test(test_short_signatures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
