@@ -4,7 +4,8 @@
  * a chain may need its own, also when the chain has left the zone since.
  *
  * Work: at most three hashes for NSEC3, each of the zone's iterations, which loading a zone caps; but where an opt-out
- * span begins above the closest encloser that end is found by halves, at most seven more. [worker] */
+ * span begins above the closest encloser that end is found by halves, at most seven more; and before these one for each
+ * alias of the chain that a wildcard made. [worker] */
 #pragma once
 
 #include "answer/query.h"
