@@ -49,5 +49,6 @@ void zone_check_targets(struct zone_check *check, const struct zone_owner *owner
 bool zone_check_is_covered(const struct zone_check *check, const uint8_t *name) ATTR_NONNULL_ALL;
 /* check_dnssec.c: algorithms, NSEC3PARAM, CDS and CDNSKEY. */
 void zone_check_dnssec(struct zone_check *check, const struct zone_owner *owner) ATTR_NONNULL_ALL;
-/* check_signed.c: which rrsets have no signature, or none that is valid now, and whether there is a chain. For zones without errors. */
+/* check_signed.c: which rrsets have no signature, or none that is valid now, and whether there is a chain. For zones
+ * without errors. */
 void zone_check_signed(struct zone_check *check) ATTR_NONNULL_ALL;

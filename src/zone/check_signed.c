@@ -1,5 +1,5 @@
-/* A signed zone's signatures and parameters, before there is a version: what makes resolvers take it for bogus or insecure
- * is only a warning, because the zone is served all the same, as by BIND. */
+/* A signed zone's signatures and parameters, before there is a version: what makes resolvers take it for bogus or
+ * insecure is only a warning, because the zone is served all the same, as by BIND. */
 #include <string.h>
 #include <time.h>
 
