@@ -68,8 +68,10 @@ static bool read_option(struct edns_options *options, unsigned code, const uint8
 
 enum err edns_read_options(struct edns_options *options, const struct msg_edns *edns)
 {
-    struct reader r = reader_over(edns->options, edns->options_len);
     options->present = 0;
+    if (!edns->options_len)
+        return ERR_OK; /* `options` may be NULL then */
+    struct reader r = reader_over(edns->options, edns->options_len);
     while (reader_left(&r) > 0) {
         unsigned code = reader_u16(&r), len = reader_u16(&r);
         const uint8_t *data = reader_take(&r, len);

@@ -195,7 +195,7 @@ static void test_file(void **state)
     assert_secret(find(keys, "a."), TSIG_HMAC_SHA256);
     tsig_keys_free(keys);
     char lines[128];
-    snprintf(lines, sizeof lines, "%.20s\n%.10s\r\n%s\n", SECRET, SECRET + 20, SECRET + 30);
+    snprintf(lines, sizeof lines, "%.20s\n%.10s\r\n%s\n", SECRET, &SECRET[20], &SECRET[30]);
     put_file("the.key", lines);
     keys = load(said, row);
     assert_string_equal(said, "");
