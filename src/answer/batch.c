@@ -193,11 +193,8 @@ static void slip(struct query *q)
 {
     if (!has_records(q))
         return;
-    memset(q->counts, 0, sizeof q->counts);
+    frame_cut(q);
     q->opt.ede = QUERY_NO_EDE;
-    q->out.at = q->out.begin + MSG_HEADER_LEN;
-    if (q->qdcount)
-        q->out.at += name_len(q->out.at) + 4;
     q->out.failed = true;
     if (q->opt.flags & QUERY_OPT_COOKIE && q->context->settings->require_cookie != ANSWER_COOKIE_NEVER) {
         q->out.failed = false;

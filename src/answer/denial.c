@@ -47,10 +47,10 @@ static void add_nsec_of(struct query *q, const struct zone_node *node)
 static const struct zone_node *find_name(const struct query *q, const uint8_t *lower, bool *exact)
 {
     uint8_t hash[NSEC3_HASH_LEN], owner[NAME_MAX_LEN];
-    assert(1u + NSEC3_LABEL_LEN + q->zone->name_len <= NAME_MAX_LEN); /* or the zone could have no NSEC3 */
     nsec3_hash(hash, q->context->hasher, lower, name_len(lower), q->version->nsec3_params);
-    nsec3_label_write(owner, hash);
-    memcpy(owner + 1 + NSEC3_LABEL_LEN, q->zone->name, q->zone->name_len);
+    unsigned len = nsec3_owner(owner, hash, q->zone->name, q->zone->name_len);
+    assert(len); /* or the zone could have no NSEC3 */
+    (void)len;
     return zone_order_find(q->version->nsec3, owner, exact);
 }
 

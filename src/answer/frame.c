@@ -49,8 +49,9 @@ static void begin_answer(struct query *q, const struct answer_packet *packet, co
                          size_t question_len)
 {
     size_t len = MSG_HEADER_LEN + question_len, most = most_bytes(q, packet, edns);
+    q->begun_len = (uint16_t)len;
     if (unlikely(q->tsig_len))
-        most = signing_most(q, packet, most, len);
+        most = signing_most(q, packet, most);
     if (packet->out != packet->in)
         memcpy(packet->out, packet->in, len);
     q->out = writer_over(packet->out, most - q->opt.len - q->tsig_len);
@@ -163,12 +164,20 @@ enum frame_verdict frame_read(struct query *q, const struct answer_packet *packe
     return judge(q, packet, &edns, malformed, class);
 }
 
+void frame_cut(struct query *q)
+{
+    q->out.at = q->out.begin + q->begun_len;
+    memset(q->counts, 0, sizeof q->counts);
+}
+
 void frame_finish(struct query *q)
 {
     bool truncated = q->out.failed;
     uint8_t *header = q->out.begin;
-    if (unlikely(truncated && q->tsig_len))
-        signing_truncate(q);
+    if (unlikely(truncated && q->tsig_len)) {
+        frame_cut(q); /* RFC 8945 5.3: only the question stays, and the RCODE says nothing */
+        q->rcode = RCODE_NOERROR;
+    }
     if (q->opt.len) {
         q->out.failed = false;
         q->out.end += q->opt.len; /* begin_answer kept it back */

@@ -14,5 +14,7 @@ enum frame_verdict {
 /* Reads packet->in and begins the answer in packet->out: header and question stand there, query->out is behind them.
  * query->context is set. */
 enum frame_verdict frame_read(struct query *query, const struct answer_packet *packet) ATTR_NONNULL_ALL ATTR_MUST_USE;
+/* Takes all records out of the answer again: header and question stay. */
+void frame_cut(struct query *query) ATTR_NONNULL_ALL;
 /* Writes the OPT, the header and the TSIG; the answer is then query->out. */
 void frame_finish(struct query *query) ATTR_NONNULL_ALL;

@@ -4,8 +4,6 @@
 
 #include "base/clock.h"
 
-enum { EDE_HEAD_LEN = 2, KEEPALIVE_UNIT_MS = 100 };
-
 static void keep_back(struct query *q, unsigned len)
 {
     q->opt.len = (uint16_t)(q->opt.len + len);
@@ -101,18 +99,12 @@ bool optrr_read(struct query *q, const struct answer_packet *packet, const struc
     return false;
 }
 
-/* RFC 8914: told only where it makes nothing else too long. */
+/* RFC 8914: told only where it makes nothing else too long. Without room it is left out, and frame_finish forgets that
+ * there was none. */
 static void put_ede(struct query *q)
 {
-    static const char all_down[] = "no server of this name is known to be up";
-    const char *text = q->opt.ede == EDNS_EDE_OTHER ? all_down : "";
-    unsigned len = EDE_HEAD_LEN + (unsigned)strlen(text);
-    uint8_t data[EDE_HEAD_LEN + sizeof all_down];
-    if (writer_left(&q->out) < EDNS_OPTION_HEADER_LEN + len)
-        return;
-    be16_put(data, q->opt.ede);
-    memcpy(data + EDE_HEAD_LEN, text, len - EDE_HEAD_LEN);
-    edns_put_option(&q->out, EDNS_EDE, data, (uint16_t)len);
+    const char *text = q->opt.ede == EDNS_EDE_OTHER ? "no server of this name is known to be up" : "";
+    edns_put_ede(&q->out, (enum edns_ede)q->opt.ede, text);
 }
 
 static ATTR_NOINLINE void put_options(struct query *q)
@@ -125,7 +117,7 @@ static ATTR_NOINLINE void put_options(struct query *q)
     if (q->opt.flags & QUERY_OPT_COOKIE)
         edns_put_option(&q->out, EDNS_COOKIE, q->opt.cookie, COOKIE_LEN);
     if (q->opt.flags & QUERY_OPT_KEEPALIVE)
-        edns_put_keepalive(&q->out, (uint64_t)q->opt.keepalive_100ms * KEEPALIVE_UNIT_MS);
+        edns_put_keepalive(&q->out, q->opt.keepalive_100ms);
     if (q->opt.ede != QUERY_NO_EDE)
         put_ede(q);
 }

@@ -10,11 +10,6 @@
 /* Targets that are looked up for sibling glue; who has more name servers than this does without the rest. */
 enum { SIBLINGS_MAX = 64 };
 
-static unsigned rr_len(const uint8_t *rr)
-{
-    return IMAGE_RR_FIXED_LEN + be16_get(rr + 10);
-}
-
 /* The glue run's owners are names of the NS image, so it moves as that does. */
 static bool put_glue(struct query *q, const struct zone_node *cut, size_t ns_at)
 {
@@ -62,7 +57,7 @@ static void put_sibling(struct query *q, const struct zone_node *node, uint16_t 
     uint8_t *at = writer_room(&q->out, rrset->image_len);
     memcpy(at, zone_node_image(node, rrset), rrset->image_len);
     q->counts[QUERY_ADDITIONAL] = (uint16_t)(q->counts[QUERY_ADDITIONAL] + rrset->rr_cnt);
-    for (const uint8_t *end = at + rrset->image_len; at < end; at += rr_len(at))
+    for (const uint8_t *end = at + rrset->image_len; at < end; at += image_rr_len(at))
         be16_put(at, owner);
     if (q->is_signed)
         signed_offer_signatures(q, node, rrset, owner);
@@ -76,7 +71,7 @@ static void put_siblings(struct query *q, const struct zone_node *cut, size_t ns
         unsigned target_at = (unsigned)ns_at + IMAGE_RR_FIXED_LEN;
         uint8_t target[NAME_MAX_LEN];
         read_name(target, message, target_at);
-        ns_at += rr_len(message + ns_at);
+        ns_at += image_rr_len(message + ns_at);
         if (!name_within(target, q->zone->name) || name_within(target, zone_node_name(cut)))
             continue;
         /* The current name is done with; its place serves for the target. */

@@ -3,6 +3,7 @@
 #include "answer/balanced.h"
 #include "answer/chain.h"
 #include "answer/denial.h"
+#include "answer/frame.h"
 #include "answer/lookup.h"
 #include "answer/section.h"
 #include "answer/signed.h"
@@ -34,9 +35,7 @@ static void fail(struct query *q)
     q->rcode = RCODE_SERVFAIL;
     q->limit_what = 0;
     q->flags &= (uint16_t)~MSG_AA;
-    q->counts[QUERY_ANSWER] = 0;
-    q->out.at = q->out.begin + MSG_HEADER_LEN;
-    q->out.at += name_len(q->out.at) + 4;
+    frame_cut(q);
     q->out.failed = false;
     q->proof_cnt = 0;
 }

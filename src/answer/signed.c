@@ -19,11 +19,6 @@ struct owner {
     uint16_t pointer;
 };
 
-static unsigned rr_len(const uint8_t *rr)
-{
-    return IMAGE_RR_FIXED_LEN + be16_get(rr + 10);
-}
-
 /* The type that a signature covers, which its rdata begins with; 0: what a transfer brought is shorter than that. */
 static uint16_t covered_by(const uint8_t *rrsig)
 {
@@ -40,9 +35,9 @@ static struct run signatures_of(const struct zone_node *node, uint16_t type)
         return run;
     const uint8_t *rr = zone_node_image(node, all), *end = rr + all->image_len;
     while (rr < end && covered_by(rr) < type)
-        rr += rr_len(rr);
+        rr += image_rr_len(rr);
     run.records = rr;
-    for (; rr < end && covered_by(rr) == type; rr += rr_len(rr))
+    for (; rr < end && covered_by(rr) == type; rr += image_rr_len(rr))
         run.cnt++;
     run.len = (unsigned)(rr - run.records);
     return run;
@@ -57,7 +52,7 @@ static bool put_run(struct query *q, enum query_section section, const struct ru
     if (!rr)
         return false;
     memcpy(rr, run->records, run->len);
-    for (unsigned i = 0; i < run->cnt; i++, rr += rr_len(rr)) {
+    for (unsigned i = 0; i < run->cnt; i++, rr += image_rr_len(rr)) {
         be16_put(rr, owner);
         be32_put(rr + 6, ttl);
     }
@@ -136,7 +131,7 @@ static struct owner owner_over(const struct query *q, const struct zone_node *no
 /* One record; its owner may be shorter from the next on: that points to this one's. */
 static bool put_record(struct query *q, const uint8_t *rr, struct owner *owner, uint32_t ttl)
 {
-    unsigned behind_owner = rr_len(rr) - 2;
+    unsigned behind_owner = image_rr_len(rr) - 2;
     size_t at = writer_len(&q->out);
     uint8_t *out = writer_room(&q->out, owner->len + (owner->pointer ? 2 : 0) + behind_owner);
     if (!out)
@@ -158,7 +153,7 @@ static bool put_records(struct query *q, const struct run *run, struct owner *ow
 {
     uint8_t *begin = q->out.at;
     const uint8_t *rr = run->records;
-    for (unsigned i = 0; i < run->cnt; i++, rr += rr_len(rr))
+    for (unsigned i = 0; i < run->cnt; i++, rr += image_rr_len(rr))
         if (!put_record(q, rr, owner, ttl)) {
             q->out.at = begin; /* whole or not at all */
             return false;

@@ -26,24 +26,15 @@ bool signing_read(struct query *q, const struct answer_packet *packet, size_t at
     return true;
 }
 
-size_t signing_most(struct query *q, const struct answer_packet *packet, size_t most, size_t begun_len)
+size_t signing_most(struct query *q, const struct answer_packet *packet, size_t most)
 {
-    size_t least = begun_len + q->opt.len + q->tsig_len;
-    q->begun_len = (uint16_t)begun_len;
+    size_t least = (size_t)q->begun_len + q->opt.len + q->tsig_len;
     if (least <= most)
         return most;
     if (least <= packet->out_cap)
         return least;
     q->tsig_len = 0; /* the server's buffers are never so small */
     return most;
-}
-
-void signing_truncate(struct query *q)
-{
-    q->out.at = q->out.begin + q->begun_len;
-    for (unsigned i = 0; i < QUERY_SECTIONS; i++)
-        q->counts[i] = 0;
-    q->rcode = RCODE_NOERROR;
 }
 
 void signing_write(struct query *q)

@@ -14,12 +14,9 @@
  * place; whatever is kept is copied. */
 bool signing_read(struct query *query, const struct answer_packet *packet, size_t at) ATTR_NONNULL_ALL ATTR_MUST_USE;
 /* The most bytes that an answer with a TSIG may have, where any other may have `most`: more, when header, question
- * (both in `begun_len`), OPT and TSIG need it: there is no other way to answer. The request was hardly shorter: a key's
+ * (query->begun_len), OPT and TSIG need it: there is no other way to answer. The request was hardly shorter: a key's
  * name that it had compressed may have grown, and NSID and cookie. */
-size_t signing_most(struct query *query, const struct answer_packet *packet, size_t most, size_t begun_len)
+size_t signing_most(struct query *query, const struct answer_packet *packet, size_t most)
     ATTR_NONNULL_ALL ATTR_MUST_USE;
-/* Of an answer that is to be truncated only the question stays, and its RCODE says nothing (RFC 8945 5.3). Before OPT
- * and header are written. */
-void signing_truncate(struct query *query) ATTR_NONNULL_ALL;
 /* Appends the TSIG to the finished answer. */
 void signing_write(struct query *query) ATTR_NONNULL_ALL;

@@ -17,12 +17,16 @@
  *   ready                 systemd is told
  *
  * The end goes the other way round. */
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "answer/keys.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "conf/conf.h"
 #include "daemon/daemon.h"
 #include "daemon/notify.h"
 #include "daemon/privileges.h"
@@ -120,19 +124,26 @@ static void format_error(char *out, size_t cap, const struct diag *diag)
     }
 }
 
-/* This start has read the configuration as root, reloads read it as the user: that they cannot is to be known before
- * the first is needed. */
+/* This start has read the configuration and the keys' files as root, reloads read them as the user: that they cannot is
+ * to be known before the first is needed. Only files that are meant to be read by few are tried: to read all again
+ * would take as long as it took. */
 static void check_reloads(const struct daemon *d, const char *user)
 {
     struct diag *diag = diag_new(CONFIGURATION_DIAG_MOST);
-    struct configuration *again;
-    if (configuration_load(&again, d->conf_path, diag)) {
+    struct opt_list rows = conf_list(d->configuration->conf, &answer_key_opt_table);
+    struct tsig_keys *again = NULL;
+    enum err err = answer_keys_make(&again, &rows, diag);
+    if (access(d->conf_path, R_OK)) {
+        diag_error(diag, d->conf_path, 0, "cannot be read: %s", strerror(errno));
+        err = ERR_IO;
+    }
+    if (err) {
         char text[1024];
         format_error(text, sizeof text, diag);
         log_warning("reloads will be refused, for user \"%s\" cannot read the configuration as root has: %s", user,
                     text);
     }
-    configuration_free(again);
+    tsig_keys_free(again);
     diag_free(diag);
 }
 

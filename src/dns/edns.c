@@ -121,17 +121,19 @@ void edns_put_ecs(struct writer *w, const struct edns_ecs *ecs, uint8_t scope_pr
     memcpy(p + EDNS_ECS_HEADER_LEN, ecs->address, address_len);
 }
 
-void edns_put_keepalive(struct writer *w, uint64_t timeout_ms)
+void edns_put_keepalive(struct writer *w, uint16_t timeout_100ms)
 {
-    uint64_t units = timeout_ms / 100;
-    uint8_t *p = begin_option(w, EDNS_TCP_KEEPALIVE, 2);
+    uint8_t *p = begin_option(w, EDNS_TCP_KEEPALIVE, sizeof timeout_100ms);
     if (p)
-        be16_put(p, (uint16_t)(units < UINT16_MAX ? units : UINT16_MAX));
+        be16_put(p, timeout_100ms);
 }
 
-void edns_put_ede(struct writer *w, enum edns_ede code)
+void edns_put_ede(struct writer *w, enum edns_ede code, const char *text)
 {
-    uint8_t *p = begin_option(w, EDNS_EDE, 2);
-    if (p)
-        be16_put(p, (uint16_t)code);
+    size_t len = strlen(text);
+    uint8_t *p = begin_option(w, EDNS_EDE, 2 + (unsigned)len);
+    if (!p)
+        return;
+    be16_put(p, (uint16_t)code);
+    memcpy(p + 2, text, len);
 }

@@ -81,7 +81,7 @@ unsigned edns_ecs_len(const struct edns_ecs *ecs) ATTR_NONNULL_ALL ATTR_PURE;
 /* The client's subnet as it came, with the prefix length that the answer holds for (RFC 7871 7.2.1): 0 when it does not
  * depend on the client. To a source prefix of 0 the scope is 0, whatever is given. */
 void edns_put_ecs(struct writer *w, const struct edns_ecs *ecs, uint8_t scope_prefix) ATTR_NONNULL_ALL;
-/* The timeout is rounded down to the option's unit of 100 ms, 6,553.5 seconds at most (RFC 7828 3.1). */
-void edns_put_keepalive(struct writer *w, uint64_t timeout_ms) ATTR_NONNULL_ALL;
-/* Without an extra text. */
-void edns_put_ede(struct writer *w, enum edns_ede code) ATTR_NONNULL_ALL;
+/* In tenths of a second (RFC 7828 3.1). */
+void edns_put_keepalive(struct writer *w, uint16_t timeout_100ms) ATTR_NONNULL_ALL;
+/* `text` ("": none) is for people (RFC 8914 2). */
+void edns_put_ede(struct writer *w, enum edns_ede code, const char *text) ATTR_NONNULL_ALL;

@@ -100,6 +100,17 @@ static bool digit_read(uint64_t *bits, uint8_t c)
     return digit < 32;
 }
 
+unsigned nsec3_owner(uint8_t out[NAME_MAX_LEN], const uint8_t hash[NSEC3_HASH_LEN], const uint8_t *apex,
+                     unsigned apex_len)
+{
+    enum { LABEL_LEN = 1 + NSEC3_LABEL_LEN };
+    if (LABEL_LEN + apex_len > NAME_MAX_LEN)
+        return 0;
+    nsec3_label_write(out, hash);
+    memcpy(out + LABEL_LEN, apex, apex_len);
+    return LABEL_LEN + apex_len;
+}
+
 bool nsec3_label_read(uint8_t hash[NSEC3_HASH_LEN], const uint8_t *name)
 {
     if (*name++ != NSEC3_LABEL_LEN)

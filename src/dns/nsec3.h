@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "dns/name.h"
 
 enum {
     NSEC3_SHA1 = 1, /* hash algorithm */
@@ -42,5 +43,9 @@ void nsec3_hash(uint8_t out[NSEC3_HASH_LEN], struct nsec3_hasher *hasher, const 
 /* The first label of the hash's owner name, lower-cased, with its length byte. Base32hex (RFC 4648 7) sorts as the
  * bytes do. [query path] */
 void nsec3_label_write(uint8_t label[1 + NSEC3_LABEL_LEN], const uint8_t hash[NSEC3_HASH_LEN]) ATTR_NONNULL_ALL;
+/* The hash's owner name in the zone `apex` of `apex_len` bytes (lower-cased, wire form; RFC 5155 3); returns its
+ * length, 0: it would be too long, so that the zone can have no NSEC3. [query path] */
+unsigned nsec3_owner(uint8_t out[NAME_MAX_LEN], const uint8_t hash[NSEC3_HASH_LEN], const uint8_t *apex,
+                     unsigned apex_len) ATTR_NONNULL_ALL;
 /* False: the name does not begin with a label that is such a hash (any case). */
 bool nsec3_label_read(uint8_t hash[NSEC3_HASH_LEN], const uint8_t *name) ATTR_NONNULL_ALL ATTR_MUST_USE;

@@ -172,14 +172,12 @@ enum { ITERATIONS_GOOD = 50 }; /* RFC 9276 asks for 0; where BIND 9.20 and Knot 
 static bool has_apex_record(const struct zone_records *r, const struct nsec3_params *params,
                             struct nsec3_hasher *hasher)
 {
-    uint8_t hash[NSEC3_HASH_LEN], name[1 + NSEC3_LABEL_LEN + NAME_MAX_LEN], flags;
+    uint8_t hash[NSEC3_HASH_LEN], name[NAME_MAX_LEN], flags;
     unsigned len = name_len(r->apex);
     size_t cnt;
-    if (1 + NSEC3_LABEL_LEN + len > NAME_MAX_LEN)
-        return false;
     nsec3_hash(hash, hasher, r->apex, len, params);
-    nsec3_label_write(name, hash);
-    memcpy(name + 1 + NSEC3_LABEL_LEN, r->apex, len);
+    if (!nsec3_owner(name, hash, r->apex, len))
+        return false;
     const struct zone_record *recs = zone_records_find(r, name, &cnt);
     for (size_t i = 0; recs && i < cnt; i++) {
         struct nsec3_params own;

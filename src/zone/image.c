@@ -369,7 +369,7 @@ static void patch_glue(uint8_t *at, const struct zone_rrset *rrset, unsigned own
             be16_put(at, moved(be16_get(at), owner_end, move));
         else
             at--; /* a root label is a byte shorter than a pointer */
-        at += IMAGE_RR_FIXED_LEN + be16_get(at + 10);
+        at += image_rr_len(at);
     }
 }
 
@@ -383,7 +383,7 @@ void image_patch(uint8_t *at, const uint8_t *image, const struct zone_rrset *rrs
     }
     if (move->owner != (POINTER | IMAGE_OWNER_AT)) {
         uint8_t *rr = at;
-        for (unsigned i = 0; i < rrset->rr_cnt; i++, rr += IMAGE_RR_FIXED_LEN + be16_get(rr + 10))
+        for (unsigned i = 0; i < rrset->rr_cnt; i++, rr += image_rr_len(rr))
             be16_put(rr, move->owner);
     }
     if (!move->owner_delta && !move->image_delta)

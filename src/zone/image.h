@@ -51,6 +51,8 @@ struct image_rdata {
     uint16_t len;
 };
 
+/* Bytes of the record at `rr`, whose owner is a pointer. */
+static inline unsigned image_rr_len(const uint8_t *rr) { return IMAGE_RR_FIXED_LEN + be16_get(rr + 10); }
 /* Bytes that image_build will write at most for these records, pointer list and doubling included. */
 size_t image_room(uint16_t type, const struct image_rdata *rdata, unsigned cnt) ATTR_NONNULL_ALL;
 /* The most bytes that an image may have, so that it and an OPT record fit in a message of 65,535 bytes whatever the

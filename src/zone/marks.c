@@ -32,7 +32,7 @@ static void each_name(const struct zone_node *node, uint16_t type, unsigned skip
         uint8_t target[NAME_MAX_LEN], lower[NAME_MAX_LEN];
         const uint8_t *image = zone_node_image(node, rrset);
         unsigned name_at = at + IMAGE_RR_FIXED_LEN + skip, taken;
-        at += IMAGE_RR_FIXED_LEN + be16_get(image + at + 10);
+        at += image_rr_len(image + at);
         if (!image_name(target, &taken, image, zone_node_name(node), name_at, at))
             continue;
         name_to_lower(lower, target);

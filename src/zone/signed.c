@@ -46,23 +46,12 @@ static bool is_in_nsec3(const struct zone *zone, const struct zone_node *node, c
            nsec3_label_read(hash, zone_node_name(node));
 }
 
-/* The name of a hash's NSEC3 record; returns its length, 0: it would be too long. */
-static unsigned owner_of(uint8_t out[NAME_MAX_LEN], const struct zone *zone, const uint8_t hash[NSEC3_HASH_LEN])
-{
-    unsigned len = 1 + NSEC3_LABEL_LEN + zone->name_len;
-    if (len > NAME_MAX_LEN)
-        return 0;
-    nsec3_label_write(out, hash);
-    memcpy(out + 1 + NSEC3_LABEL_LEN, zone->name, zone->name_len);
-    return len;
-}
-
 static bool has_apex_record(const struct zone *zone, uint64_t root, const struct nsec3_params *params,
                             struct nsec3_hasher *hasher)
 {
     uint8_t hash[NSEC3_HASH_LEN], name[NAME_MAX_LEN];
     nsec3_hash(hash, hasher, zone->name, zone->name_len, params);
-    unsigned len = owner_of(name, zone, hash);
+    unsigned len = nsec3_owner(name, hash, zone->name, zone->name_len);
     if (!len)
         return false;
     const struct zone_node *node = trie_find(root, name_hash(name, zone->key), name, len);
@@ -97,7 +86,7 @@ bool zone_signed_next(uint8_t out[NAME_MAX_LEN], const struct zone_version *vers
     if (version->nsec3_params) {
         const uint8_t *rdata = find_nsec3(&len, &at, node, version->nsec3_params);
         return rdata && len - at > NSEC3_HASH_LEN && rdata[at] == NSEC3_HASH_LEN &&
-               owner_of(out, version->zone, rdata + at + 1);
+               nsec3_owner(out, rdata + at + 1, version->zone->name, version->zone->name_len);
     }
     const struct zone_rrset *rrset = zone_node_rrset(node, RR_NSEC);
     const uint8_t *rdata = rdata_at(&len, zone_node_image(node, rrset), 0);

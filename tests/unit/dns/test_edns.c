@@ -192,25 +192,28 @@ static void test_put_keepalive_and_ede(void **state)
 {
     (void)state;
     static const struct {
-        uint64_t timeout_ms;
+        uint16_t timeout_100ms;
         const char *value;
     } cases[] = {
-        {0, "\0\0"},          {99, "\0\0"},            {10000, "\0\144"},
-        {10099, "\0\144"},    {6553500, "\377\377"},   {UINT64_MAX, "\377\377"},
+        {0, "\0\0"}, {100, "\0\144"}, {65535, "\377\377"},
     };
-    uint8_t out[12];
+    uint8_t out[18];
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct writer w = writer_over(out, sizeof out);
-        edns_put_keepalive(&w, cases[i].timeout_ms);
+        edns_put_keepalive(&w, cases[i].timeout_100ms);
         assert_int_equal(writer_len(&w), 6);
         assert_memory_equal(out, "\0\13\0\2", 4);
         assert_memory_equal(out + 4, cases[i].value, 2);
-        edns_put_ede(&w, EDNS_EDE_PROHIBITED);
+        edns_put_ede(&w, EDNS_EDE_PROHIBITED, "");
         assert_false(w.failed);
         assert_int_equal(writer_len(&w), 12);
         assert_memory_equal(out + 6, "\0\17\0\2\0\22", 6);
-        edns_put_ede(&w, EDNS_EDE_PROHIBITED);
-        assert_true(w.failed);
+        edns_put_ede(&w, EDNS_EDE_OTHER, "abc");
+        assert_true(w.failed); /* for want of a byte */
+        assert_int_equal(writer_len(&w), 12);
+        w.failed = false;
+        edns_put_ede(&w, EDNS_EDE_OTHER, "");
+        assert_memory_equal(out + 12, "\0\17\0\2\0\0", 6);
     }
 }
 
