@@ -8,11 +8,6 @@
 
 /* ---- verdicts and counts */
 
-static enum health_verdict verdict_of(const struct pool_member *member)
-{
-    return member->probed ? member->verdict : HEALTH_UP;
-}
-
 static void count_verdict(struct balance_family *family, enum health_verdict verdict, uint32_t by)
 {
     if (verdict == HEALTH_UP)
@@ -21,17 +16,39 @@ static void count_verdict(struct balance_family *family, enum health_verdict ver
         family->unknown_cnt += by;
 }
 
+/* The part that is left of every part. */
+static uint32_t withheld_of(const struct balance_side *side)
+{
+    uint64_t left = POOL_PART_ONE;
+    for (unsigned i = 0; i < WITHHELD_CNT; i++)
+        left = left * (POOL_PART_ONE - side->withheld[i]) >> POOL_PART_BITS;
+    return POOL_PART_ONE - (uint32_t)(left ? left : 1);
+}
+
+static void take_side(struct pool_member *member, const struct balance_side *side)
+{
+    uint32_t weight = side->note ? side->note->weight : 1;
+    member->verdict = checks_verdict(side, &member->unsettled);
+    member->forced = side->forced;
+    member->weight = side->drained ? 0 : weight;
+    member->withheld = withheld_of(side);
+}
+
+static bool same_member(const struct pool_member *a, const struct pool_member *b)
+{
+    return a->verdict == b->verdict && a->unsettled == b->unsettled && a->forced == b->forced &&
+           a->weight == b->weight && a->withheld == b->withheld;
+}
+
 bool members_refresh(struct balance_family *family, uint32_t index)
 {
-    struct pool_member *member = &family->members[index];
-    bool unsettled;
-    enum health_verdict verdict = checks_verdict(&family->sides[index], &unsettled);
-    if (verdict == member->verdict && unsettled == member->unsettled)
+    struct pool_member *member = &family->members[index], fresh = *member;
+    take_side(&fresh, &family->sides[index]);
+    if (same_member(member, &fresh))
         return false;
-    count_verdict(family, verdict_of(member), UINT32_MAX); /* minus one */
-    member->verdict = verdict;
-    member->unsettled = unsettled;
-    count_verdict(family, verdict_of(member), 1);
+    count_verdict(family, pool_member_verdict(member), UINT32_MAX); /* minus one */
+    *member = fresh;
+    count_verdict(family, pool_member_verdict(member), 1);
     count_update(family);
     return true;
 }
@@ -76,15 +93,14 @@ static void add_member(struct balance_family *family, struct former *former, con
     struct balance_side *side = &family->sides[index];
     *member = (struct pool_member){
         .address = *address,
-        .weight = note ? note->weight : 1,
         .tier = note ? note->tier : 1,
         .probed = plan_probes_of(family->group, note)->cnt > 0,
     };
     side->note = note;
     if (find_former(former, address))
         take_over(family, index, former);
-    member->verdict = checks_verdict(side, &member->unsettled);
-    count_verdict(family, verdict_of(member), 1);
+    take_side(member, side);
+    count_verdict(family, pool_member_verdict(member), 1);
 }
 
 /* What nobody took over is closed later, and says nothing any more. */

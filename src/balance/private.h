@@ -68,6 +68,9 @@ struct balance_check {
     uint32_t member;
 };
 
+/* What takes off a member's weight. */
+enum balance_withheld { WITHHELD_LOAD, WITHHELD_SLOW_START, WITHHELD_HOST, WITHHELD_CNT };
+
 /* What a member has besides struct pool_member. */
 struct balance_side {
     struct balance_check *checks;
@@ -75,7 +78,13 @@ struct balance_side {
     bool open;                      /* the checks are, be they none */
     enum health_verdict before;     /* of the member when others were its checks: counts for those without a result */
     const struct plan_member *note; /* NULL: `members` does not name it */
+    /* What operators, load and time make of it; members_refresh takes it over into the pool_member. */
+    bool drained;
+    enum health_verdict forced;       /* HEALTH_UNKNOWN: not forced */
+    uint32_t withheld[WITHHELD_CNT]; /* parts of POOL_PART_ONE, each below it */
 };
+
+
 
 /* Sides of former members whose checks are to be closed. */
 struct balance_closing {
@@ -282,7 +291,8 @@ void members_rebuild(struct balance_family *family);
 /* A piece of what that leaves to do: checks of new members are opened, then those of former ones closed. True: that was
  * all, and the members can be told by their verdicts. */
 bool members_work(struct balance_pool *pool);
-/* Brings verdict and counts of a member up to date; true when its verdict or `unsettled` changed. */
+/* Brings a member up to date with its side: verdict, weight, what is withheld, and counts. True when anything changed
+ * that a table is compiled from. */
 bool members_refresh(struct balance_family *family, uint32_t member);
 
 /* settings.c */

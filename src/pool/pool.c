@@ -14,11 +14,6 @@ struct tally {
     struct tier tiers[POOL_MEMBERS_MAX];
 };
 
-static enum health_verdict verdict_of(const struct pool_member *member)
-{
-    return member->probed ? member->verdict : HEALTH_UP;
-}
-
 static bool all_drained(const struct pool_member *members, size_t cnt)
 {
     for (size_t i = 0; i < cnt; i++)
@@ -58,8 +53,8 @@ static void count(struct tally *tally, const struct pool_member *members, size_t
             continue;
         struct tier *tier = tier_of(tally, members[i].tier);
         tier->usable++;
-        tier->up += verdict_of(&members[i]) == HEALTH_UP;
-        tier->unknown += verdict_of(&members[i]) == HEALTH_UNKNOWN;
+        tier->up += pool_member_verdict(&members[i]) == HEALTH_UP;
+        tier->unknown += pool_member_verdict(&members[i]) == HEALTH_UNKNOWN;
     }
 }
 
@@ -85,17 +80,39 @@ static const struct tier *choose_tier(const struct tally *tally, uint64_t min_up
 
 static bool live_in(const struct tier *tier, const struct pool_member *member)
 {
-    enum health_verdict verdict = verdict_of(member);
+    enum health_verdict verdict = pool_member_verdict(member);
     return verdict == HEALTH_UP || (verdict == HEALTH_UNKNOWN && !tier->up);
 }
 
-static void use(struct pool_choice *choice, const struct pool_member *member, size_t index, bool equal_weights)
+static void use(struct pool_choice *choice, const struct pool_member *member, size_t index)
 {
-    uint32_t weight = member->weight < POOL_WEIGHT_MAX ? member->weight : POOL_WEIGHT_MAX;
-    choice->member[choice->cnt] = (uint16_t)index;
-    choice->weight[choice->cnt++] = equal_weights ? 1 : weight;
+    choice->member[choice->cnt++] = (uint16_t)index;
     choice->unsettled |= member->probed && member->unsettled;
-    choice->unknown |= verdict_of(member) == HEALTH_UNKNOWN;
+    choice->unknown |= pool_member_verdict(member) == HEALTH_UNKNOWN;
+}
+
+/* Where nothing is withheld, weights are what was written. Else all grow by the same power of two, the largest that
+ * every configured weight can bear, so that a member's weight depends on no other's momentary part. */
+static void weigh(struct pool_choice *choice, const struct pool_member *members, bool equal_weights)
+{
+    uint32_t most = 1, withheld = 0;
+    for (unsigned i = 0; i < choice->cnt; i++) {
+        const struct pool_member *member = &members[choice->member[i]];
+        uint32_t weight = member->weight < POOL_WEIGHT_MAX ? member->weight : POOL_WEIGHT_MAX;
+        choice->weight[i] = equal_weights ? 1 : weight;
+        most = choice->weight[i] > most ? choice->weight[i] : most;
+        withheld |= member->withheld;
+    }
+    if (!withheld)
+        return;
+    unsigned shift = 0;
+    while ((most << (shift + 1)) <= POOL_WEIGHT_MAX)
+        shift++;
+    for (unsigned i = 0; i < choice->cnt; i++) {
+        uint64_t part = POOL_PART_ONE - members[choice->member[i]].withheld;
+        uint32_t weight = (uint32_t)(((uint64_t)choice->weight[i] << shift) * part >> POOL_PART_BITS);
+        choice->weight[i] = weight ? weight : 1;
+    }
 }
 
 void pool_choose(struct pool_choice *choice, const struct pool_settings *settings, const struct pool_member *members,
@@ -125,7 +142,8 @@ void pool_choose(struct pool_choice *choice, const struct pool_settings *setting
     for (size_t i = 0; i < cnt; i++)
         if (members[i].tier == tier->number && usable(&members[i], choice->all_drained) &&
             (as_if_up || live_in(tier, &members[i])))
-            use(choice, &members[i], i, equal_weights);
+            use(choice, &members[i], i);
+    weigh(choice, members, equal_weights);
 }
 
 bool pool_member_live(const struct pool_member *members, size_t cnt, size_t index)
@@ -137,6 +155,6 @@ bool pool_member_live(const struct pool_member *members, size_t cnt, size_t inde
     struct tier tier = {.number = members[index].tier};
     for (size_t i = 0; i < cnt; i++)
         tier.up += members[i].tier == tier.number && usable(&members[i], ignore_drains) &&
-                   verdict_of(&members[i]) == HEALTH_UP;
+                   pool_member_verdict(&members[i]) == HEALTH_UP;
     return live_in(&tier, &members[index]);
 }

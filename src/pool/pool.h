@@ -30,14 +30,27 @@ struct pool_settings {
     uint64_t seed;                      /* of the hash policy: from the owner's name, equal on all nameservers */
 };
 
+/* Weights are taken off in parts of this. */
+enum { POOL_PART_BITS = 16, POOL_PART_ONE = 1 << POOL_PART_BITS };
+
 struct pool_member {
     struct addr address; /* port 0; members of a pool are distinct and in canonical order (addr_cmp) */
     uint32_t weight;     /* 0: drained */
+    uint32_t withheld;   /* that part of the weight, below POOL_PART_ONE: by load, a slow start, a host's addresses */
     uint32_t tier;       /* 1 first */
     enum health_verdict verdict;
-    bool unsettled; /* between its first contrary check and its verdict */
-    bool probed;    /* false: always up */
+    enum health_verdict forced; /* by an operator: counts in place of the verdict; HEALTH_UNKNOWN: it is not */
+    bool unsettled;             /* between its first contrary check and its verdict */
+    bool probed;                /* false: always up */
+    uint16_t site;              /* number of its site, 0: none */
 };
+/* What it counts as. */
+static inline enum health_verdict pool_member_verdict(const struct pool_member *member)
+{
+    if (member->forced != HEALTH_UNKNOWN)
+        return member->forced;
+    return member->probed ? member->verdict : HEALTH_UP;
+}
 
 enum pool_state {
     POOL_LIVE,        /* members of one tier, at least one of them live */
@@ -55,7 +68,7 @@ struct pool_choice {
     bool all_drained; /* every member has weight 0, drains were ignored; also told when the state is POOL_ALL_DOWN */
     unsigned cnt;
     uint16_t member[POOL_MEMBERS_MAX]; /* indices, ascending */
-    uint32_t weight[POOL_MEMBERS_MAX]; /* > 0; round_robin: 1 */
+    uint32_t weight[POOL_MEMBERS_MAX]; /* > 0, at most POOL_WEIGHT_MAX, what is withheld taken off; round_robin: 1 */
 };
 
 /* Runs the pipeline. With POOL_ALL_DOWN and serve_all, the choice holds every undrained member of the first tier as if
