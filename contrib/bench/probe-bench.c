@@ -83,7 +83,7 @@ static uint64_t thread_ns(const char *name)
 static struct probe_spec spec_of(enum probe_type type, unsigned nth, uint16_t port, uint64_t interval_ms)
 {
     return (struct probe_spec){
-        .type = type,
+        .options.type = type,
         .address = {.bytes = {127, 1, (uint8_t)(nth / 250), (uint8_t)(1 + nth % 250)}, .family = ADDR_V4, .port = port},
         .timing = {.interval_ms = interval_ms,
                    .fast_interval_ms = interval_ms,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/opt_copy.h"
 #include "dns/name.h"
 
 /* A name may be annotated itself, and names below it. */
@@ -66,32 +67,12 @@ const struct plan_member *plan_find_member(const struct plan_group *group, const
 const struct probe_options *plan_hostless(const struct plan_probes *probes)
 {
     for (size_t i = 0; i < probes->cnt; i++)
-        if (probes->rows[i]->type == PROBE_HTTP && !probes->rows[i]->host && !probes->rows[i]->where.is_broken)
+        if (probe_needs_host(probes->rows[i]) && !probes->rows[i]->where.is_broken)
             return probes->rows[i];
     return NULL;
 }
 
 /* ---- making */
-
-static char *keep_text(struct planning *p, const char *text)
-{
-    return text ? arena_strdup(&p->plan->arena, text) : NULL;
-}
-
-static const struct probe_options *keep_probe(struct planning *p, const struct probe_options *row)
-{
-    struct probe_options *probe = arena_dup(&p->plan->arena, row, sizeof *row, _Alignof(struct probe_options));
-    probe->name = keep_text(p, row->name);
-    probe->path = keep_text(p, row->path);
-    probe->host = keep_text(p, row->host);
-    probe->expect_body = keep_text(p, row->expect_body);
-    if (row->expect_status.cnt)
-        probe->expect_status.items =
-            arena_dup(&p->plan->arena, row->expect_status.items,
-                      row->expect_status.cnt * sizeof(struct probe_status_range), _Alignof(struct probe_status_range));
-    probe->where = (struct opt_where){.is_broken = row->where.is_broken};
-    return probe;
-}
 
 static int cmp_probe_rows(const void *a, const void *b)
 {
@@ -118,7 +99,7 @@ static void take_probes(struct planning *p, const struct opt_list *probes)
                        row->name, first->where.file ? first->where.file : "", first->where.line);
     }
     for (size_t i = 0; i < p->probe_cnt; i++)
-        p->probes[i] = keep_probe(p, p->probes[i]);
+        p->probes[i] = opt_copy(&p->plan->arena, p->probes[i], &probe_opt_table);
 }
 
 static void add_group(struct planning *p, struct plan_zone *zone, const struct balance_group_options *row)

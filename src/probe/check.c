@@ -7,6 +7,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "probe/driver.h"
+
+enum { DATAGRAMS_MOST = 64 };
+
 /* What we lack, not the target: descriptors, memory, local ports (EADDRNOTAVAIL, as not_begun() lets it through;
  * EADDRINUSE), room in the epoll set. EAGAIN is connect's word for a full routing cache or no free port. */
 static bool is_ours(int error)
@@ -34,17 +38,41 @@ static void broken(struct check *check, int error)
         kind_broken(&check->run, error);
 }
 
+/* ---- where from ---- */
+
+/* 0, or -1 and errno. */
+static int bind_source(const struct check *check, int fd)
+{
+    const struct addr *source = &check->run.target->source;
+    const int on = 1;
+    struct sockaddr_storage from;
+    if (source->family == ADDR_NONE)
+        return 0;
+    /* The port is chosen with the connection, so that there are as many as targets times ports. */
+    (void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    socklen_t from_len = addr_to_sockaddr(&from, source);
+    return bind(fd, (const struct sockaddr *)&from, from_len);
+}
+
+/* An address that was taken off this machine is nothing that its targets can help. */
+static void no_source(struct check *check, int error)
+{
+    check->local_error = error;
+    if (error == EADDRNOTAVAIL)
+        check->lack = (struct reason){REASON_NO_SOURCE, 0};
+}
+
 /* ---- no way there ---- */
 
 /* TCP says EADDRNOTAVAIL both when all local ports to that target are taken and when this machine has no address to
  * ask from (no IPv6 at all). A datagram socket knows the difference without a packet: it is routed alike and finds its
  * source address alike, but its ports are others. 0: there is a way, so it is the ports. */
-static int way_error(const struct sockaddr_storage *to, socklen_t to_len)
+static int way_error(const struct check *check, const struct sockaddr_storage *to, socklen_t to_len)
 {
     int fd = socket(to->ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return errno;
-    int error = connect(fd, (const struct sockaddr *)to, to_len) ? errno : 0;
+    int error = bind_source(check, fd) || connect(fd, (const struct sockaddr *)to, to_len) ? errno : 0;
     close(fd);
     return error;
 }
@@ -55,7 +83,7 @@ static int way_error(const struct sockaddr_storage *to, socklen_t to_len)
 static void not_begun(struct check *check, int error, const struct sockaddr_storage *to, socklen_t to_len)
 {
     const uint32_t family = check->run.target->address.family;
-    int way = error == EADDRNOTAVAIL ? way_error(to, to_len) : error;
+    int way = error == EADDRNOTAVAIL ? way_error(check, to, to_len) : error;
     switch (way) {
     case 0:
         check->local_error = error;
@@ -119,18 +147,43 @@ static void delay_ack(const struct check *check)
         (void)setsockopt(check->fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof off);
 }
 
+/* ---- talking ---- */
+
+/* A broken connection is found again, and judged, by the read that follows: what the target said before it broke
+ * counts. What is wrong with a datagram is told once. */
+static void send_out(struct check *check)
+{
+    while (check_runs(check) && check->run.want == KIND_WANT_WRITABLE) {
+        ssize_t done = send(check->fd, check->run.out, check->run.out_len, MSG_NOSIGNAL);
+        if (done < 0) {
+            if (errno == EAGAIN)
+                return;
+            if (is_ours(errno))
+                check->local_error = errno;
+            else if (check->run.kind->transport == KIND_DATAGRAM)
+                kind_broken(&check->run, errno);
+            return;
+        }
+        kind_sent(&check->run, (size_t)done);
+    }
+}
+
 static void begin_connecting(struct check *check, int epoll_fd, uint64_t tag)
 {
+    bool is_stream = check->run.kind->transport == KIND_STREAM;
     struct sockaddr_storage to;
     socklen_t to_len = addr_to_sockaddr(&to, &check->run.target->address);
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.u64 = tag};
-    check->fd = socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    check->fd = socket(to.ss_family, (is_stream ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (check->fd < 0) {
         not_begun(check, errno, &to, to_len);
         return;
     }
-    delay_ack(check);
-    if (connect(check->fd, (const struct sockaddr *)&to, to_len) && errno != EINPROGRESS)
+    if (is_stream)
+        delay_ack(check);
+    if (bind_source(check, check->fd))
+        no_source(check, errno);
+    else if (connect(check->fd, (const struct sockaddr *)&to, to_len) && errno != EINPROGRESS)
         not_begun(check, errno, &to, to_len);
     else if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, check->fd, &event))
         check->local_error = errno;
@@ -140,26 +193,21 @@ void check_open(struct check *check, const struct target *target, uint64_t now_u
 {
     check->start_us = now_us;
     check->local_error = 0;
+    check->lack = (struct reason){REASON_NONE, 0};
+    check->driver = NULL;
+    check->driven = NULL;
+    check->fd = -1;
     kind_start(&check->run, target, now_us);
+    if (check->run.kind->transport == KIND_DRIVEN)
+        return;
     begin_connecting(check, epoll_fd, tag);
-}
-
-/* ---- talking ---- */
-
-/* A broken connection is found again, and judged, by the read that follows: what the target said before it broke
- * counts. */
-static void send_out(struct check *check)
-{
-    while (check->run.want == KIND_WANT_WRITABLE) {
-        ssize_t done = send(check->fd, check->run.out, check->run.out_len, MSG_NOSIGNAL);
-        if (done < 0) {
-            if (errno != EAGAIN && is_ours(errno))
-                check->local_error = errno;
-            return;
-        }
-        kind_sent(&check->run, (size_t)done);
+    if (check->run.kind->transport == KIND_DATAGRAM && check_runs(check)) {
+        kind_connected(&check->run); /* there is nothing to wait for */
+        send_out(check);
     }
 }
+
+/* ---- what comes ---- */
 
 /* A read that fills less than the buffer has emptied the socket, and what comes later is a new edge (epoll(7)); but an
  * end that was told already (`to_end`) is no new one. The machine's own bounds end it with a target that sends on and
@@ -180,6 +228,20 @@ static void receive(struct check *check, bool to_end, uint8_t *buffer, size_t bu
     }
 }
 
+/* Each by itself, an empty one too. More at once than any answer has are a flood, of which the deadline is the end. */
+static void receive_datagrams(struct check *check, uint8_t *buffer, size_t buffer_len)
+{
+    for (unsigned i = 0; i < DATAGRAMS_MOST && check_runs(check); i++) {
+        ssize_t len = recv(check->fd, buffer, buffer_len, 0);
+        if (len >= 0)
+            kind_received(&check->run, buffer, (size_t)len);
+        else if (errno == EAGAIN)
+            return;
+        else if (errno != EINTR)
+            broken(check, errno);
+    }
+}
+
 void check_event(struct check *check, uint32_t events, uint8_t *buffer, size_t buffer_len)
 {
     if (check->run.want == KIND_WANT_CONNECTED)
@@ -188,13 +250,20 @@ void check_event(struct check *check, uint32_t events, uint8_t *buffer, size_t b
         return;
     send_out(check);
     bool to_end = events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR);
-    if (check_runs(check) && (to_end || events & EPOLLIN))
+    if (!check_runs(check) || !(to_end || events & EPOLLIN))
+        return;
+    if (check->run.kind->transport == KIND_DATAGRAM)
+        receive_datagrams(check, buffer, buffer_len);
+    else
         receive(check, to_end, buffer, buffer_len);
 }
 
 void check_close(struct check *check)
 {
     struct linger reset = {.l_onoff = 1, .l_linger = 0};
+    if (check->driver)
+        check->run.kind->driver->stop(check->driver, check);
+    check->driver = NULL;
     if (check->fd >= 0) {
         if (check->run.kind->resets)
             (void)setsockopt(check->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);

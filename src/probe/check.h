@@ -1,5 +1,5 @@
-/* A check under way: a run of its kind's machine and the socket that feeds it. Non-blocking; told of events by an
- * edge-triggered epoll set, in which the socket is registered once. [probe] */
+/* A check under way: a run of its kind's machine and the socket that feeds it, or the driver that does. Non-blocking;
+ * told of events by an edge-triggered epoll set, in which the socket is registered once. [probe] */
 #pragma once
 
 #include <stdbool.h>
@@ -13,9 +13,13 @@ struct check {
     struct kind_run run;
     struct check *next_free; /* its owner's */
     uint64_t start_us;
-    uint32_t stall_cnt; /* of the owner's clock when it began */
-    int fd;             /* -1: none */
-    int local_error;    /* not 0: it can't be done, and that is our own failure; the run is undecided */
+    uint32_t slot;         /* the owner's number for it */
+    uint32_t stall_cnt;    /* of the owner's clock when it began */
+    int fd;                /* -1: none */
+    int local_error;       /* not 0: it can't be done, and that is our own failure; the run is undecided */
+    struct reason lack;    /* of a local_error, where the system's word for it would mislead; REASON_NONE else */
+    struct driver *driver; /* that it is left to just now; NULL: none */
+    void *driven;          /* the driver's */
 };
 
 /* True while it goes on: not decided by its machine, nor a failure of ours. */
@@ -24,7 +28,7 @@ static inline bool check_runs(const struct check *check)
     return check->run.state == KIND_RUNNING && !check->local_error;
 }
 
-/* Begins one; `tag` comes back with its events. It may be over at once. */
+/* Begins one; `tag` comes back with its events. It may be over at once. One of a driven kind is but prepared. */
 void check_open(struct check *check, const struct target *target, uint64_t now_us, int epoll_fd,
                 uint64_t tag) ATTR_NONNULL_ALL;
 /* Something happened at its socket (EPOLL… bits). `buffer` is scratch. */

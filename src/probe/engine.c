@@ -67,7 +67,7 @@ static void serve_sockets(struct engine *engine, int wait_ms)
             if (events[i].data.u64 == WAKE_TAG)
                 clear_wake(engine);
             else
-                watch_event(&engine->watch, (uint32_t)events[i].data.u64, events[i].events, engine->buffer, BUFFER_LEN);
+                watch_event(&engine->watch, events[i].data.u64, events[i].events, engine->buffer, BUFFER_LEN);
         }
         wait_ms = 0;
         away_us = 0;

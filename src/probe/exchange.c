@@ -1,6 +1,7 @@
 #include "probe/exchange.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 
 struct entry {
     struct exchange_report report;
+    char *text;            /* of a REASON_TEXT, owned; NULL: there never was one */
     struct target *wanted; /* counted while the wish waits; NULL else */
     uint32_t generation;
     uint32_t next_wish, next_event; /* slot + 1 */
@@ -38,8 +40,10 @@ void exchange_free(struct exchange *exchange)
 {
     if (!exchange)
         return;
-    for (size_t i = 0; i < exchange->entry_cnt; i++)
+    for (size_t i = 0; i < exchange->entry_cnt; i++) {
         target_put(exchange->entries[i].wanted);
+        free(exchange->entries[i].text);
+    }
     free(exchange->entries);
     pthread_mutex_destroy(&exchange->lock);
     free(exchange);
@@ -127,14 +131,31 @@ bool exchange_has_wish(struct exchange *exchange)
     return waits;
 }
 
+static void take_text(struct entry *entry, const char *text)
+{
+    if (!entry->text)
+        entry->text = mem_zalloc(1, PROBE_REASON_MAX);
+    snprintf(entry->text, PROBE_REASON_MAX, "%s", text);
+}
+
+static void reason_of(char out[PROBE_REASON_MAX], const struct entry *entry)
+{
+    if (entry->report.reason.code == REASON_TEXT && entry->text)
+        memcpy(out, entry->text, PROBE_REASON_MAX);
+    else
+        reason_to_text(out, entry->report.reason);
+}
+
 bool exchange_tell(struct exchange *exchange, uint32_t slot, uint32_t generation, const struct exchange_report *report,
-                   bool is_event)
+                   const char *text, bool is_event)
 {
     bool was_empty = false;
     pthread_mutex_lock(&exchange->lock);
     struct entry *entry = &exchange->entries[slot];
     if (entry->generation == generation) {
         entry->report = *report;
+        if (report->reason.code == REASON_TEXT)
+            take_text(entry, text);
         if (is_event)
             was_empty = push_event(exchange, slot);
     }
@@ -142,7 +163,8 @@ bool exchange_tell(struct exchange *exchange, uint32_t slot, uint32_t generation
     return was_empty;
 }
 
-bool exchange_next(struct exchange *exchange, uint32_t *slot, struct exchange_report *report)
+bool exchange_next(struct exchange *exchange, uint32_t *slot, struct exchange_report *report,
+                   char reason[PROBE_REASON_MAX])
 {
     struct queue *queue = &exchange->events;
     bool found = false;
@@ -150,8 +172,11 @@ bool exchange_next(struct exchange *exchange, uint32_t *slot, struct exchange_re
     while (queue->first && !found) {
         struct entry *entry = &exchange->entries[queue->first - 1];
         *slot = queue->first - 1;
-        *report = entry->report;
         found = entry->event_counts;
+        if (found) {
+            *report = entry->report;
+            reason_of(reason, entry);
+        }
         entry->event_waits = entry->event_counts = false;
         queue->first = entry->next_event;
     }
@@ -159,11 +184,13 @@ bool exchange_next(struct exchange *exchange, uint32_t *slot, struct exchange_re
     return found;
 }
 
-void exchange_look(struct exchange *exchange, uint32_t slot, struct exchange_report *report)
+void exchange_look(struct exchange *exchange, uint32_t slot, struct exchange_report *report,
+                   char reason[PROBE_REASON_MAX])
 {
-    *report = (struct exchange_report){.verdict = HEALTH_UNKNOWN};
+    static const struct entry none = {.report = {.verdict = HEALTH_UNKNOWN}};
     pthread_mutex_lock(&exchange->lock);
-    if (slot < exchange->entry_cnt)
-        *report = exchange->entries[slot].report;
+    const struct entry *entry = slot < exchange->entry_cnt ? &exchange->entries[slot] : &none;
+    *report = entry->report;
+    reason_of(reason, entry);
     pthread_mutex_unlock(&exchange->lock);
 }

@@ -1,6 +1,6 @@
 /* What control and the probe thread tell each other, by slot of the target: which targets are wanted, and how they are.
  * Each slot has one entry for either way, so that nothing can overflow and nothing is dropped: a newer wish or event
- * takes the place of an older one that waits. A mutex guards it all; held for a copy of some 40 bytes at most (and
+ * takes the place of an older one that waits. A mutex guards it all; held for a copy of some hundred bytes at most (and
  * while the entries grow), it is on the list of named locks as "probe exchange".
  *
  * A slot's generation rises whenever another target takes it or it is left: what the probe thread still reports of the
@@ -25,6 +25,7 @@ struct exchange_report {
     uint16_t contrary_cnt; /* as struct health_target has it */
     uint8_t verdict;       /* enum health_verdict */
     bool unsettled;
+    struct health_measure measure;
 };
 
 /* A wish. */
@@ -45,12 +46,13 @@ bool exchange_want(struct exchange *exchange, uint32_t slot, struct target *targ
 bool exchange_take(struct exchange *exchange, struct exchange_wish *wish) ATTR_NONNULL_ALL ATTR_MUST_USE;
 /* Does one wait? [probe] */
 bool exchange_has_wish(struct exchange *exchange) ATTR_NONNULL_ALL;
-/* How the target of that slot and generation is; `is_event`: control is to be told. True: no other event waited.
- * [probe] */
+/* How the target of that slot and generation is, with `text` the words of a REASON_TEXT (else not looked at);
+ * `is_event`: control is to be told. True: no other event waited. [probe] */
 bool exchange_tell(struct exchange *exchange, uint32_t slot, uint32_t generation, const struct exchange_report *report,
-                   bool is_event) ATTR_NONNULL_ALL ATTR_MUST_USE;
-/* The next event; false: none waits. [control] */
-bool exchange_next(struct exchange *exchange, uint32_t *slot,
-                   struct exchange_report *report) ATTR_NONNULL_ALL ATTR_MUST_USE;
+                   const char *text, bool is_event) ATTR_NONNULL_ALL ATTR_MUST_USE;
+/* The next event, its reason in words; false: none waits. [control] */
+bool exchange_next(struct exchange *exchange, uint32_t *slot, struct exchange_report *report,
+                   char reason[PROBE_REASON_MAX]) ATTR_NONNULL_ALL ATTR_MUST_USE;
 /* The last report of a slot. [control] */
-void exchange_look(struct exchange *exchange, uint32_t slot, struct exchange_report *report) ATTR_NONNULL_ALL;
+void exchange_look(struct exchange *exchange, uint32_t slot, struct exchange_report *report,
+                   char reason[PROBE_REASON_MAX]) ATTR_NONNULL_ALL;

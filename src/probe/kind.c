@@ -2,7 +2,7 @@
 
 #include <assert.h>
 
-static const struct kind *const kinds[] = {[PROBE_TCP] = &kind_tcp, [PROBE_HTTP] = &kind_http};
+const struct kind *const kinds[PROBE_TYPE_CNT] = {[PROBE_TCP] = &kind_tcp, [PROBE_HTTP] = &kind_http};
 
 void kind_start(struct kind_run *run, const struct target *target, uint64_t now_us)
 {
@@ -12,9 +12,11 @@ void kind_start(struct kind_run *run, const struct target *target, uint64_t now_
     run->state = KIND_RUNNING;
     run->want = KIND_WANT_CONNECTED;
     run->reason = (struct reason){REASON_NONE, 0};
+    run->text[0] = '\0';
     run->out = NULL;
     run->out_len = 0;
-    run->kind->start(run);
+    if (run->kind->start)
+        run->kind->start(run);
 }
 
 void kind_connected(struct kind_run *run)
@@ -54,7 +56,7 @@ void kind_late(struct kind_run *run)
 {
     uint32_t timeout_ms = (uint32_t)run->target->timing.timeout_ms;
     assert(run->state == KIND_RUNNING);
-    if (run->want == KIND_WANT_CONNECTED)
+    if (run->want == KIND_WANT_CONNECTED && run->kind->transport == KIND_STREAM)
         kind_fail(run, (struct reason){REASON_NO_CONNECTION, timeout_ms});
     else
         kind_fail(run, run->kind->late(run, timeout_ms));
@@ -62,5 +64,16 @@ void kind_late(struct kind_run *run)
 
 void kind_fini(struct kind_run *run)
 {
-    run->kind->fini(run);
+    if (run->kind->fini)
+        run->kind->fini(run);
+}
+
+void kind_end_text(struct kind_run *run, enum kind_state state, const char *text, size_t len)
+{
+    size_t taken = len < sizeof run->text - 1 ? len : sizeof run->text - 1;
+    for (size_t i = 0; i < taken; i++)
+        run->text[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
+    run->text[taken] = '\0';
+    run->state = state;
+    run->reason = (struct reason){REASON_TEXT, 0};
 }

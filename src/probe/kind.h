@@ -1,8 +1,11 @@
-/* The kinds of check: machines without I/O and clock of their own. A run states until when it may take, what it waits
- * for, and what is to be sent; it is fed what happened (a connection, bytes, the end of them, an error, the deadline)
- * until it has passed or failed. Whoever drives it owns the socket: the prober's engine, or a test under virtual time.
+/* The kinds of check. Most are machines without I/O and clock of their own: a run states until when it may take, what
+ * it waits for, and what is to be sent; it is fed what happened (a connection, bytes, the end of them, an error, the
+ * deadline) until it is decided. Whoever drives it owns the socket: the prober's engine, or a test under virtual time.
+ * Kinds whose protocol a library or another process speaks leave their I/O to a driver (probe/driver.h); deadline and
+ * result are the same.
  *
- * To add a kind: a file kind_WHAT.c with a `struct kind`, a row in kind.c. */
+ * To add a kind: a file kind_WHAT.c with a `struct kind`, a word in enum probe_type, a row in kind.c, and in options.c
+ * rows for its keys and who may have them. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,15 +13,26 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "health/measure.h"
 #include "probe/reason.h"
 #include "probe/response.h"
 #include "probe/target.h"
 
-enum kind_state { KIND_RUNNING, KIND_PASSED, KIND_FAILED };
+enum kind_state {
+    KIND_RUNNING,
+    KIND_PASSED,
+    KIND_FAILED,
+    KIND_IGNORED, /* it says nothing of the target; the reason is shown, and that is all */
+};
 enum kind_want {
     KIND_WANT_CONNECTED,
     KIND_WANT_WRITABLE, /* `out` is to be sent */
     KIND_WANT_READABLE
+};
+enum kind_transport {
+    KIND_STREAM,   /* TCP */
+    KIND_DATAGRAM, /* UDP: connected at once, `out` is one datagram, each that comes is received by itself */
+    KIND_DRIVEN,   /* its driver's */
 };
 
 /* One run of a check. */
@@ -28,26 +42,51 @@ struct kind_run {
     uint64_t deadline_us;
     enum kind_state state;
     enum kind_want want;
-    struct reason reason; /* once it does not run any more */
-    const uint8_t *out;   /* with KIND_WANT_WRITABLE */
+    struct reason reason;          /* once it does not run any more */
+    char text[PROBE_REASON_MAX];   /* the words of REASON_TEXT */
+    struct health_measure measure; /* at first what earlier runs found; response times are the prober's */
+    const uint8_t *out;            /* with KIND_WANT_WRITABLE */
     size_t out_len;
-    struct response response; /* http's own */
+    union {
+        struct response response; /* http */
+    };
 };
 
+typedef void kind_say_fn(void *arg, const char *key, const char *text);
+
+struct driver_type;
+
 struct kind {
+    const char *name; /* the configuration's word for it */
+    enum kind_transport transport;
+    uint16_t port;   /* the default; 0: there is none */
+    bool has_port;   /* it is checked at a port, which must be said where there is no default */
+    bool asks_host;  /* it asks for somebody: struct probe_spec's host */
     /* Its connections are reset instead of closed: nothing was said that could get lost, and no port of ours waits in
      * TIME_WAIT. */
     bool resets;
+    const struct driver_type *driver; /* KIND_DRIVEN */
+
+    /* [any] What of a row's own keys is wrong for this kind; NULL: nothing can be. */
+    void (*check_options)(const struct probe_options *options, kind_say_fn *say, void *arg);
+    /* [control] What a run needs to know of its spec, as malloc'ed bytes without pointers and padding: the target's
+     * detail, and part of its identity. NULL: nothing. */
+    uint8_t *(*pack)(const struct probe_spec *spec, size_t *len);
+    /* [control] The regular expression that the target is to have at this place; NULL: none. NULL: never any. */
+    const char *(*pattern)(const struct probe_spec *spec, unsigned place);
+
+    /* [probe] A machine's; a driven kind has `late` alone, and of the others what it wants. */
     void (*start)(struct kind_run *run);
     void (*connected)(struct kind_run *run);
     void (*received)(struct kind_run *run, const uint8_t *bytes, size_t len);
     void (*closed)(struct kind_run *run);
     struct reason (*late)(const struct kind_run *run, uint32_t timeout_ms);
-    void (*fini)(struct kind_run *run);
+    void (*fini)(struct kind_run *run); /* NULL: it holds nothing */
 };
 extern const struct kind kind_tcp, kind_http;
+extern const struct kind *const kinds[PROBE_TYPE_CNT];
 
-/* Begins a run at `now_us`. */
+/* Begins a run at `now_us`; all but `measure` is set. */
 void kind_start(struct kind_run *run, const struct target *target, uint64_t now_us) ATTR_NONNULL_ALL;
 /* What happened. Only while it runs, and only what it waits for, but: bytes, the end and an error may come while it
  * still sends. */
@@ -72,3 +111,5 @@ static inline void kind_fail(struct kind_run *run, struct reason reason)
     run->state = KIND_FAILED;
     run->reason = reason;
 }
+/* In words, of which what fits is taken, bytes that can't be printed as "?". */
+void kind_end_text(struct kind_run *run, enum kind_state state, const char *text, size_t len) ATTR_NONNULL_ALL;

@@ -1,24 +1,78 @@
 /* http: sends a GET request and judges the response by its status, and by its body where something is expected of it.
  * Redirects are not followed: a 3xx is a status like any other. */
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
 #include "probe/kind.h"
+#include "probe/request.h"
+
+enum { HTTP_PORT = 80 };
+
+/* ---- settings ---- */
+
+/* RFC 9112 section 3.2.1: an absolute path, maybe with a query; nothing that would need an escape, no fragment. */
+static bool is_path(const char *text)
+{
+    if (*text != '/')
+        return false;
+    for (; *text; text++)
+        if (*text <= ' ' || *text > '~' || *text == '#')
+            return false;
+    return true;
+}
+
+/* RFC 3986 section 3.2.2, without the port: that is the target's. */
+static bool is_host(const char *text)
+{
+    size_t len = strlen(text);
+    bool is_literal = len > 2 && text[0] == '[' && text[len - 1] == ']';
+    for (size_t i = is_literal; i < len - is_literal; i++)
+        if (!isalnum((unsigned char)text[i]) && !strchr(is_literal ? ":." : "-._~%", text[i]))
+            return false;
+    return len > 0;
+}
+
+static void check_options(const struct probe_options *options, kind_say_fn *say, void *arg)
+{
+    char problem[PATTERN_PROBLEM_MAX], text[PATTERN_PROBLEM_MAX + 64];
+    if (options->path && !is_path(options->path))
+        say(arg, "path", "expected a path that begins with \"/\", without blanks, \"#\" or unescaped special bytes");
+    if (options->host && !is_host(options->host))
+        say(arg, "host", "expected a host name, or an address, IPv6 in brackets, without a port");
+    if (!options->expect_status.cnt)
+        say(arg, "expect_status", "an empty list: no status could ever pass");
+    if (options->expect_body && pattern_has_problem(problem, options->expect_body)) {
+        snprintf(text, sizeof text, "not a POSIX extended regular expression: %s", problem);
+        say(arg, "expect_body", text);
+    }
+}
+
+static const char *pattern(const struct probe_spec *spec, unsigned place)
+{
+    return place ? NULL : spec->options.expect_body;
+}
+
+/* ---- the machine ---- */
 
 static void start(struct kind_run *run)
 {
-    const struct target *target = run->target;
-    response_init(&run->response, target_status(target), target->status_cnt, target->pattern != NULL);
+    const struct request_detail *detail = request_of(run->target);
+    response_init(&run->response, detail->status, detail->status_cnt, run->target->patterns[0] != NULL);
 }
 
 static void connected(struct kind_run *run)
 {
-    run->out = target_request(run->target);
-    run->out_len = run->target->request_len;
+    const struct request_detail *detail = request_of(run->target);
+    run->out = request_bytes(detail);
+    run->out_len = detail->request_len;
     run->want = KIND_WANT_WRITABLE;
 }
 
 static void judge(struct kind_run *run)
 {
     const struct response *response = &run->response;
-    const struct pattern *pattern = run->target->pattern;
+    const struct pattern *pattern = run->target->patterns[0];
     if (!response->is_expected)
         kind_fail(run, (struct reason){REASON_STATUS, response->status});
     else if (pattern && !pattern_matches(pattern, response->body, response->body_len))
@@ -56,6 +110,14 @@ static void fini(struct kind_run *run)
 }
 
 const struct kind kind_http = {
+    .name = "http",
+    .transport = KIND_STREAM,
+    .port = HTTP_PORT,
+    .has_port = true,
+    .asks_host = true,
+    .check_options = check_options,
+    .pack = request_pack,
+    .pattern = pattern,
     .start = start,
     .connected = connected,
     .received = received,

@@ -1,11 +1,6 @@
 /* tcp: a connection is made, and that is all. */
 #include "probe/kind.h"
 
-static void start(struct kind_run *run)
-{
-    (void)run;
-}
-
 static void connected(struct kind_run *run)
 {
     kind_pass(run, REASON_CONNECTED, 0);
@@ -26,11 +21,12 @@ static struct reason late(const struct kind_run *run, uint32_t timeout_ms)
 }
 
 const struct kind kind_tcp = {
+    .name = "tcp",
+    .transport = KIND_STREAM,
+    .has_port = true,
     .resets = true,
-    .start = start,
     .connected = connected,
     .received = received,
     .closed = connected,
     .late = late,
-    .fini = start,
 };

@@ -1,13 +1,12 @@
+#include <assert.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "probe/pattern.h"
-#include "probe/probe.h"
+#include "probe/kind.h"
 
 enum {
-    HTTP_PORT = 80,
     INTERVAL_LEAST_MS = 100,
     INTERVAL_MOST_MS = 3600000,
     TIMEOUT_LEAST_MS = 10,
@@ -42,9 +41,117 @@ static enum err parse_status(void *field, const char *text, const char **expecte
     return ERR_OK;
 }
 
-/* ---- what rows can't say ---- */
+static enum err parse_source(void *field, const char *text, const char **expected)
+{
+    *expected = "an address of this machine without a port, such as \"192.0.2.9\"";
+    struct addr addr;
+    if (!field)
+        return ERR_OK;
+    enum err e = addr_from_text(&addr, text);
+    if (!e)
+        memcpy(field, &addr, sizeof addr);
+    return e;
+}
 
-typedef void say_fn(void *arg, const char *key, const char *text);
+/* ---- which type has which keys ---- */
+
+#define BIT(type) (1u << PROBE_##type)
+
+/* Of keys that are not every type's. */
+static const struct {
+    const char *key;
+    unsigned types;
+} owners[] = {
+    {"path", BIT(HTTP)},
+    {"host", BIT(HTTP)},
+    {"expect_status", BIT(HTTP)},
+    {"expect_body", BIT(HTTP)},
+};
+
+static const struct opt *row_of(const char *key)
+{
+    const struct opt *row = probe_opt_table.opts;
+    while (strcmp(row->name, key) != 0)
+        row++;
+    return row;
+}
+
+/* The text of a default that is one value, without its quotes and brackets. */
+static void bare_default(char *out, size_t cap, const char *text)
+{
+    size_t begin = strspn(text, "[ \""), len = strcspn(text + begin, "\" ]");
+    snprintf(out, cap, "%.*s", (int)len, text + begin);
+}
+
+/* A default that was written out can't be told from one that was not, and does no harm. */
+static bool is_default(const struct opt *row, const void *value)
+{
+    union {
+        uint64_t bytes[8];
+        char *text;
+    } usual = {{0}};
+    char text[64];
+    bool same = false;
+    assert(opt_value_size(row) <= sizeof usual);
+    bare_default(text, sizeof text, row->text_default ? row->text_default : "");
+    if (!row->text_default || opt_parse(row, &usual, text))
+        return false;
+    if (row->type == OPT_STRING) {
+        same = !strcmp(usual.text, *(char *const *)value);
+        free(usual.text);
+    } else {
+        same = !memcmp(&usual, value, opt_value_size(row));
+    }
+    return same;
+}
+
+static bool is_given(const struct opt *row, const struct probe_options *options)
+{
+    static const uint8_t nothing[64];
+    const void *field = (const char *)options + row->offset;
+    const struct opt_list *list = field;
+    if (row->flags & OPT_LIST)
+        return list->cnt > 1 || (list->cnt == 1 && !is_default(row, list->items));
+    return memcmp(field, nothing, opt_value_size(row)) && !is_default(row, field);
+}
+
+/* "\"http\"", "\"http\" or \"https\"" */
+static void owners_text(char *out, size_t cap, unsigned owning)
+{
+    size_t len = 0;
+    out[0] = '\0';
+    for (unsigned type = 0; type < PROBE_TYPE_CNT; type++) {
+        if (!(owning & 1u << type) || len >= cap)
+            continue;
+        bool is_last = !(owning >> (type + 1));
+        len += (size_t)snprintf(out + len, cap - len, "%s\"%s\"", !len ? "" : is_last ? " or " : ", ",
+                                kinds[type]->name);
+    }
+}
+
+static void check_keys(const struct probe_options *options, kind_say_fn *say, void *arg)
+{
+    for (size_t i = 0; i < sizeof owners / sizeof *owners; i++) {
+        char who[128], text[192];
+        if (owners[i].types & 1u << options->type || !is_given(row_of(owners[i].key), options))
+            continue;
+        owners_text(who, sizeof who, owners[i].types);
+        snprintf(text, sizeof text, "only a probe of type %s has it", who);
+        say(arg, owners[i].key, text);
+    }
+}
+
+static void check_port(const struct probe_options *options, kind_say_fn *say, void *arg)
+{
+    const struct kind *kind = kinds[options->type];
+    char text[96];
+    if (options->port || !kind->has_port || kind->port)
+        return;
+    snprintf(text, sizeof text, "missing: a probe of type \"%s\" has no default port", kind->name);
+    say(arg, "port", text);
+}
+
+/* ---- what else rows can't say ---- */
 
 /* Names stand in TXT records of zones too, among other words. */
 static bool is_word(const char *text)
@@ -55,29 +162,7 @@ static bool is_word(const char *text)
     return true;
 }
 
-/* RFC 9112 section 3.2.1: an absolute path, maybe with a query; nothing that would need an escape, no fragment. */
-static bool is_path(const char *text)
-{
-    if (*text != '/')
-        return false;
-    for (; *text; text++)
-        if (*text <= ' ' || *text > '~' || *text == '#')
-            return false;
-    return true;
-}
-
-/* RFC 3986 section 3.2.2, without the port: that is the target's. */
-static bool is_host(const char *text)
-{
-    size_t len = strlen(text);
-    bool is_literal = len > 2 && text[0] == '[' && text[len - 1] == ']';
-    for (size_t i = is_literal; i < len - is_literal; i++)
-        if (!isalnum((unsigned char)text[i]) && !strchr(is_literal ? ":." : "-._~%", text[i]))
-            return false;
-    return len > 0;
-}
-
-static void check_durations(const struct probe_options *options, say_fn *say, void *arg)
+static void check_durations(const struct probe_options *options, kind_say_fn *say, void *arg)
 {
     static const char *const keys[] = {"fast_interval", "timeout"};
     const uint64_t values_ms[] = {options->fast_interval_ms, options->timeout_ms};
@@ -91,53 +176,27 @@ static void check_durations(const struct probe_options *options, say_fn *say, vo
     }
 }
 
-static bool is_default_status(const struct opt_list *list)
+static void check_sources(const struct probe_options *options, kind_say_fn *say, void *arg)
 {
-    const struct probe_status_range *range = list->items;
-    return list->cnt == 1 && range->least == 200 && range->most == 299;
+    const struct addr *sources = options->source.items;
+    for (size_t i = 1; i < options->source.cnt; i++)
+        for (size_t before = 0; before < i; before++)
+            if (sources[before].family == sources[i].family)
+                say(arg, "source", "at most one address of a family");
 }
 
-/* A default that was written out can't be told from one that was not, and does no harm. */
-static void check_tcp(const struct probe_options *options, say_fn *say, void *arg)
-{
-    static const char text[] = "only a probe of type \"http\" has it";
-    if (!options->port)
-        say(arg, "port", "missing: a probe of type \"tcp\" has no default port");
-    if (options->path && strcmp(options->path, "/") != 0)
-        say(arg, "path", text);
-    if (options->host)
-        say(arg, "host", text);
-    if (options->expect_status.cnt && !is_default_status(&options->expect_status))
-        say(arg, "expect_status", text);
-    if (options->expect_body)
-        say(arg, "expect_body", text);
-}
-
-static void check_http(const struct probe_options *options, say_fn *say, void *arg)
-{
-    char problem[PATTERN_PROBLEM_MAX], text[PATTERN_PROBLEM_MAX + 64];
-    if (options->path && !is_path(options->path))
-        say(arg, "path", "expected a path that begins with \"/\", without blanks, \"#\" or unescaped special bytes");
-    if (options->host && !is_host(options->host))
-        say(arg, "host", "expected a host name, or an address, IPv6 in brackets, without a port");
-    if (!options->expect_status.cnt)
-        say(arg, "expect_status", "an empty list: no status could ever pass");
-    if (options->expect_body && pattern_has_problem(problem, options->expect_body)) {
-        snprintf(text, sizeof text, "not a POSIX extended regular expression: %s", problem);
-        say(arg, "expect_body", text);
-    }
-}
-
-static void check(void *filled, say_fn *say, void *arg)
+static void check(void *filled, kind_say_fn *say, void *arg)
 {
     const struct probe_options *options = filled;
+    const struct kind *kind = kinds[options->type];
     if (!is_word(options->name))
         say(arg, "name", "expected letters, digits, \"-\", \"_\" and \".\" only");
     check_durations(options, say, arg);
-    if (options->type == PROBE_TCP)
-        check_tcp(options, say, arg);
-    else
-        check_http(options, say, arg);
+    check_sources(options, say, arg);
+    check_port(options, say, arg);
+    check_keys(options, say, arg);
+    if (kind->check_options)
+        kind->check_options(options, say, arg);
 }
 
 /* ---- the rows ---- */
@@ -152,6 +211,10 @@ static const struct opt opts[] = {
              "when the answer has an expected status and body."},
     {KEY("port", OPT_INT, 0, port), .least = 1, .most = 65535, .sample = "80",
      .help = "The port that is checked. A probe of type \"http\" takes 80 without it; type \"tcp\" must have it."},
+    {KEY("source", OPT_CUSTOM, OPT_LIST, source), .parse = parse_source, .parse_size = sizeof(struct addr),
+     .sample = "\"192.0.2.9\"",
+     .help = "The addresses of this machine that checks come from, at most one a family; without one of the checked "
+             "family the system chooses."},
     {KEY("interval", OPT_DURATION, 0, interval_ms), .least = INTERVAL_LEAST_MS, .most = INTERVAL_MOST_MS,
      .text_default = "\"5s\"",
      .help = "From the start of a check to the start of the next, lengthened by up to a tenth at random so that "
@@ -194,11 +257,17 @@ const struct opt_table probe_opt_table = {
     .check = check,
 };
 
+bool probe_needs_host(const struct probe_options *options)
+{
+    return kinds[options->type]->asks_host && !options->host;
+}
+
 void probe_spec_fill(struct probe_spec *spec, const struct probe_options *options, const struct addr *address,
                      const char *owner)
 {
+    const struct kind *kind = kinds[options->type];
     *spec = (struct probe_spec){
-        .type = (enum probe_type)options->type,
+        .options = *options,
         .address = *address,
         .timing =
             {
@@ -208,13 +277,9 @@ void probe_spec_fill(struct probe_spec *spec, const struct probe_options *option
                 .rise = (uint16_t)options->rise,
                 .fall = (uint16_t)options->fall,
             },
+        .pool = owner,
     };
-    spec->address.port = (uint16_t)(options->port ? options->port : HTTP_PORT);
-    if (spec->type != PROBE_HTTP)
-        return;
-    spec->host = options->host ? options->host : owner;
-    spec->path = options->path;
-    spec->expect_body = options->expect_body;
-    spec->status = options->expect_status.items;
-    spec->status_cnt = options->expect_status.cnt;
+    spec->address.port = (uint16_t)(options->port ? options->port : kind->port);
+    if (kind->asks_host)
+        spec->host = options->host ? options->host : owner;
 }

@@ -214,6 +214,11 @@ static void prune(struct pattern_set *set)
     }
 }
 
+const char *pattern_text(const struct pattern *pattern)
+{
+    return pattern->text;
+}
+
 struct pattern *pattern_set_get(struct pattern_set *set, const char *text)
 {
     struct pattern *pattern = set->first;

@@ -48,6 +48,8 @@ bool pattern_has_problem(char problem[PATTERN_PROBLEM_MAX], const char *text) AT
 struct pattern;
 /* Drops one count, the last one frees. [any] */
 void pattern_put(struct pattern *pattern);
+/* What it was compiled from; borrowed. [any] */
+const char *pattern_text(const struct pattern *pattern) ATTR_NONNULL_ALL;
 /* Does it match somewhere in these bytes? `^` and `$` are the begin and the end of them all. [any] */
 bool pattern_matches(const struct pattern *pattern, const uint8_t *bytes, size_t len) ATTR_NONNULL(1) ATTR_MUST_USE;
 

@@ -55,10 +55,11 @@ static void want(struct probe *probe, uint32_t slot, const struct exchange_repor
 static void begin(struct probe *probe, uint32_t slot)
 {
     struct exchange_report known;
+    char reason[PROBE_REASON_MAX];
     uint32_t like;
     bool found = target_table_find_like(&probe->table, slot, &like);
     if (found)
-        exchange_look(probe->exchange, like, &known);
+        exchange_look(probe->exchange, like, &known, reason);
     want(probe, slot, found ? &known : NULL);
 }
 
@@ -78,6 +79,7 @@ void probe_unsubscribe(struct probe *probe, uint32_t target)
         want(probe, target - 1, NULL);
 }
 
+/* All but the reason, which is there already. */
 static void fill(struct probe_event *event, uint32_t slot, const struct exchange_report *report)
 {
     event->target = slot + 1;
@@ -85,14 +87,14 @@ static void fill(struct probe_event *event, uint32_t slot, const struct exchange
     event->unsettled = report->unsettled;
     event->since_wall_ms = report->since_wall_ms;
     event->duration_us = report->duration_us;
-    reason_to_text(event->reason, report->reason);
+    event->measure = report->measure;
 }
 
 bool probe_next(struct probe *probe, struct probe_event *event)
 {
     struct exchange_report report;
     uint32_t slot;
-    if (!exchange_next(probe->exchange, &slot, &report))
+    if (!exchange_next(probe->exchange, &slot, &report, event->reason))
         return false;
     fill(event, slot, &report);
     return true;
@@ -101,7 +103,7 @@ bool probe_next(struct probe *probe, struct probe_event *event)
 void probe_state(const struct probe *probe, uint32_t target, struct probe_event *state)
 {
     struct exchange_report report;
-    exchange_look(probe->exchange, target - 1, &report);
+    exchange_look(probe->exchange, target - 1, &report, state->reason);
     fill(state, target - 1, &report);
 }
 

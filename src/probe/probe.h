@@ -21,14 +21,16 @@
 #include "base/opt.h"
 #include "health/bounds.h"
 #include "health/health.h"
+#include "health/measure.h"
 
-enum probe_type { PROBE_TCP, PROBE_HTTP };
+enum probe_type { PROBE_TCP, PROBE_HTTP, PROBE_TYPE_CNT };
 
 /* One row of the configuration's `probes`. */
 struct probe_options {
     char *name;
     int type;     /* enum probe_type */
-    int64_t port; /* 0: the type's default: http 80; tcp must say */
+    int64_t port;           /* 0: the type's default */
+    struct opt_list source; /* struct addr, at most one a family, without port: where checks come from */
     uint64_t interval_ms, fast_interval_ms, timeout_ms;
     int64_t rise, fall;
     /* http */
@@ -43,20 +45,23 @@ struct probe_status_range {
 };
 extern const struct opt_table probe_opt_table; /* "probes", a list */
 
-/* A target's identity. Strings are borrowed during calls, copied inside. */
+/* True when a check of this row has to name a host, and the row does not say which: the owner name is taken then, which
+ * must not be a wildcard. */
+bool probe_needs_host(const struct probe_options *options) ATTR_NONNULL_ALL ATTR_MUST_USE;
+
+/* What is checked where: a target's identity, but for what the row's name and place are. Strings and lists are borrowed
+ * during calls, copied inside. */
 struct probe_spec {
-    enum probe_type type;
-    struct addr address; /* with port */
+    struct probe_options options; /* the row; a copy that points into what it points to */
+    struct addr address;          /* with port */
     struct health_timing timing;
-    /* http; NULL and 0 else. Without host: the address; without path: "/"; without status: 200-299. A final dot of the
-     * host is cut; what a Host field or a request target can't hold becomes "?". */
-    const char *host, *path, *expect_body;
-    const struct probe_status_range *status;
-    size_t status_cnt;
+    const char *host; /* whom to ask for, by kinds that ask for somebody; NULL: the address. A final dot is cut; what
+                         the protocol can't hold becomes "?" */
+    const char *pool; /* the owner name, for kinds that are told of it */
 };
 
-/* The spec of a member at `address` (its port is not looked at) that a row of `probes` checks; `owner` is the host
- * where the row names none. Points into `options` and `owner`. */
+/* The spec of a member of pool `owner` at `address` (its port is not looked at) that a row of `probes` checks; `owner`
+ * is the host where the row names none. Points into `options` and `owner`. */
 void probe_spec_fill(struct probe_spec *spec, const struct probe_options *options, const struct addr *address,
                      const char *owner) ATTR_NONNULL(1, 2, 3);
 
@@ -70,6 +75,7 @@ struct probe_event {
     uint64_t since_wall_ms;
     uint32_t duration_us;          /* of the last check */
     char reason[PROBE_REASON_MAX]; /* "status 200", "connection refused", "no answer within 1s" */
+    struct health_measure measure;
 };
 
 struct probe;

@@ -13,11 +13,13 @@ enum reason_shown { REASON_PLAIN, REASON_NUMBER, REASON_DURATION, REASON_ERRNO }
 
 #define REASON_MAP(X) \
     X(NONE, PLAIN, "not checked yet") \
+    X(TEXT, PLAIN, "as the check says") \
     X(CONNECTED, PLAIN, "connected") \
     X(STATUS, NUMBER, "status %") \
     X(SYSTEM, ERRNO, "%") \
     X(LOCAL, ERRNO, "not checked, trying again: %") \
     X(NO_PORT, PLAIN, "not checked, trying again: no free local port") \
+    X(NO_SOURCE, PLAIN, "not checked, trying again: the source address is not one of this machine") \
     X(NO_ROUTE, NUMBER, "no IPv% route from here") \
     X(NO_ADDRESS, NUMBER, "no IPv% address here to ask from") \
     X(FORBIDDEN, ERRNO, "not allowed from here: %") \
@@ -52,5 +54,5 @@ struct reason {
     uint32_t number;
 };
 
-/* In words, always terminated; returns `out`. */
+/* In words, always terminated; returns `out`. REASON_TEXT has its words elsewhere, beside the reason. */
 char *reason_to_text(char out[PROBE_REASON_MAX], struct reason reason) ATTR_NONNULL_ALL;

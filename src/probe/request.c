@@ -36,7 +36,7 @@ static void host_text(char *out, size_t cap, const struct probe_spec *spec)
 char *request_make(const struct probe_spec *spec)
 {
     char host[HOST_MAX + 16];
-    char *path = mem_strdup(spec->path && *spec->path ? spec->path : "/");
+    char *path = mem_strdup(spec->options.path && *spec->options.path ? spec->options.path : "/");
     host_text(host, sizeof host, spec);
     tame(path);
     /* A compressed body could not be searched. */
@@ -47,7 +47,24 @@ char *request_make(const struct probe_spec *spec)
                                "%s"
                                "Connection: close\r\n"
                                "\r\n",
-                               path, host, spec->expect_body ? "Accept-Encoding: identity\r\n" : "");
+                               path, host, spec->options.expect_body ? "Accept-Encoding: identity\r\n" : "");
     free(path);
     return request;
+}
+
+uint8_t *request_pack(const struct probe_spec *spec, size_t *len)
+{
+    static const struct probe_status_range usual = {200, 299};
+    const struct opt_list *status = &spec->options.expect_status;
+    size_t status_cnt = status->cnt ? status->cnt : 1, status_len = status_cnt * sizeof usual;
+    char *request = request_make(spec);
+    size_t request_len = strlen(request);
+    *len = sizeof(struct request_detail) + status_len + request_len;
+    struct request_detail *detail = mem_zalloc(1, *len);
+    detail->status_cnt = (uint32_t)status_cnt;
+    detail->request_len = (uint32_t)request_len;
+    memcpy(detail->status, status->cnt ? status->items : &usual, status_len);
+    memcpy(&detail->status[status_cnt], request, request_len);
+    free(request);
+    return (uint8_t *)detail;
 }

@@ -1,8 +1,28 @@
-/* The bytes of the GET request that an http check sends. Pure, any thread. */
+/* What an http check asks, and which statuses pass: the detail of an http target. */
 #pragma once
+
+#include <stddef.h>
+#include <stdint.h>
 
 #include "base/attr.h"
 #include "probe/probe.h"
+#include "probe/target.h"
 
-/* A new string. */
-char *request_make(const struct probe_spec *spec) ATTR_NONNULL_ALL ATTR_MUST_USE ATTR_RETURNS_NONNULL;
+struct request_detail {
+    uint32_t status_cnt, request_len;
+    struct probe_status_range status[]; /* then the request's bytes */
+};
+
+/* As struct kind's pack. */
+uint8_t *request_pack(const struct probe_spec *spec, size_t *len) ATTR_NONNULL_ALL ATTR_MUST_USE;
+/* The request alone, malloc'ed text. */
+char *request_make(const struct probe_spec *spec) ATTR_NONNULL_ALL ATTR_MUST_USE;
+
+static inline const struct request_detail *request_of(const struct target *target)
+{
+    return (const struct request_detail *)(const void *)target->detail;
+}
+static inline const uint8_t *request_bytes(const struct request_detail *detail)
+{
+    return (const uint8_t *)&detail->status[detail->status_cnt];
+}

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "probe/request.h"
+#include "probe/kind.h"
 
 /* A slot of the table. */
 struct target_seat {
@@ -13,8 +13,6 @@ struct target_seat {
     uint32_t subscriber_cnt;
     uint32_t next; /* slot + 1: of the bucket's chain, or of the free ones */
 };
-
-static const struct probe_status_range status_default = {200, 299};
 
 /* ---- one target ---- */
 
@@ -28,37 +26,40 @@ void target_put(struct target *target)
 {
     if (!target || __atomic_sub_fetch(&target->refs, 1, __ATOMIC_ACQ_REL))
         return;
-    pattern_put(target->pattern);
+    for (unsigned i = 0; i < TARGET_PATTERNS; i++)
+        pattern_put(target->patterns[i]);
     free(target);
 }
 
-static struct target *allocate(const struct probe_spec *spec, const struct probe_status_range *status,
-                               size_t status_cnt, const char *request)
+/* The one of the address's family; a row has at most one of each. */
+static struct addr source_of(const struct probe_spec *spec)
 {
-    size_t status_len = status_cnt * sizeof *status, request_len = strlen(request);
-    struct target *target = mem_zalloc(1, sizeof *target + status_len + request_len);
-    target->refs = 1;
-    target->type = spec->type;
-    target->address = spec->address;
-    target->timing = spec->timing;
-    target->status_cnt = (uint32_t)status_cnt;
-    target->request_len = (uint32_t)request_len;
-    if (status_len)
-        memcpy(target->tail, status, status_len);
-    memcpy(target->tail + status_len, request, request_len);
-    return target;
+    const struct addr *sources = spec->options.source.items;
+    for (size_t i = 0; i < spec->options.source.cnt; i++)
+        if (sources[i].family == spec->address.family)
+            return sources[i];
+    return (struct addr){.family = ADDR_NONE};
 }
 
 static struct target *make(struct pattern_set *patterns, const struct probe_spec *spec)
 {
-    if (spec->type != PROBE_HTTP)
-        return allocate(spec, NULL, 0, "");
-    char *request = request_make(spec);
-    struct target *target = spec->status_cnt ? allocate(spec, spec->status, spec->status_cnt, request)
-                                             : allocate(spec, &status_default, 1, request);
-    free(request);
-    if (spec->expect_body)
-        target->pattern = pattern_set_get(patterns, spec->expect_body);
+    const struct kind *kind = kinds[spec->options.type];
+    size_t detail_len = 0;
+    uint8_t *detail = kind->pack ? kind->pack(spec, &detail_len) : NULL;
+    struct target *target = mem_zalloc(1, sizeof *target + detail_len);
+    target->refs = 1;
+    target->type = (enum probe_type)spec->options.type;
+    target->address = spec->address;
+    target->source = source_of(spec);
+    target->timing = spec->timing;
+    target->detail_len = (uint32_t)detail_len;
+    if (detail_len)
+        memcpy(target->detail, detail, detail_len);
+    free(detail);
+    for (unsigned i = 0; i < TARGET_PATTERNS && kind->pattern; i++) {
+        const char *text = kind->pattern(spec, i);
+        target->patterns[i] = text ? pattern_set_get(patterns, text) : NULL;
+    }
     return target;
 }
 
@@ -67,26 +68,23 @@ static struct target *make(struct pattern_set *patterns, const struct probe_spec
 /* Of the check: what is asked, and which answer is wanted. When it is asked is not part of it. Without the padding of
  * structs. */
 struct identity {
-    uint8_t address[16];
-    uint64_t pattern;
-    uint32_t type, family_port, status_cnt, request_len;
+    uint8_t address[16], source[16];
+    uint64_t patterns[TARGET_PATTERNS];
+    uint32_t type, family_port, source_family, detail_len;
 };
+_Static_assert(sizeof(struct identity) == 2 * 16 + 2 * 8 + 4 * 4, "no padding");
 
 static void identify(struct identity *identity, const struct target *target)
 {
     memset(identity, 0, sizeof *identity);
     memcpy(identity->address, target->address.bytes, addr_len(&target->address));
-    identity->pattern = (uintptr_t)target->pattern;
+    memcpy(identity->source, target->source.bytes, addr_len(&target->source));
+    for (unsigned i = 0; i < TARGET_PATTERNS; i++)
+        identity->patterns[i] = (uintptr_t)target->patterns[i];
     identity->type = target->type;
     identity->family_port = (uint32_t)target->address.family << 16 | target->address.port;
-    identity->status_cnt = target->status_cnt;
-    identity->request_len = target->request_len;
-}
-_Static_assert(sizeof(struct identity) == 16 + 8 + 4 * 4, "no padding");
-
-static size_t tail_len(const struct target *target)
-{
-    return target->status_cnt * sizeof(struct probe_status_range) + target->request_len;
+    identity->source_family = target->source.family;
+    identity->detail_len = target->detail_len;
 }
 
 static uint64_t hash_of(const struct target_table *table, const struct target *target)
@@ -94,7 +92,7 @@ static uint64_t hash_of(const struct target_table *table, const struct target *t
     struct identity identity;
     identify(&identity, target);
     uint64_t hash = hash_step(0, (const uint8_t *)&identity, sizeof identity, &table->key);
-    return hash_step(hash, target->tail, (unsigned)tail_len(target), &table->key);
+    return hash_step(hash, target->detail, target->detail_len, &table->key);
 }
 
 static bool same_check(const struct target *a, const struct target *b)
@@ -102,7 +100,38 @@ static bool same_check(const struct target *a, const struct target *b)
     struct identity ours, theirs;
     identify(&ours, a);
     identify(&theirs, b);
-    return !memcmp(&ours, &theirs, sizeof ours) && !memcmp(a->tail, b->tail, tail_len(a));
+    return !memcmp(&ours, &theirs, sizeof ours) && !memcmp(a->detail, b->detail, a->detail_len);
+}
+
+/* Any odd constants; changing one forgets what was known of every target. */
+static const struct hash_key digest_keys[2] = {
+    {{UINT64_C(0x9e3779b97f4a7c15), UINT64_C(0xc2b2ae3d27d4eb4f), UINT64_C(0x165667b19e3779f9)}},
+    {{UINT64_C(0x27d4eb2f165667c5), UINT64_C(0x94d049bb133111eb), UINT64_C(0xbf58476d1ce4e5b9)}},
+};
+
+/* The number that a type has in this version may be another in the next: its name counts. */
+static uint64_t digest_half(const struct target *target, const struct hash_key *key)
+{
+    struct identity identity;
+    identify(&identity, target);
+    memset(identity.patterns, 0, sizeof identity.patterns);
+    identity.type = 0;
+    uint64_t hash = hash_step(0, (const uint8_t *)&identity, sizeof identity, key);
+    const char *name = kinds[target->type]->name;
+    hash = hash_step(hash, (const uint8_t *)name, (unsigned)strlen(name), key);
+    for (unsigned i = 0; i < TARGET_PATTERNS; i++) {
+        const char *text = target->patterns[i] ? pattern_text(target->patterns[i]) : "";
+        hash = hash_step(hash, (const uint8_t *)text, (unsigned)strlen(text), key);
+    }
+    return hash_step(hash, target->detail, target->detail_len, key);
+}
+
+void target_digest(uint8_t digest[TARGET_DIGEST_LEN], const struct target *target)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        uint64_t half = digest_half(target, &digest_keys[i]);
+        memcpy(digest + i * sizeof half, &half, sizeof half);
+    }
 }
 
 static bool same_timing(const struct health_timing *a, const struct health_timing *b)

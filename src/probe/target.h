@@ -11,32 +11,30 @@
 #include "probe/pattern.h"
 #include "probe/probe.h"
 
-/* All of a target's identity is here, the host and path as the request that is sent: its check, and the timing, so that
- * probes that differ in it alone each keep theirs. One allocation. */
+enum { TARGET_PATTERNS = 2 };
+
+/* All of a target's identity is here: its check, and the timing, so that probes that differ in it alone each keep
+ * theirs. One allocation. */
 struct target {
     uint32_t refs; /* atomic: the table has one, the probe thread another */
+    uint32_t detail_len;
     enum probe_type type;
     struct addr address;
+    struct addr source; /* where its checks come from; ADDR_NONE: as the system likes */
     struct health_timing timing;
-    struct pattern *pattern; /* NULL: no expectation of the body; shared, so the same text is the same pointer */
-    uint32_t status_cnt;
-    uint32_t request_len; /* http: what is sent */
-    uint8_t tail[];       /* the status ranges, then the request */
+    struct pattern *patterns[TARGET_PATTERNS]; /* NULL: none; shared, so the same text is the same pointer */
+    _Alignas(8) uint8_t detail[];              /* the kind's own: struct kind's pack */
 };
-
-static inline const struct probe_status_range *target_status(const struct target *target)
-{
-    return (const struct probe_status_range *)(const void *)target->tail;
-}
-static inline const uint8_t *target_request(const struct target *target)
-{
-    return target->tail + target->status_cnt * sizeof(struct probe_status_range);
-}
 
 /* [any] */
 struct target *target_get(struct target *target) ATTR_NONNULL_ALL;
 /* The last one frees. [any] */
 void target_put(struct target *target);
+
+/* The identity of a target's check, without its timing, in a form that outlives the process: the same on all machines
+ * that have the same configuration and version. [any] */
+enum { TARGET_DIGEST_LEN = 16 };
+void target_digest(uint8_t digest[TARGET_DIGEST_LEN], const struct target *target) ATTR_NONNULL_ALL;
 
 /* Targets by slot: 0, 1, …; a slot is given again once it is free. [control] */
 struct target_table {

@@ -21,11 +21,12 @@ enum {
 
 enum watched_state { WATCHED_NONE, WATCHED_WAITING, WATCHED_TURN, WATCHED_RUNNING };
 
-/* 64 bytes a target. */
+/* Some hundred bytes a target. */
 struct watched {
     struct target *target; /* counted; NULL: the slot is empty */
     struct check *check;   /* WATCHED_RUNNING */
     struct health_target health;
+    struct health_measure measure;
     uint64_t duration_us;
     uint32_t generation;
     uint32_t turn_before, turn_after; /* WATCHED_TURN: slot + 1 */
@@ -117,7 +118,7 @@ static void end_check(struct watch *watch, struct watched *w)
 
 /* ---- results ---- */
 
-static void tell(struct watch *watch, uint32_t slot, struct reason reason, bool is_event)
+static void tell(struct watch *watch, uint32_t slot, struct reason reason, const char *text, bool is_event)
 {
     const struct watched *w = at(watch, slot);
     const struct exchange_report report = {
@@ -127,8 +128,9 @@ static void tell(struct watch *watch, uint32_t slot, struct reason reason, bool 
         .contrary_cnt = w->health.contrary_cnt,
         .verdict = (uint8_t)w->health.verdict,
         .unsettled = w->health.unsettled,
+        .measure = w->measure,
     };
-    if (exchange_tell(watch->exchange, slot, w->generation, &report, is_event))
+    if (exchange_tell(watch->exchange, slot, w->generation, &report, text, is_event))
         watch->wake(watch->wake_arg);
 }
 
@@ -138,80 +140,199 @@ static struct reason reason_of_lack(int error)
     return error == EADDRNOTAVAIL ? (struct reason){REASON_NO_PORT, 0} : (struct reason){REASON_LOCAL, (uint32_t)error};
 }
 
+/* What a check that has ended leaves behind. */
+struct ending {
+    enum kind_state state;
+    struct reason reason;
+    char text[PROBE_REASON_MAX];
+    struct health_measure measure;
+    uint64_t start_us;
+    int local_error;
+    bool is_late, stalled;
+};
+
 /* Could not be checked for a lack of ours: nothing is counted, however often it happens. */
-static void not_checked(struct watch *watch, uint32_t slot, int error)
+static void not_checked(struct watch *watch, uint32_t slot, struct reason reason)
 {
     struct watched *w = at(watch, slot);
-    struct reason reason = reason_of_lack(error);
     char address[ADDR_TEXT_MAX], text[PROBE_REASON_MAX];
     if (log_rate_ok(&watch->local_rate, LOCAL_BURST))
         log_warning("member at \"%s\" %s", addr_port_to_text(address, &w->target->address),
                     reason_to_text(text, reason));
-    tell(watch, slot, reason, false);
+    tell(watch, slot, reason, "", false);
     wait_until(watch, slot, schedule_retry_us(&w->target->timing, watch->now_us, (uint32_t)random_u64(&watch->rng)));
 }
 
-/* Fractions of second checks are spread by design, those of jitter by chance. */
-static void judge(struct watch *watch, uint32_t slot, enum health_result result, struct reason reason,
-                  uint64_t start_us)
+/* The next check is due an interval after this one. Fractions of second checks are spread by design, those of jitter by
+ * chance. */
+static void wait_next(struct watch *watch, uint32_t slot, enum schedule_state state, uint64_t start_us)
+{
+    uint32_t fraction =
+        state == SCHEDULE_FIRST ? schedule_spread(&watch->spread) : (uint32_t)random_u64(&watch->rng);
+    wait_until(watch, slot,
+               schedule_next_us(&at(watch, slot)->target->timing, start_us, watch->now_us, state, fraction));
+}
+
+/* Response times are smoothed as TCP smooths round trips (RFC 6298 section 2), but by a quarter: there are few. True:
+ * something else than a number changed. */
+static bool take_measure(struct watched *w, const struct ending *ending)
+{
+    uint32_t was_us = w->measure.response_us, now_us = (uint32_t)w->duration_us;
+    bool drained = w->measure.drains != ending->measure.drains;
+    w->measure = ending->measure;
+    w->measure.response_us = was_us;
+    if (ending->state == KIND_PASSED) {
+        now_us = now_us ? now_us : 1;
+        w->measure.response_us = was_us ? was_us - was_us / 4 + now_us / 4 : now_us;
+        w->measure.response_us += !w->measure.response_us;
+        w->measure.response_wall_ms = clock_wall_ms();
+    }
+    return drained;
+}
+
+static void judge(struct watch *watch, uint32_t slot, const struct ending *ending)
 {
     struct watched *w = at(watch, slot);
     const struct health_timing *timing = &w->target->timing;
     const struct health_settings settings = {.rise = timing->rise, .fall = timing->fall};
-    bool is_first = w->health.result_cnt == 0;
-    enum health_change change = health_observe(&w->health, &settings, HEALTH_OBSERVER_SELF, result, clock_wall_ms());
-    enum schedule_state state = is_first ? SCHEDULE_FIRST : SCHEDULE_STEADY;
+    enum health_result result = ending->state == KIND_PASSED ? HEALTH_PASS : HEALTH_FAIL;
+    enum schedule_state state = w->health.result_cnt ? SCHEDULE_STEADY : SCHEDULE_FIRST;
+    bool is_event = take_measure(w, ending);
+    if (health_observe(&w->health, &settings, HEALTH_OBSERVER_SELF, result, clock_wall_ms()) == HEALTH_CHANGED)
+        is_event = true;
     if (w->health.unsettled)
         state = SCHEDULE_UNSETTLED;
-    uint32_t fraction = is_first ? schedule_spread(&watch->spread) : (uint32_t)random_u64(&watch->rng);
     w->excused = false;
-    tell(watch, slot, reason, change == HEALTH_CHANGED);
-    wait_until(watch, slot, schedule_next_us(timing, start_us, watch->now_us, state, fraction));
+    tell(watch, slot, ending->reason, ending->text, is_event);
+    wait_next(watch, slot, state, ending->start_us);
+}
+
+/* Of no consequence for the verdict. */
+static void pass_over(struct watch *watch, uint32_t slot, const struct ending *ending)
+{
+    bool is_event = take_measure(at(watch, slot), ending);
+    tell(watch, slot, ending->reason, ending->text, is_event);
+    wait_next(watch, slot, SCHEDULE_STEADY, ending->start_us);
 }
 
 /* A failure of a check that was under way while the process stood still may be ours (a server gives up on a client that
  * stops), so it is done again, once: a host that stalls all the time must still find the dead. */
-static void finish(struct watch *watch, uint32_t slot, bool is_late)
+static void conclude(struct watch *watch, uint32_t slot, const struct ending *ending, struct reason lack)
 {
     struct watched *w = at(watch, slot);
-    glance(watch);
-    enum health_result result = w->check->run.state == KIND_PASSED ? HEALTH_PASS : HEALTH_FAIL;
-    struct reason reason = w->check->run.reason;
-    uint64_t start_us = w->check->start_us;
-    bool stalled = w->check->stall_cnt != watch->clock.stall_cnt;
-    int local_error = w->check->local_error;
-    w->duration_us = watch->now_us - start_us;
-    end_check(watch, w);
-    if (local_error) {
-        not_checked(watch, slot, local_error);
-    } else if (result == HEALTH_FAIL && stalled && !w->excused) {
+    if (ending->local_error) {
+        not_checked(watch, slot, lack.code == REASON_NONE ? reason_of_lack(ending->local_error) : lack);
+    } else if (ending->state == KIND_FAILED && ending->stalled && !w->excused) {
         w->excused = true;
         wait_until(watch, slot,
                    schedule_retry_us(&w->target->timing, watch->now_us, (uint32_t)random_u64(&watch->rng)));
+    } else if (ending->state == KIND_IGNORED) {
+        pass_over(watch, slot, ending);
     } else {
-        judge(watch, slot, result, reason, start_us);
+        judge(watch, slot, ending);
     }
     /* One that is up yet is not made to wait: that it goes down must be found in time. */
-    w->hangs = is_late && w->health.verdict == HEALTH_DOWN;
+    w->hangs = ending->is_late && w->health.verdict == HEALTH_DOWN;
 }
+
+static void finish(struct watch *watch, uint32_t slot, bool is_late)
+{
+    struct watched *w = at(watch, slot);
+    const struct kind_run *run = &w->check->run;
+    glance(watch);
+    struct ending ending = {
+        .state = run->state,
+        .reason = run->reason,
+        .measure = run->measure,
+        .start_us = w->check->start_us,
+        .local_error = w->check->local_error,
+        .is_late = is_late,
+        .stalled = w->check->stall_cnt != watch->clock.stall_cnt,
+    };
+    struct reason lack = w->check->lack;
+    memcpy(ending.text, run->text, sizeof ending.text);
+    w->duration_us = watch->now_us - ending.start_us;
+    end_check(watch, w);
+    conclude(watch, slot, &ending, lack);
+}
+
+/* ---- drivers ---- */
+
+static void on_driven(void *arg, struct check *check)
+{
+    check->driver = NULL;
+    finish(arg, check->slot, false);
+}
+
+/* NULL: there can't be one now. */
+static struct driver *driver_of(struct watch *watch, const struct driver_type *type)
+{
+    unsigned i = 0;
+    while (watch->drivers[i].type && watch->drivers[i].type != type)
+        i++;
+    struct watch_driver *own = &watch->drivers[i];
+    if (!own->driver) {
+        own->type = type;
+        own->host = (struct driver_host){watch->epoll_fd, (uint64_t)(i + 1) << 32, on_driven, watch};
+        own->driver = type->open(&own->host);
+    }
+    return own->driver;
+}
+
+static void start_driven(struct watch *watch, struct check *check)
+{
+    const struct driver_type *type = check->run.kind->driver;
+    check->driver = driver_of(watch, type);
+    if (!check->driver) {
+        check->local_error = ENOSYS;
+        return;
+    }
+    type->start(check->driver, check);
+    if (!check_runs(check))
+        check->driver = NULL;
+}
+
+static uint64_t driver_due_us(const struct watch_driver *own)
+{
+    return own->driver && own->type->due_us ? own->type->due_us(own->driver) : UINT64_MAX;
+}
+
+static void tick_drivers(struct watch *watch)
+{
+    for (unsigned i = 0; i < WATCH_DRIVERS_MAX; i++)
+        if (driver_due_us(&watch->drivers[i]) <= watch->now_us)
+            watch->drivers[i].type->tick(watch->drivers[i].driver, watch->now_us);
+}
+
+/* ---- beginning ---- */
 
 static void begin(struct watch *watch, uint32_t slot)
 {
     struct watched *w = at(watch, slot);
     glance(watch);
-    w->check = take_check(watch);
-    w->check->stall_cnt = watch->clock.stall_cnt;
+    struct check *check = w->check = take_check(watch);
+    check->slot = slot;
+    check->stall_cnt = watch->clock.stall_cnt;
+    check->run.measure = w->measure;
     w->state = WATCHED_RUNNING;
     watch->running_cnt++;
-    check_open(w->check, w->target, watch->now_us, watch->epoll_fd, slot);
-    if (check_runs(w->check))
-        schedule_heap_set(&watch->heap, slot, w->check->run.deadline_us);
+    check_open(check, w->target, watch->now_us, watch->epoll_fd, slot);
+    if (check->run.kind->driver && check_runs(check))
+        start_driven(watch, check);
+    if (check_runs(check))
+        schedule_heap_set(&watch->heap, slot, check->run.deadline_us);
     else
         finish(watch, slot, false);
 }
 
-void watch_event(struct watch *watch, uint32_t slot, uint32_t events, uint8_t *buffer, size_t buffer_len)
+void watch_event(struct watch *watch, uint64_t tag, uint32_t events, uint8_t *buffer, size_t buffer_len)
 {
+    uint32_t slot = (uint32_t)tag;
+    if (tag >> 32) {
+        const struct watch_driver *own = &watch->drivers[(tag >> 32) - 1];
+        own->type->event(own->driver, slot, events);
+        return;
+    }
     struct watched *w = at(watch, slot);
     if (w->state != WATCHED_RUNNING)
         return;
@@ -265,6 +386,7 @@ bool watch_turn(struct watch *watch, unsigned most)
     uint64_t seen_us = watch->now_us;
     uint32_t slot;
     unsigned done = 0;
+    tick_drivers(watch);
     for (; done < most && is_due(watch, &slot); done++) {
         come_due(watch, slot);
         watch->now_us = seen_us;
@@ -284,6 +406,12 @@ uint64_t watch_wait_us(const struct watch *watch)
     uint32_t slot;
     uint64_t due_us;
     if (!schedule_heap_first(&watch->heap, &slot, &due_us))
+        due_us = UINT64_MAX;
+    for (unsigned i = 0; i < WATCH_DRIVERS_MAX; i++) {
+        uint64_t driver_us = driver_due_us(&watch->drivers[i]);
+        due_us = driver_us < due_us ? driver_us : due_us;
+    }
+    if (due_us == UINT64_MAX)
         return UINT64_MAX;
     return due_us > watch->now_us ? due_us - watch->now_us : 0;
 }
@@ -336,6 +464,7 @@ void watch_wish(struct watch *watch, struct exchange_wish *wish)
     w->generation = wish->generation;
     w->health = health_of(&wish->known);
     w->duration_us = wish->known.duration_us;
+    w->measure = wish->known.measure;
     wish->target = NULL;
     wait_until(
         watch, wish->slot,
@@ -365,6 +494,9 @@ void watch_close(struct watch *watch)
 {
     for (uint32_t slot = 0; slot < watch->target_cnt; slot++)
         drop(watch, slot);
+    for (unsigned i = 0; i < WATCH_DRIVERS_MAX; i++)
+        if (watch->drivers[i].driver)
+            watch->drivers[i].type->close(watch->drivers[i].driver);
     while (watch->free_checks) {
         struct check *check = watch->free_checks;
         watch->free_checks = check->next_free;

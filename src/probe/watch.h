@@ -11,11 +11,12 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "probe/check.h"
+#include "probe/driver.h"
 #include "probe/exchange.h"
 #include "probe/schedule.h"
 
 /* Of the descriptors that the process may have, checks use one in SHARE; more than MOST are never under way. */
-enum { WATCH_RUNNING_SHARE = 4, WATCH_RUNNING_MOST = 16384 };
+enum { WATCH_RUNNING_SHARE = 4, WATCH_RUNNING_MOST = 16384, WATCH_DRIVERS_MAX = 4 };
 
 struct watch {
     /* Set before watch_open. */
@@ -42,9 +43,15 @@ struct watch {
     uint32_t spread;
     struct log_rate local_rate;
     int epoll_fd;
+    struct watch_driver {
+        const struct driver_type *type; /* NULL: none yet */
+        struct driver *driver;
+        struct driver_host host;
+    } drivers[WATCH_DRIVERS_MAX];
 };
 
-/* `epoll_fd`: where checks register their sockets, with the slot as tag; borrowed. */
+/* `epoll_fd`: where checks register their sockets, with the slot as tag, and drivers theirs with a tag above 32 bits;
+ * borrowed. */
 void watch_open(struct watch *watch, int epoll_fd) ATTR_NONNULL_ALL;
 /* Ends all checks, drops all targets. */
 void watch_close(struct watch *watch) ATTR_NONNULL_ALL;
@@ -54,8 +61,8 @@ void watch_close(struct watch *watch) ATTR_NONNULL_ALL;
 void watch_tick(struct watch *watch, uint64_t away_us) ATTR_NONNULL_ALL;
 /* A target comes, goes or is replaced. Takes the wish's count. */
 void watch_wish(struct watch *watch, struct exchange_wish *wish) ATTR_NONNULL_ALL;
-/* Something happened at the socket of a slot's check. */
-void watch_event(struct watch *watch, uint32_t slot, uint32_t events, uint8_t *buffer,
+/* Something happened at the socket of a slot's check, or of a driver. */
+void watch_event(struct watch *watch, uint64_t tag, uint32_t events, uint8_t *buffer,
                  size_t buffer_len) ATTR_NONNULL_ALL;
 /* Ends checks whose deadline has passed and begins those that are due, at most `most` together; true: there is more to
  * do now. */

@@ -22,14 +22,15 @@ static const struct target *target_of(bool wants_body)
     static struct target_table table;
     static const struct target *targets[2];
     struct probe_spec spec = {
-        .type = PROBE_HTTP,
+        .options.type = PROBE_HTTP,
         .address = {.bytes = {192, 0, 2, 1}, .family = ADDR_V4, .port = 80},
         .timing = {.interval_ms = 5000, .fast_interval_ms = 1000, .timeout_ms = 1000, .rise = 2, .fall = 3},
     };
     bool is_new;
     if (!table.buckets)
         target_table_init(&table);
-    spec.expect_body = wants_body ? "(a|b)+c$|x" : NULL;
+    static char pattern[] = "(a|b)+c$|x";
+    spec.options.expect_body = wants_body ? pattern : NULL;
     if (!targets[wants_body])
         targets[wants_body] = target_table_at(&table, target_table_add(&table, &spec, &is_new));
     return targets[wants_body];
@@ -55,7 +56,7 @@ static struct outcome run_in_pieces(const struct target *target, const uint8_t *
         free(exact);
         must(run.response.body_len <= RESPONSE_BODY_MAX);
         must(run.response.head_len <= RESPONSE_HEAD_MAX + 1);
-        must(target->pattern || !run.response.body);
+        must(target->patterns[0] || !run.response.body);
     }
     if (run.state == KIND_RUNNING && closes)
         kind_closed(&run);

@@ -54,9 +54,9 @@ bool fake_runs(uint64_t *first_within_ms)
 static struct fake_target target_of(const struct probe_spec *spec)
 {
     struct fake_target target = {
-        .address = spec->address, .timing = spec->timing, .type = spec->type == PROBE_TCP ? 't' : 'h'};
+        .address = spec->address, .timing = spec->timing, .type = spec->options.type == PROBE_TCP ? 't' : 'h'};
     snprintf(target.host, sizeof target.host, "%s", spec->host ? spec->host : "");
-    snprintf(target.path, sizeof target.path, "%s", spec->path ? spec->path : "");
+    snprintf(target.path, sizeof target.path, "%s", spec->options.path ? spec->options.path : "");
     return target;
 }
 

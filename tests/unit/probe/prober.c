@@ -50,7 +50,7 @@ void prober_begin(struct fixture *f, uint64_t first_within_ms)
 struct probe_spec spec_of(enum probe_type type, const char *address, uint16_t port)
 {
     struct probe_spec spec = {
-        .type = type,
+        .options.type = type,
         .timing = {.interval_ms = 200, .fast_interval_ms = 100, .timeout_ms = SPEC_TIMEOUT_MS, .rise = 2, .fall = 3},
     };
     assert_int_equal(addr_port_from_text(&spec.address, address, port), ERR_OK);

@@ -60,9 +60,9 @@ static int tear_down(void **state)
 static void open_check(struct fixture *f, enum probe_type type, const char *expect_body)
 {
     struct probe_spec spec = {
-        .type = type,
+        .options.type = type,
         .timing = {.interval_ms = 5000, .fast_interval_ms = 1000, .timeout_ms = 1000, .rise = 2, .fall = 3},
-        .expect_body = expect_body,
+        .options.expect_body = (char *)(uintptr_t)expect_body,
     };
     bool is_new;
     assert_int_equal(addr_port_from_text(&spec.address, "127.0.0.1", f->port), ERR_OK);

@@ -68,7 +68,7 @@ static char *begin(char out[PROBE_REASON_MAX + 8], const char *address, uint16_t
     struct target_table table;
     struct check check;
     struct probe_spec spec = {
-        .type = PROBE_TCP,
+        .options.type = PROBE_TCP,
         .timing = {.interval_ms = 5000, .fast_interval_ms = 1000, .timeout_ms = 1000, .rise = 2, .fall = 3},
     };
     bool is_new;

@@ -56,7 +56,7 @@ static void test_every_kind_of_target(void **state)
         const struct kind_case *c = &kind_cases[i];
         struct probe_event event;
         struct probe_spec spec = spec_of(c->type, i % 2 ? "::1" : "127.0.0.1", 0);
-        spec.expect_body = c->expect_body;
+        spec.options.expect_body = (char *)(uintptr_t)c->expect_body;
         server_start(&servers[i], 0, c->manner < 0 ? SERVER_ANSWERS : (enum server_manner)c->manner);
         spec.address.port = servers[i].port;
         if (c->manner < 0)
@@ -235,7 +235,8 @@ static void test_changed_timing_is_known(void **state)
     assert_int_equal(event.verdict, HEALTH_DOWN);
     assert_string_equal(event.reason, "connection refused");
     assert_false(next_event(f, &event, 500)); /* it is checked, and nothing changes */
-    spec.path = "/x";
+    static char path[] = "/x";
+    spec.options.path = path;
     spec.timing.interval_ms = spec.timing.timeout_ms = 60000;
     probe_state(f->probe, subscribe_spec(f, &spec), &event);
     assert_int_equal(event.verdict, HEALTH_UNKNOWN);

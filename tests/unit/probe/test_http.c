@@ -19,18 +19,16 @@
 
 static struct target_table table;
 
-static const struct probe_status_range ranges[] = {{200, 299}, {404, 404}};
+static struct probe_status_range ranges[] = {{200, 299}, {404, 404}};
 
 static struct target *target_with(const char *body)
 {
     struct probe_spec spec = {
-        .type = PROBE_HTTP,
+        .options.type = PROBE_HTTP,
         .timing = {.interval_ms = 5000, .fast_interval_ms = 1000, .timeout_ms = 1000, .rise = 2, .fall = 3},
         .host = "h",
-        .path = "/",
-        .expect_body = body,
-        .status = ranges,
-        .status_cnt = 2,
+        .options.expect_body = (char *)(uintptr_t)body,
+        .options.expect_status = {ranges, 2},
     };
     bool is_new;
     assert_int_equal(addr_port_from_text(&spec.address, "192.0.2.1", 80), ERR_OK);

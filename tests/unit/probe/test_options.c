@@ -41,6 +41,7 @@ static void test_defaults(void **state)
         {"name", NULL},
         {"type", NULL},
         {"port", NULL},
+        {"source", NULL},
         {"interval", "\"5s\""},
         {"fast_interval", "\"1s\""},
         {"timeout", "\"1s\""},
@@ -225,9 +226,21 @@ static void test_tcp_has_no_http_keys(void **state)
     static const char *const keys[] = {"path: ", "host: ", "expect_status: ", "expect_body: "};
     for (unsigned i = 0; i < 4; i++)
         assert_non_null(strstr(said, keys[i]));
+    assert_non_null(strstr(said, "path: only a probe of type \"http\" has it|"));
     o = usual(PROBE_TCP);
     o.port = 0;
-    expect(o, "port: missing");
+    expect(o, "port: missing: a probe of type \"tcp\" has no default port|");
+}
+
+static void test_one_source_a_family(void **state)
+{
+    (void)state;
+    struct probe_options o = usual(PROBE_TCP);
+    struct addr sources[3] = {{.family = ADDR_V4}, {.family = ADDR_V6}, {.family = ADDR_V4}};
+    o.source = (struct opt_list){sources, 2};
+    expect(o, "");
+    o.source.cnt = 3;
+    expect(o, "source: at most one address of a family|");
 }
 
 static void test_names(void **state)
@@ -295,7 +308,8 @@ static void test_spec_fill(void **state)
     assert_int_equal(spec.address.port, 80);
     assert_true(addr_same_host(&spec.address, &address));
     assert_string_equal(spec.host, "www.example.com");
-    assert_int_equal(spec.status_cnt, 1);
+    assert_int_equal(spec.options.expect_status.cnt, 1);
+    assert_string_equal(spec.pool, "www.example.com");
     assert_int_equal(spec.timing.fall, 3);
     o.host = plain("other");
     o.port = 8080;
@@ -305,8 +319,6 @@ static void test_spec_fill(void **state)
     o = usual(PROBE_TCP);
     probe_spec_fill(&spec, &o, &address, "www.example.com");
     assert_null(spec.host);
-    assert_null(spec.path);
-    assert_int_equal(spec.status_cnt, 0);
     assert_int_equal(spec.address.port, 443);
 }
 
@@ -320,6 +332,7 @@ int main(void)
         cmocka_unit_test(test_times_fit),
         cmocka_unit_test(test_fast_interval_fits),
         cmocka_unit_test(test_tcp_has_no_http_keys),
+        cmocka_unit_test(test_one_source_a_family),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_paths_and_hosts),
         cmocka_unit_test(test_bodies),

@@ -13,18 +13,21 @@
 #include "probe/request.h"
 #include "probe/target.h"
 
-static const struct probe_status_range usual[] = {{200, 299}};
-static const struct probe_status_range wide[] = {{200, 299}, {401, 401}};
+static struct probe_status_range usual[] = {{200, 299}};
+static struct probe_status_range wide[] = {{200, 299}, {401, 401}};
+static struct addr source = {.bytes = {192, 0, 2, 9}, .family = ADDR_V4};
+
+/* The structs' strings are not const, though nobody writes to them. */
+static char *plain(const char *text) { return (char *)(uintptr_t)text; }
 
 static struct probe_spec http(const char *address)
 {
     struct probe_spec spec = {
-        .type = PROBE_HTTP,
+        .options.type = PROBE_HTTP,
         .timing = {.interval_ms = 5000, .fast_interval_ms = 1000, .timeout_ms = 1000, .rise = 2, .fall = 3},
         .host = "www.example.com",
-        .path = "/",
-        .status = usual,
-        .status_cnt = 1,
+        .options.path = plain("/"),
+        .options.expect_status = {usual, 1},
     };
     assert_int_equal(addr_port_from_text(&spec.address, address, 80), ERR_OK);
     return spec;
@@ -32,7 +35,7 @@ static struct probe_spec http(const char *address)
 
 /* ---- identity ---- */
 
-enum { VARIANT_CNT = 18 };
+enum { VARIANT_CNT = 19 };
 
 static struct probe_spec variant(unsigned number)
 {
@@ -63,20 +66,19 @@ static struct probe_spec variant(unsigned number)
         s.host = "www.example.org";
         break;
     case 9:
-        s.path = "/x";
+        s.options.path = plain("/x");
         break;
     case 10:
-        s.expect_body = "a";
+        s.options.expect_body = plain("a");
         break;
     case 11:
-        s.expect_body = "b";
+        s.options.expect_body = plain("b");
         break;
     case 12:
-        s.status_cnt = 2;
-        s.status = wide;
+        s.options.expect_status = (struct opt_list){wide, 2};
         break;
     case 13:
-        s.status = wide + 1;
+        s.options.expect_status = (struct opt_list){wide + 1, 1};
         break;
     case 14:
         s = http("2001:db8::1");
@@ -88,7 +90,10 @@ static struct probe_spec variant(unsigned number)
         s = http("c000:201::");
         break;
     case 17:
-        s = (struct probe_spec){.type = PROBE_TCP, .address = s.address, .timing = s.timing};
+        s = (struct probe_spec){.options.type = PROBE_TCP, .address = s.address, .timing = s.timing};
+        break;
+    case 18:
+        s.options.source = (struct opt_list){&source, 1};
         break;
     default:
         break;
@@ -123,6 +128,32 @@ static void test_identical_is_one(void **state)
     target_table_fini(&table);
 }
 
+/* What outlives the process tells all apart but those that differ in timing alone, and does not depend on the table. */
+static void test_digests(void **state)
+{
+    (void)state;
+    uint8_t digests[VARIANT_CNT][TARGET_DIGEST_LEN];
+    for (unsigned round = 0; round < 2; round++) {
+        struct target_table table;
+        target_table_init(&table);
+        for (unsigned i = 0; i < VARIANT_CNT; i++) {
+            struct probe_spec spec = variant(round ? VARIANT_CNT - 1 - i : i);
+            uint8_t *digest = digests[round ? VARIANT_CNT - 1 - i : i], before[TARGET_DIGEST_LEN];
+            bool is_new;
+            memcpy(before, digest, sizeof before);
+            target_digest(digest, target_table_at(&table, target_table_add(&table, &spec, &is_new)));
+            if (round)
+                assert_memory_equal(digest, before, sizeof before);
+        }
+        target_table_fini(&table);
+    }
+    for (unsigned i = 0; i < VARIANT_CNT; i++)
+        for (unsigned j = 0; j < i; j++) {
+            bool timed = i >= 3 && i <= 7 && (j == 0 || (j >= 3 && j <= 7));
+            assert_int_equal(!memcmp(digests[i], digests[j], TARGET_DIGEST_LEN), timed);
+        }
+}
+
 /* Those that differ in timing alone are like each other, and no others are; the newest is found. */
 static void test_like_but_for_timing(void **state)
 {
@@ -154,11 +185,10 @@ static void test_same_is_by_value(void **state)
     bool is_new;
     target_table_init(&table);
     b.host = host;
-    b.path = NULL;
-    b.status = NULL;
-    b.status_cnt = 0;
-    a.expect_body = "x";
-    b.expect_body = body;
+    b.options.path = NULL;
+    b.options.expect_status = (struct opt_list){NULL, 0};
+    a.options.expect_body = plain("x");
+    b.options.expect_body = body;
     b.address.pad = 7;
     assert_int_equal(target_table_add(&table, &a, &is_new), target_table_add(&table, &b, &is_new));
     assert_false(is_new);
@@ -210,8 +240,8 @@ static void test_requests(void **state)
     expect_request(s, "GET / HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: rondo/" RONDO_VERSION
                       "\r\nAccept: */*\r\nConnection: ");
     s.address.port = 8080;
-    s.path = "/a?b=c";
-    s.expect_body = "x";
+    s.options.path = plain("/a?b=c");
+    s.options.expect_body = plain("x");
     expect_request(s, "GET /a?b=c HTTP/1.1\r\nHost: www.example.com:8080\r\nUser-Agent: rondo/" RONDO_VERSION
                       "\r\nAccept: */*\r\nAccept-Encoding: identity\r\nConnection: ");
     s.host = NULL;
@@ -228,10 +258,10 @@ static void test_requests_are_tame(void **state)
     (void)state;
     struct probe_spec s = http("192.0.2.1");
     s.host = "a\r\nX: y\x80";
-    s.path = "/ HTTP/1.1\r\n\r\n";
+    s.options.path = plain("/ HTTP/1.1\r\n\r\n");
     expect_request(s, "GET /?HTTP/1.1???? HTTP/1.1\r\nHost: [a??X:?y?]\r\nUser-Agent: ");
     s.host = ".";
-    s.path = "";
+    s.options.path = plain("");
     expect_request(s, "GET / HTTP/1.1\r\nHost: .\r\n");
     char host[5000];
     memset(host, 'h', sizeof host);
@@ -275,9 +305,19 @@ static struct target *target_of(struct fixture *f, unsigned number, uint32_t *sl
     return target_table_at(&f->table, *slot);
 }
 
+static char reason[PROBE_REASON_MAX];
 static const struct exchange_report up = {
     .verdict = HEALTH_UP, .reason = {REASON_STATUS, 200}, .since_wall_ms = 5, .duration_us = 7};
 static const struct exchange_report down = {.verdict = HEALTH_DOWN, .reason = {REASON_STATUS, 500}};
+
+static void expect_report(const struct exchange_report *report, const struct exchange_report *expected)
+{
+    assert_int_equal(report->verdict, expected->verdict);
+    assert_int_equal(report->reason.code, expected->reason.code);
+    assert_int_equal(report->reason.number, expected->reason.number);
+    assert_int_equal(report->since_wall_ms, expected->since_wall_ms);
+    assert_int_equal(report->duration_us, expected->duration_us);
+}
 
 static void test_wishes(void **state)
 {
@@ -311,6 +351,26 @@ static uint32_t generation_of(struct fixture *f, uint32_t slot, struct target *t
     return wish.generation;
 }
 
+/* The words of a check go with its report. */
+static void test_texts(void **state)
+{
+    struct fixture *f = *state;
+    const struct exchange_report said = {.verdict = HEALTH_DOWN, .reason = {REASON_TEXT, 0}};
+    struct exchange_report report;
+    uint32_t a, slot;
+    struct target *ta = target_of(f, 0, &a);
+    uint32_t generation = generation_of(f, a, ta);
+    assert_true(exchange_tell(f->exchange, a, generation, &said, "DISK CRITICAL", true));
+    assert_true(exchange_next(f->exchange, &slot, &report, reason));
+    assert_string_equal(reason, "DISK CRITICAL");
+    assert_false(exchange_tell(f->exchange, a, generation, &said, "OK", false));
+    exchange_look(f->exchange, a, &report, reason);
+    assert_string_equal(reason, "OK");
+    assert_false(exchange_tell(f->exchange, a, generation, &up, "", false));
+    exchange_look(f->exchange, a, &report, reason);
+    assert_string_equal(reason, "status 200");
+}
+
 static void test_events_become_one_a_target(void **state)
 {
     struct fixture *f = *state;
@@ -318,18 +378,18 @@ static void test_events_become_one_a_target(void **state)
     uint32_t a, b, slot;
     struct target *ta = target_of(f, 0, &a), *tb = target_of(f, 1, &b);
     uint32_t ga = generation_of(f, a, ta), gb = generation_of(f, b, tb);
-    assert_true(exchange_tell(f->exchange, a, ga, &up, true)); /* wake */
-    assert_false(exchange_tell(f->exchange, b, gb, &up, true));
+    assert_true(exchange_tell(f->exchange, a, ga, &up, "", true)); /* wake */
+    assert_false(exchange_tell(f->exchange, b, gb, &up, "", true));
     for (unsigned i = 0; i < 1000; i++)
-        assert_false(exchange_tell(f->exchange, a, ga, i % 2 ? &down : &up, true));
-    assert_true(exchange_next(f->exchange, &slot, &report));
+        assert_false(exchange_tell(f->exchange, a, ga, i % 2 ? &down : &up, "", true));
+    assert_true(exchange_next(f->exchange, &slot, &report, reason));
     assert_int_equal(slot, a);
     assert_int_equal(report.verdict, HEALTH_DOWN);
-    assert_true(exchange_next(f->exchange, &slot, &report));
+    assert_true(exchange_next(f->exchange, &slot, &report, reason));
     assert_int_equal(slot, b);
-    assert_memory_equal(&report, &up, sizeof up);
-    assert_false(exchange_next(f->exchange, &slot, &report));
-    assert_true(exchange_tell(f->exchange, b, gb, &down, true));
+    expect_report(&report, &up);
+    assert_false(exchange_next(f->exchange, &slot, &report, reason));
+    assert_true(exchange_tell(f->exchange, b, gb, &down, "", true));
 }
 
 static void test_no_event_after_the_end(void **state)
@@ -339,22 +399,22 @@ static void test_no_event_after_the_end(void **state)
     uint32_t a, b, slot;
     struct target *ta = target_of(f, 0, &a), *tb = target_of(f, 1, &b);
     uint32_t old = generation_of(f, a, ta);
-    assert_true(exchange_tell(f->exchange, a, old, &up, true));
+    assert_true(exchange_tell(f->exchange, a, old, &up, "", true));
     assert_true(exchange_want(f->exchange, a, NULL, NULL));
-    assert_false(exchange_next(f->exchange, &slot, &report));
-    assert_false(exchange_tell(f->exchange, a, old, &down, true)); /* not yet heard over there */
-    assert_false(exchange_next(f->exchange, &slot, &report));
-    exchange_look(f->exchange, a, &report);
+    assert_false(exchange_next(f->exchange, &slot, &report, reason));
+    assert_false(exchange_tell(f->exchange, a, old, &down, "", true)); /* not yet heard over there */
+    assert_false(exchange_next(f->exchange, &slot, &report, reason));
+    exchange_look(f->exchange, a, &report, reason);
     assert_int_equal(report.verdict, HEALTH_UNKNOWN);
     /* Another target takes the slot while the old one is still reported. */
     assert_false(exchange_want(f->exchange, a, tb, NULL));
-    assert_false(exchange_tell(f->exchange, a, old, &down, true));
+    assert_false(exchange_tell(f->exchange, a, old, &down, "", true));
     struct exchange_wish wish;
     assert_true(exchange_take(f->exchange, &wish));
     assert_ptr_equal(wish.target, tb);
     assert_int_not_equal(wish.generation, old);
-    assert_true(exchange_tell(f->exchange, a, wish.generation, &up, true));
-    assert_true(exchange_next(f->exchange, &slot, &report));
+    assert_true(exchange_tell(f->exchange, a, wish.generation, &up, "", true));
+    assert_true(exchange_next(f->exchange, &slot, &report, reason));
     assert_int_equal(report.verdict, HEALTH_UP);
     target_put(wish.target);
 }
@@ -368,13 +428,13 @@ static void test_known_from_the_start(void **state)
     uint32_t a;
     struct target *ta = target_of(f, 0, &a);
     assert_true(exchange_want(f->exchange, a, ta, &up));
-    exchange_look(f->exchange, a, &report);
-    assert_memory_equal(&report, &up, sizeof up);
+    exchange_look(f->exchange, a, &report, reason);
+    expect_report(&report, &up);
     assert_true(exchange_take(f->exchange, &wish));
-    assert_memory_equal(&wish.known, &up, sizeof up);
+    expect_report(&wish.known, &up);
     target_put(wish.target);
     assert_true(exchange_want(f->exchange, a, NULL, NULL));
-    exchange_look(f->exchange, a, &report);
+    exchange_look(f->exchange, a, &report, reason);
     assert_int_equal(report.verdict, HEALTH_UNKNOWN);
 }
 
@@ -385,13 +445,13 @@ static void test_state_without_event(void **state)
     uint32_t a, slot;
     struct target *ta = target_of(f, 0, &a);
     uint32_t generation = generation_of(f, a, ta);
-    exchange_look(f->exchange, a, &report);
+    exchange_look(f->exchange, a, &report, reason);
     assert_int_equal(report.reason.code, REASON_NONE);
-    assert_false(exchange_tell(f->exchange, a, generation, &down, false));
-    assert_false(exchange_next(f->exchange, &slot, &report));
-    exchange_look(f->exchange, a, &report);
-    assert_memory_equal(&report, &down, sizeof down);
-    exchange_look(f->exchange, 12345, &report);
+    assert_false(exchange_tell(f->exchange, a, generation, &down, "", false));
+    assert_false(exchange_next(f->exchange, &slot, &report, reason));
+    exchange_look(f->exchange, a, &report, reason);
+    expect_report(&report, &down);
+    exchange_look(f->exchange, 12345, &report, reason);
     assert_int_equal(report.verdict, HEALTH_UNKNOWN);
 }
 
@@ -399,12 +459,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_identical_is_one),
+        cmocka_unit_test(test_digests),
         cmocka_unit_test(test_like_but_for_timing),
         cmocka_unit_test(test_same_is_by_value),
         cmocka_unit_test(test_many_targets),
         cmocka_unit_test(test_requests),
         cmocka_unit_test(test_requests_are_tame),
         cmocka_unit_test_setup_teardown(test_wishes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_texts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_events_become_one_a_target, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_event_after_the_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_known_from_the_start, set_up, tear_down),

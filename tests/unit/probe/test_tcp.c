@@ -21,7 +21,7 @@ static int set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
     struct probe_spec spec = {
-        .type = PROBE_TCP,
+        .options.type = PROBE_TCP,
         .timing = {.interval_ms = 5000, .fast_interval_ms = 1000, .timeout_ms = 700, .rise = 2, .fall = 3},
     };
     bool is_new;

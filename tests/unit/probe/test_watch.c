@@ -33,6 +33,8 @@ struct fixture {
     uint8_t buffer[4096];
 };
 
+static char reason[PROBE_REASON_MAX];
+
 static void on_wake(void *arg)
 {
     struct fixture *f = arg;
@@ -77,7 +79,7 @@ static int tear_down(void **state)
 static uint32_t add_known_at(struct fixture *f, struct addr address, const struct exchange_report *known)
 {
     struct probe_spec spec = {
-        .type = PROBE_HTTP,
+        .options.type = PROBE_HTTP,
         .address = address,
         .timing = f->timing,
     };
@@ -166,7 +168,7 @@ static void check_all(struct fixture *f, const char *text)
 static struct exchange_report look(struct fixture *f, uint32_t slot)
 {
     struct exchange_report report;
-    exchange_look(f->exchange, slot, &report);
+    exchange_look(f->exchange, slot, &report, reason);
     return report;
 }
 
