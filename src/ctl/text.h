@@ -8,9 +8,6 @@
 
 #include "base/attr.h"
 
-/* The length of the well-formed UTF-8 sequence (RFC 3629: no surrogates, nothing overlong, at most U+10FFFF) at `s`,
- * which ends in a NUL byte, and its code point; 0 when there is none. */
-unsigned ctl_utf8_next(const char *s, uint32_t *code) ATTR_NONNULL_ALL;
 /* A JSON string of `s`: what is no UTF-8 stands as \xHH, a byte each. NULL in gives a JSON null. */
 json_t *ctl_json_text(const char *s) ATTR_MUST_USE;
 /* "2025-11-30T12:00:00Z"; 0 (never) gives a JSON null. */

@@ -9,7 +9,7 @@
 #include <wchar.h>
 
 #include "base/mem.h"
-#include "ctl/text.h"
+#include "base/utf8.h"
 
 enum { GAP = 2 };
 
@@ -20,21 +20,14 @@ struct table {
     size_t cnt, cap;
 };
 
-/* C0, DEL and C1; and the characters that turn or hide the text around them (bidirectional controls, zero width). */
-static bool is_harmful(uint32_t code)
-{
-    return code < 0x20 || (code >= 0x7f && code < 0xa0) || (code >= 0x200b && code <= 0x200f) ||
-           (code >= 0x2028 && code <= 0x202e) || (code >= 0x2060 && code <= 0x206f) || code == 0xfeff;
-}
-
 char *table_clean(const char *s)
 {
     char *clean = mem_zalloc(strlen(s) + 1, 4); /* \xHH at worst */
     char *at = clean;
     while (*s) {
         uint32_t code;
-        unsigned len = ctl_utf8_next(s, &code);
-        if (len && !is_harmful(code)) {
+        unsigned len = utf8_next(s, &code);
+        if (len && !utf8_is_harmful(code)) {
             memcpy(at, s, len);
             at += len;
             s += len;
@@ -56,7 +49,7 @@ size_t table_width(const char *s)
     locale_t was = utf8 ? uselocale(utf8) : (locale_t)0;
     size_t width = 0;
     uint32_t code;
-    for (unsigned len; (len = ctl_utf8_next(s, &code)) != 0; s += len) {
+    for (unsigned len; (len = utf8_next(s, &code)) != 0; s += len) {
         int columns = code < 0x80 || !utf8 ? 1 : wcwidth((wchar_t)code);
         width += columns < 0 ? 1 : (size_t)columns;
     }
