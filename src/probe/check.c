@@ -196,6 +196,7 @@ void check_open(struct check *check, const struct target *target, uint64_t now_u
     check->lack = (struct reason){REASON_NONE, 0};
     check->driver = NULL;
     check->driven = NULL;
+    check->is_late = false;
     check->fd = -1;
     kind_start(&check->run, target, now_us);
     if (check->run.kind->transport == KIND_DRIVEN)

@@ -15,6 +15,8 @@ struct check {
     uint64_t start_us;
     uint32_t slot;         /* the owner's number for it */
     uint32_t stall_cnt;    /* of the owner's clock when it began */
+    bool hung_before;      /* the last one was late, and the owner lets it wait for others: for drivers with queues */
+    bool is_late;          /* it is by its driver's clock */
     int fd;                /* -1: none */
     int local_error;       /* not 0: it can't be done, and that is our own failure; the run is undecided */
     struct reason lack;    /* of a local_error, where the system's word for it would mislead; REASON_NONE else */

@@ -30,6 +30,9 @@ struct driver_type {
     void (*start)(struct driver *driver, struct check *check);
     /* Forgets one that has not been decided. */
     void (*stop)(struct driver *driver, struct check *check);
+    /* The deadline has passed: decides the check, which is stopped then. NULL: it has failed, as the kind's `late`
+     * says. */
+    void (*late)(struct driver *driver, struct check *check);
     /* Something happened (EPOLL… bits) at a descriptor, `number` the low 32 bits of its tag. */
     void (*event)(struct driver *driver, uint32_t number, uint32_t events);
     /* When `tick` is to be called next, in the prober's time; UINT64_MAX: it need not. Both NULL: never. */

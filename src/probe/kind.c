@@ -2,7 +2,13 @@
 
 #include <assert.h>
 
-const struct kind *const kinds[PROBE_TYPE_CNT] = {[PROBE_TCP] = &kind_tcp, [PROBE_HTTP] = &kind_http};
+#include "base/utf8.h"
+
+const struct kind *const kinds[PROBE_TYPE_CNT] = {
+    [PROBE_TCP] = &kind_tcp,
+    [PROBE_HTTP] = &kind_http,
+    [PROBE_EXEC] = &kind_exec,
+};
 
 void kind_start(struct kind_run *run, const struct target *target, uint64_t now_us)
 {
@@ -70,10 +76,7 @@ void kind_fini(struct kind_run *run)
 
 void kind_end_text(struct kind_run *run, enum kind_state state, const char *text, size_t len)
 {
-    size_t taken = len < sizeof run->text - 1 ? len : sizeof run->text - 1;
-    for (size_t i = 0; i < taken; i++)
-        run->text[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
-    run->text[taken] = '\0';
+    utf8_clean(run->text, sizeof run->text, text, len);
     run->state = state;
     run->reason = (struct reason){REASON_TEXT, 0};
 }

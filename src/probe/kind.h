@@ -83,7 +83,7 @@ struct kind {
     struct reason (*late)(const struct kind_run *run, uint32_t timeout_ms);
     void (*fini)(struct kind_run *run); /* NULL: it holds nothing */
 };
-extern const struct kind kind_tcp, kind_http;
+extern const struct kind kind_tcp, kind_http, kind_exec;
 extern const struct kind *const kinds[PROBE_TYPE_CNT];
 
 /* Begins a run at `now_us`; all but `measure` is set. */
@@ -111,5 +111,5 @@ static inline void kind_fail(struct kind_run *run, struct reason reason)
     run->state = KIND_FAILED;
     run->reason = reason;
 }
-/* In words, of which what fits is taken, bytes that can't be printed as "?". */
+/* In words, made clean (utf8_clean), of which what fits is taken. */
 void kind_end_text(struct kind_run *run, enum kind_state state, const char *text, size_t len) ATTR_NONNULL_ALL;

@@ -15,7 +15,7 @@ enum {
     STATUS_MOST = 599,
 };
 
-static const char *const types[] = {[PROBE_TCP] = "tcp", [PROBE_HTTP] = "http", NULL};
+static const char *const types[] = {[PROBE_TCP] = "tcp", [PROBE_HTTP] = "http", [PROBE_EXEC] = "exec", NULL};
 
 /* "204" or "200-299". */
 static enum err parse_status(void *field, const char *text, const char **expected)
@@ -56,16 +56,19 @@ static enum err parse_source(void *field, const char *text, const char **expecte
 /* ---- which type has which keys ---- */
 
 #define BIT(type) (1u << PROBE_##type)
+#define EVERY ((1u << PROBE_TYPE_CNT) - 1)
 
 /* Of keys that are not every type's. */
 static const struct {
     const char *key;
     unsigned types;
 } owners[] = {
+    {"source", EVERY & ~BIT(EXEC)},
     {"path", BIT(HTTP)},
     {"host", BIT(HTTP)},
     {"expect_status", BIT(HTTP)},
     {"expect_body", BIT(HTTP)},
+    {"command", BIT(EXEC)},
 };
 
 static const struct opt *row_of(const char *key)
@@ -208,9 +211,10 @@ static const struct opt opts[] = {
      .help = "What pools and members call the probe by: letters, digits, \"-\", \"_\" and \".\"."},
     {KEY("type", OPT_ENUM, OPT_REQUIRED, type), .names = types, .sample = "\"http\"",
      .help = "What a check does. \"tcp\" passes when a connection is made; \"http\" sends a GET request and passes "
-             "when the answer has an expected status and body."},
+             "when the answer has an expected status and body; \"exec\" runs a command that judges."},
     {KEY("port", OPT_INT, 0, port), .least = 1, .most = 65535, .sample = "80",
-     .help = "The port that is checked. A probe of type \"http\" takes 80 without it; type \"tcp\" must have it."},
+     .help = "The port that is checked. A probe of type \"http\" takes 80 without it; type \"tcp\" must have it; type "
+             "\"exec\" hands it to the command."},
     {KEY("source", OPT_CUSTOM, OPT_LIST, source), .parse = parse_source, .parse_size = sizeof(struct addr),
      .sample = "\"192.0.2.9\"",
      .help = "The addresses of this machine that checks come from, at most one a family; without one of the checked "
@@ -243,6 +247,12 @@ static const struct opt opts[] = {
      .help = "http: a POSIX extended regular expression that must match in the body, of which the first 64 KiB are "
              "looked at; \"^\" and \"$\" are the body's begin and end. At most 256 characters, repetitions written "
              "out. Without it the body is of no interest."},
+    {KEY("command", OPT_STRING, OPT_LIST, command), .least = 0, .most = 4095,
+     .sample = "[ \"/usr/lib/nagios/plugins/check_smtp\", \"-H\", \"{address}\" ]",
+     .help = "exec: the absolute path of a program, such as a Nagios plugin, and its arguments; there is no shell. "
+             "{address}, {port} and {pool}, also within an argument, stand for the member's address, the probe's port "
+             "and the pool's owner name. Exit status 0 and 1 pass, 2 fails, 3 and others change nothing; the first "
+             "line of output, up to a \"|\", is the reason."},
 };
 
 const struct opt_table probe_opt_table = {

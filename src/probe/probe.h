@@ -23,7 +23,7 @@
 #include "health/health.h"
 #include "health/measure.h"
 
-enum probe_type { PROBE_TCP, PROBE_HTTP, PROBE_TYPE_CNT };
+enum probe_type { PROBE_TCP, PROBE_HTTP, PROBE_EXEC, PROBE_TYPE_CNT };
 
 /* One row of the configuration's `probes`. */
 struct probe_options {
@@ -38,6 +38,8 @@ struct probe_options {
     char *host;                    /* NULL: the owner name */
     struct opt_list expect_status; /* struct probe_status_range */
     char *expect_body;             /* POSIX extended regex; NULL: none */
+    /* exec */
+    struct opt_list command; /* char *: the program's path and its arguments, with words in braces */
     struct opt_where where;
 };
 struct probe_status_range {
@@ -77,6 +79,10 @@ struct probe_event {
     char reason[PROBE_REASON_MAX]; /* "status 200", "connection refused", "no answer within 1s" */
     struct health_measure measure;
 };
+
+/* Commands of exec checks go by this channel of the spawn helper (loop/spawn.h), which stays the caller's, until all
+ * probers have ended; -1, as at first: there is no helper. Before the first probe_start. [control] */
+void probe_use_spawn(int fd);
 
 struct probe;
 /* `wake` is called on the probe thread whenever events wait after none did; it must be quick and thread safe

@@ -20,6 +20,10 @@ enum reason_shown { REASON_PLAIN, REASON_NUMBER, REASON_DURATION, REASON_ERRNO }
     X(LOCAL, ERRNO, "not checked, trying again: %") \
     X(NO_PORT, PLAIN, "not checked, trying again: no free local port") \
     X(NO_SOURCE, PLAIN, "not checked, trying again: the source address is not one of this machine") \
+    X(NOT_RUN, ERRNO, "not checked, trying again: the command cannot be run: %") \
+    X(NO_PLACE, PLAIN, "not checked, trying again: too many commands run already") \
+    X(NO_HELPER, PLAIN, "not checked, trying again: the process that runs commands does not answer") \
+    X(NO_RESULT, DURATION, "no result within %") \
     X(NO_ROUTE, NUMBER, "no IPv% route from here") \
     X(NO_ADDRESS, NUMBER, "no IPv% address here to ask from") \
     X(FORBIDDEN, ERRNO, "not allowed from here: %") \

@@ -151,13 +151,18 @@ struct ending {
     bool is_late, stalled;
 };
 
+static const char *address_text(char out[ADDR_TEXT_MAX], const struct addr *address)
+{
+    return address->port ? addr_port_to_text(out, address) : addr_to_text(out, address);
+}
+
 /* Could not be checked for a lack of ours: nothing is counted, however often it happens. */
 static void not_checked(struct watch *watch, uint32_t slot, struct reason reason)
 {
     struct watched *w = at(watch, slot);
     char address[ADDR_TEXT_MAX], text[PROBE_REASON_MAX];
     if (log_rate_ok(&watch->local_rate, LOCAL_BURST))
-        log_warning("member at \"%s\" %s", addr_port_to_text(address, &w->target->address),
+        log_warning("member at \"%s\" %s", address_text(address, &w->target->address),
                     reason_to_text(text, reason));
     tell(watch, slot, reason, "", false);
     wait_until(watch, slot, schedule_retry_us(&w->target->timing, watch->now_us, (uint32_t)random_u64(&watch->rng)));
@@ -251,7 +256,8 @@ static void finish(struct watch *watch, uint32_t slot, bool is_late)
     };
     struct reason lack = w->check->lack;
     memcpy(ending.text, run->text, sizeof ending.text);
-    w->duration_us = watch->now_us - ending.start_us;
+    /* A driver that puts the start off goes by a clock that does not stand still. */
+    w->duration_us = watch->now_us > ending.start_us ? watch->now_us - ending.start_us : 0;
     end_check(watch, w);
     conclude(watch, slot, &ending, lack);
 }
@@ -261,7 +267,7 @@ static void finish(struct watch *watch, uint32_t slot, bool is_late)
 static void on_driven(void *arg, struct check *check)
 {
     check->driver = NULL;
-    finish(arg, check->slot, false);
+    finish(arg, check->slot, check->is_late);
 }
 
 /* NULL: there can't be one now. */
@@ -312,6 +318,7 @@ static void begin(struct watch *watch, uint32_t slot)
     glance(watch);
     struct check *check = w->check = take_check(watch);
     check->slot = slot;
+    check->hung_before = w->hangs;
     check->stall_cnt = watch->clock.stall_cnt;
     check->run.measure = w->measure;
     w->state = WATCHED_RUNNING;
@@ -343,12 +350,21 @@ void watch_event(struct watch *watch, uint64_t tag, uint32_t events, uint8_t *bu
 
 /* ---- time ---- */
 
+static void end_late(struct check *check)
+{
+    const struct driver_type *type = check->run.kind->driver;
+    if (check->driver && type->late)
+        type->late(check->driver, check);
+    else
+        kind_late(&check->run);
+}
+
 /* The deadline of a check, or the time to begin one. */
 static void come_due(struct watch *watch, uint32_t slot)
 {
     struct watched *w = at(watch, slot);
     if (w->state == WATCHED_RUNNING) {
-        kind_late(&w->check->run);
+        end_late(w->check);
         finish(watch, slot, true);
     } else {
         schedule_heap_remove(&watch->heap, slot);

@@ -51,6 +51,7 @@ static void test_defaults(void **state)
         {"host", NULL},
         {"expect_status", "[ \"200-299\" ]"},
         {"expect_body", NULL},
+        {"command", NULL},
     };
     assert_int_equal(probe_opt_table.cnt, sizeof expected / sizeof *expected);
     for (size_t i = 0; i < probe_opt_table.cnt; i++) {
