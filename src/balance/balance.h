@@ -116,6 +116,17 @@ bool balance_settled(const struct balance *balance) ATTR_NONNULL_ALL;
 /* Calls `fn` once on the loop when balance_settled becomes (or is) true. [control] */
 void balance_when_settled(struct balance *balance, void (*fn)(void *arg), void *arg) ATTR_NONNULL(1, 2);
 
+/* A member counts as another than before: words such as "up", "down", "unknown", and why. Valid during the call. */
+struct balance_change {
+    const uint8_t *owner; /* of its pool, wire */
+    const struct addr *member;
+    const char *before, *now, *reason;
+};
+/* Calls `fn` at each change from now on, those that the log only sums up too. It may not call balance, and must be
+ * quick: a hundred thousand may change together. [control] */
+void balance_on_change(struct balance *balance, void (*fn)(void *arg, const struct balance_change *change), void *arg)
+    ATTR_NONNULL(1, 2);
+
 /* As shown to people. [control], valid during the call. */
 struct balance_member_view {
     struct addr address;

@@ -215,6 +215,8 @@ struct balance {
     struct balance_waiter follower; /* fn NULL: none */
     struct diag *follower_diag;
     struct log_rate rates[LINE_CNT];
+    void (*on_change)(void *arg, const struct balance_change *change); /* NULL: nobody wants to know */
+    void *on_change_arg;
     uv_timer_t summary;
     size_t suppressed[LINE_CNT]; /* since the last summary */
 };
@@ -331,6 +333,9 @@ bool verdict_one(struct balance *balance);
 void verdict_pass_over(const struct balance_check *check);
 /* Nobody is left to tell. */
 void verdict_end_walk(struct balance_target *target);
+/* Tells whoever wants to know (balance_on_change) that a member counts as `now`, no longer as `before`. */
+void verdict_tell_change(const struct balance_family *family, uint32_t member, const char *before, const char *now,
+                         const char *reason);
 /* What a table was compiled by just now: tells the loud states. */
 void verdict_tell_state(struct balance_family *family, const struct pool_choice *choice);
 void verdict_summary(struct balance *balance);

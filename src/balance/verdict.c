@@ -48,6 +48,27 @@ static void tell_verdict(const struct balance_family *family, uint32_t index, co
               health_verdict_name(member->verdict), reason, family->up_cnt, family->cnt);
 }
 
+void balance_on_change(struct balance *balance, void (*fn)(void *arg, const struct balance_change *change), void *arg)
+{
+    balance->on_change = fn;
+    balance->on_change_arg = arg;
+}
+
+void verdict_tell_change(const struct balance_family *family, uint32_t member, const char *before, const char *now,
+                         const char *reason)
+{
+    const struct balance *balance = family->pool->balance;
+    const struct balance_change change = {
+        .owner = family->pool->owner,
+        .member = &family->members[member].address,
+        .before = before,
+        .now = now,
+        .reason = reason,
+    };
+    if (balance->on_change)
+        balance->on_change(balance->on_change_arg, &change);
+}
+
 static void tell_member(const struct balance_check *check, const char *reason)
 {
     struct balance_family *family = check->family;
@@ -57,8 +78,10 @@ static void tell_member(const struct balance_check *check, const char *reason)
     if (!members_refresh(family, check->member))
         return;
     enum health_verdict now = family->members[check->member].verdict;
-    if (now != before)
+    if (now != before) {
         tell_verdict(family, check->member, reason);
+        verdict_tell_change(family, check->member, health_verdict_name(before), health_verdict_name(now), reason);
+    }
     work_queue(family->pool, TODO_COMPILE_A << family->index, now == HEALTH_DOWN && before != HEALTH_DOWN);
 }
 

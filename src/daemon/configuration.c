@@ -69,6 +69,7 @@ enum err configuration_load(struct configuration **configuration, const char *pa
         return e ? e : planned;
     }
     c->daemon = conf_group(c->conf, &daemon_opt_table);
+    c->health = conf_group(c->conf, &daemon_health_opt_table);
     c->io = conf_group(c->conf, &io_opt_table);
     c->answer = conf_group(c->conf, &answer_opt_table);
     c->admin = conf_group(c->conf, &admin_opt_table);

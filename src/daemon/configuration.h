@@ -20,6 +20,7 @@ struct configuration {
     struct balance_plan *annotations; /* NULL once balance has taken them */
     struct tsig_keys *keys; /* NULL once the workers' settings have taken them */
     const struct daemon_options *daemon;
+    const struct daemon_health_options *health;
     const struct io_options *io;
     const struct answer_options *answer;
     const struct admin_options *admin;

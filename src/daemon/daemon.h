@@ -9,9 +9,11 @@
 #include "balance/balance.h"
 #include "daemon/configuration.h"
 #include "daemon/limit_log.h"
+#include "daemon/on_change.h"
 #include "io/io.h"
 #include "loop/job.h"
 #include "loop/lag.h"
+#include "loop/spawn_helper.h"
 #include "pool/directory.h"
 #include "store/store.h"
 
@@ -31,6 +33,8 @@ struct daemon {
     struct pool_directory pools;
     struct answer_shared shared;
     struct reload *reload;
+    struct spawn_helper helper;
+    struct on_change *on_change;
     struct diag *diag; /* of the configuration being loaded, until its zones are */
     bool probing;      /* zones are there, servers are checked */
     bool working;      /* workers run */

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/template.h"
+#include "daemon/on_change.h"
 #include "daemon/privileges.h"
 
 #define KEY(key, type, flags, field) OPT_KEY(key, type, flags, daemon_options, field)
@@ -39,4 +41,32 @@ const struct opt_table daemon_opt_table = {
     .where_offset = SIZE_MAX,
     OPT_ROWS(opts),
     .check = check,
+};
+
+#undef KEY
+#define KEY(key, type, flags, field) OPT_KEY(key, type, flags, daemon_health_options, field)
+
+static const struct opt health_opts[] = {
+    {KEY("on_change", OPT_STRING, OPT_LIST, on_change), .least = 0, .most = 4095,
+     .sample = "[ \"/usr/local/bin/tell\", \"{pool}\", \"{member}\", \"{old}\", \"{new}\", \"{reason}\" ]",
+     .help = "A command that is run whenever a member of a pool goes down, comes up, or has its first verdict: the "
+             "absolute path of a program and its arguments; there is no shell. {pool}, {member}, {old}, {new} and "
+             "{reason}, also within an argument, stand for what they say. See COMMANDS."},
+};
+
+static void check_health(void *filled, void (*say)(void *arg, const char *key, const char *text), void *arg)
+{
+    const struct daemon_health_options *options = filled;
+    char problem[TEMPLATE_PROBLEM_MAX];
+    if (on_change_has_problem(problem, &options->on_change))
+        say(arg, "on_change", problem);
+}
+
+const struct opt_table daemon_health_opt_table = {
+    .path = "health",
+    .size = sizeof(struct daemon_health_options),
+    .where_offset = SIZE_MAX,
+    .help = "What holds for the checks of all pools.",
+    OPT_ROWS(health_opts),
+    .check = check_health,
 };

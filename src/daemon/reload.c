@@ -113,6 +113,7 @@ static void put_in_force(struct reload *reload)
     reload->fresh = NULL;
     d->diag = reload->diag;
     reload->diag = NULL;
+    on_change_use(d->on_change, &d->configuration->health->on_change);
     retire(reload, old);
     balance_set_plan(d->balance, &d->configuration->annotations); /* each zone's pools follow when it has been loaded */
     limit_log_before_change(&d->limit_log, d->configuration->answer->limit.log_only);

@@ -1,14 +1,13 @@
 /* The daemon's life. The order of the phases is not free:
  *
+ *   fork the helper       that runs commands (loop/spawn_helper.h): while we are a megabyte, one thread, and have no
+ *                         descriptor that it must not have; it waits to be told who to be
  *   read configuration    everything wrong is told at once, and nothing has been touched yet
  *   open sockets          ports below 1024 need privileges; queries from here on wait in the sockets' buffers
  *   open control          its folder may be writable to root alone; it must become the user's
- *   (spawn helper)        the place to fork the process that runs commands: after the sockets, so that it can close
- *                         what it must not have, before privileges are dropped, threads started, zones loaded
- *                         (libuv's spawn blocks for 93 ms at 2 GB) and any sandbox. Nothing runs commands so far, so
- *                         nothing is forked
  *   drop privileges       while there is one thread: from here on nothing is done as root, above all no zone file is
  *                         read
+ *   begin commands        the helper has become the same user, and takes commands from here on
  *   load zones            in jobs; the loop runs, signals and the control socket work
  *   check servers         when the zones are there; first checks begin within half of server.start_wait
  *   start workers         when no pool would be answered with an address that nobody has judged, at the latest after
@@ -28,10 +27,12 @@
 #include "base/mem.h"
 #include "conf/conf.h"
 #include "daemon/daemon.h"
+#include "daemon/helper.h"
 #include "daemon/notify.h"
 #include "daemon/privileges.h"
 #include "daemon/reload.h"
 #include "daemon/wiring.h"
+#include "probe/probe.h"
 
 /* How long the end may take: a job that reads a very large zone cannot be
  * stopped, and nothing is lost by leaving it. */
@@ -159,6 +160,21 @@ static bool drop_privileges(struct daemon *d)
     return tell(diag, err);
 }
 
+static bool begin_commands(struct daemon *d)
+{
+    if (spawn_helper_begin(&d->helper, d->configuration->daemon->user)) {
+        log_error("the process that runs commands is gone");
+        return false;
+    }
+    probe_use_spawn(d->helper.fds[HELPER_CHECKS]);
+    d->on_change = on_change_open(&d->loop, d->helper.fds[HELPER_CHANGES]);
+    if (!d->on_change)
+        return false;
+    on_change_use(d->on_change, &d->configuration->health->on_change);
+    balance_on_change(d->balance, on_change_tell, d->on_change);
+    return true;
+}
+
 static bool load_zones(struct daemon *d)
 {
     sigset_t ours, before;
@@ -176,7 +192,7 @@ static bool load_zones(struct daemon *d)
 }
 
 static bool (*const phases[])(struct daemon *) = {
-    read_configuration, open_sockets, open_control, drop_privileges, load_zones,
+    read_configuration, open_sockets, open_control, drop_privileges, begin_commands, load_zones,
 };
 
 /* ---- running */
@@ -337,7 +353,9 @@ static void stop(struct daemon *d)
         io_stop(d->io);
     admin_close(&d->admin);
     end_jobs(d);
+    on_change_close(d->on_change);
     close_loop(d);
+    spawn_helper_end(&d->helper);
     if (d->io)
         io_close(d->io);
     pool_directory_fini(&d->pools);
@@ -352,6 +370,8 @@ static void stop(struct daemon *d)
 int daemon_run(const char *conf_path)
 {
     struct daemon d = {.conf_path = conf_path};
+    if (helper_fork(&d.helper))
+        return 1;
     job_pool_size();
     open_loop(&d);
     hash_key_random(&d.shared.key);

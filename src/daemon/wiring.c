@@ -9,7 +9,7 @@
 /* In the order of the sample configuration and the man page. */
 const struct opt_table *const wiring_opt_tables[] = {
     &io_opt_table,    &answer_opt_table,      &daemon_opt_table, &store_server_opt_table,
-    &admin_opt_table, &answer_key_opt_table,  &probe_opt_table,  &store_template_opt_table,
+    &admin_opt_table, &answer_key_opt_table,  &daemon_health_opt_table, &probe_opt_table, &store_template_opt_table,
     &store_zone_opt_table, &balance_zone_opt_table,
 };
 const size_t wiring_opt_table_cnt = sizeof wiring_opt_tables / sizeof *wiring_opt_tables;

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "dns/name.h"
 #include "unit/balance/rig.h"
 
 #define PROBES "probes = ( { name = \"tcp\"; type = \"tcp\"; port = 443; } );\n"
@@ -54,6 +55,37 @@ static void test_out_and_back(void **state)
                              "notice: pool \"www.example.com\": 192.0.2.3 is up (connected), 3 of 3 up\n"
                              "warning: pool \"www.example.com\": 192.0.2.1 is down (connection refused), 2 of 3 up\n"
                              "notice: pool \"www.example.com\": 192.0.2.1 is up (connected), 3 of 3 up\n");
+    rig_fini(&rig);
+}
+
+/* What on_change is told, in lines. */
+static char heard[1024];
+
+static void hear(void *arg, const struct balance_change *change)
+{
+    char address[ADDR_TEXT_MAX], owner[NAME_TEXT_MAX];
+    size_t len = strlen(heard);
+    assert_ptr_equal(arg, heard);
+    snprintf(heard + len, sizeof heard - len, "%s %s %s %s %s\n", name_to_text_bare(owner, change->owner),
+             addr_to_text(address, change->member), change->before, change->now, change->reason);
+}
+
+static void test_changes_are_told(void **state)
+{
+    (void)state;
+    RIG(rig, GROUPS("{ name = \"www\"; probe = \"tcp\"; }"), three);
+    heard[0] = '\0';
+    say(&rig, "192.0.2.3", HEALTH_UP);
+    balance_on_change(rig.balance, hear, heard);
+    say(&rig, "192.0.2.2", HEALTH_UP);
+    say(&rig, "192.0.2.2", HEALTH_UP); /* no news */
+    fake_say("192.0.2.2", HEALTH_UP, true, "no answer within 1s"); /* nor this */
+    rig_spin(&rig);
+    say(&rig, "192.0.2.2", HEALTH_DOWN);
+    say(&rig, "192.0.2.2", HEALTH_UP);
+    assert_string_equal(heard, "www.example.com 192.0.2.2 unknown up connected\n"
+                               "www.example.com 192.0.2.2 up down connection refused\n"
+                               "www.example.com 192.0.2.2 down up connected\n");
     rig_fini(&rig);
 }
 
@@ -399,6 +431,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_out_and_back),
+        cmocka_unit_test(test_changes_are_told),
         cmocka_unit_test(test_unsettled),
         cmocka_unit_test(test_tiers),
         cmocka_unit_test(test_min_up),
