@@ -1,6 +1,7 @@
 #include "base/prefix.h"
 
 #include <endian.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,6 +49,31 @@ enum err prefix_from_text(struct prefix *prefix, const char *text)
     return ERR_OK;
 }
 
+char *prefix_to_text(char out[PREFIX_TEXT_MAX], const struct prefix *prefix)
+{
+    struct addr addr = {.family = prefix->family};
+    char text[ADDR_TEXT_MAX];
+    memcpy(addr.bytes, prefix->bytes, sizeof addr.bytes);
+    snprintf(out, PREFIX_TEXT_MAX, "%s/%u", addr_to_text(text, &addr), prefix->len);
+    return out;
+}
+
+int prefix_cmp(const struct prefix *a, const struct prefix *b)
+{
+    if (a->family != b->family)
+        return a->family < b->family ? -1 : 1;
+    int order = memcmp(a->bytes, b->bytes, sizeof a->bytes);
+    return order ? order : a->len - b->len;
+}
+
+bool prefix_holds(const struct prefix *outer, const struct prefix *inner)
+{
+    unsigned whole = outer->len / 8, rest = outer->len % 8;
+    if (outer->family != inner->family || outer->len > inner->len || memcmp(outer->bytes, inner->bytes, whole))
+        return false;
+    return !rest || !((outer->bytes[whole] ^ inner->bytes[whole]) >> (8 - rest));
+}
+
 /* The addresses of a network as numbers. An IPv4 address is the number of its four bytes and the twelve zeros that
  * follow them in struct addr, so that both families are counted alike. */
 struct range {
@@ -74,15 +100,7 @@ static struct range range_of(const struct prefix *prefix)
     return (struct range){first, first | (prefix->len == 128 ? 0 : ~(__uint128_t)0 >> prefix->len)};
 }
 
-/* A network that holds another comes before it. */
-static int compare(const void *a, const void *b)
-{
-    const struct prefix *left = a, *right = b;
-    if (left->family != right->family)
-        return left->family < right->family ? -1 : 1;
-    int order = memcmp(left->bytes, right->bytes, sizeof left->bytes);
-    return order ? order : left->len - right->len;
-}
+static int compare(const void *a, const void *b) { return prefix_cmp(a, b); }
 
 struct prefix_table *prefix_table_new(const struct prefix *prefixes, size_t cnt)
 {

@@ -19,6 +19,13 @@ struct prefix {
 /* "192.0.2.0/24", "2001:db8::/32", or an address alone. ERR_SYNTAX; ERR_RANGE when the length is beyond the family's;
  * ERR_INVALID when bits are set behind it: which network was meant is not to be guessed. */
 enum err prefix_from_text(struct prefix *prefix, const char *text) ATTR_NONNULL_ALL ATTR_MUST_USE;
+enum { PREFIX_TEXT_MAX = ADDR_TEXT_MAX + 4 };
+/* "192.0.2.0/24"; returns `out`. */
+char *prefix_to_text(char out[PREFIX_TEXT_MAX], const struct prefix *prefix) ATTR_NONNULL_ALL;
+/* By family, then bytes, then length, so that a network comes before those inside it; <0, 0, >0. */
+int prefix_cmp(const struct prefix *a, const struct prefix *b) ATTR_NONNULL_ALL ATTR_PURE;
+/* Every address of `inner` is one of `outer`. */
+bool prefix_holds(const struct prefix *outer, const struct prefix *inner) ATTR_NONNULL_ALL ATTR_PURE;
 
 struct prefix_table;
 void prefix_table_free(struct prefix_table *table);
