@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "pool/near.h"
+
 struct tier {
     uint32_t number;
     unsigned usable, up, unknown;
@@ -119,7 +121,12 @@ void pool_choose(struct pool_choice *choice, const struct pool_settings *setting
                  size_t cnt)
 {
     assert(cnt <= POOL_MEMBERS_MAX);
+    if (settings->site) {
+        pool_near_choose(choice, settings, members, cnt);
+        return;
+    }
     choice->state = POOL_EMPTY;
+    choice->site = 0;
     choice->tier = 0;
     choice->cnt = 0;
     choice->unsettled = choice->unknown = choice->all_drained = false;

@@ -1,5 +1,5 @@
-/* A pool's settings and members, and which of them are to be used: the pipeline alive → tier of DESIGN ("A pool is a
- * pipeline"). Pure functions over plain values; one family at a time. No names, no I/O, no clock. */
+/* A pool's settings and members, and which of them are to be used: the pipeline alive → near → tier of DESIGN ("A pool
+ * is a pipeline"). Pure functions over plain values; one family at a time. No names, no I/O, no clock. */
 #pragma once
 
 #include <stdbool.h>
@@ -28,6 +28,7 @@ struct pool_settings {
     uint32_t ttl_min_sec;
     uint8_t hash_prefix4, hash_prefix6; /* bits of the client's address that make the key: 32, 56 */
     uint64_t seed;                      /* of the hash policy: from the owner's name, equal on all nameservers */
+    uint16_t site;                      /* the clients': its members go before all others; 0: of no site, all alike */
 };
 
 /* Weights are taken off in parts of this. */
@@ -66,12 +67,16 @@ struct pool_choice {
     bool unsettled;   /* some used member is unsettled: ttl_min applies */
     bool unknown;     /* some used member has no verdict: it counts as live as no other of its tier is */
     bool all_drained; /* every member has weight 0, drains were ignored; also told when the state is POOL_ALL_DOWN */
+    uint16_t site;    /* only members of this one were chosen from; 0: from all */
     unsigned cnt;
     uint16_t member[POOL_MEMBERS_MAX]; /* indices, ascending */
     uint32_t weight[POOL_MEMBERS_MAX]; /* > 0, at most POOL_WEIGHT_MAX, what is withheld taken off; round_robin: 1 */
 };
 
-/* Runs the pipeline. With POOL_ALL_DOWN and serve_all, the choice holds every undrained member of the first tier as if
+/* Runs the pipeline. For clients of a site its own members alone go through tier and min_up, as if there were no others,
+ * provided that one of them is live; who is live is the same for all clients. Else, and when no member at all has the
+ * site, all members do. What is written of drains and of all_down goes for the pool: a site whose members are all
+ * drained has none, and with serve_all its members stand for the others once nobody at all is live. With POOL_ALL_DOWN and serve_all, the choice holds every undrained member of the first tier as if
  * all were up; with the others it is empty (cnt 0) and the table says what to do. */
 void pool_choose(struct pool_choice *choice, const struct pool_settings *settings, const struct pool_member *members,
                  size_t cnt) ATTR_NONNULL(1, 2);

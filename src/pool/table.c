@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "pool/classes.h"
 #include "pool/rendezvous.h"
 #include "pool/schedule.h"
 #include "pool/shares.h"
@@ -28,7 +29,12 @@ struct extent {
     size_t bytes;
 };
 
-void pool_table_free(struct pool_table *table) { free(table); }
+void pool_table_free(struct pool_table *table)
+{
+    if (table && table->outcome == POOL_BY_CLASS)
+        pool_classes_end(table);
+    free(table);
+}
 
 /* One allocation: the struct, then its parts in falling order of alignment. */
 static struct pool_table *table_new(const struct pool_settings *settings, enum addr_family family,

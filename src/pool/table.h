@@ -16,8 +16,9 @@
 #include "pool/pool.h"
 
 enum pool_pick { POOL_PICK_NEXT, POOL_PICK_RANDOM, POOL_PICK_HASH };
-/* What stands instead of addresses. */
-enum pool_outcome { POOL_ANSWER, POOL_NODATA, POOL_FAIL };
+/* What stands instead of addresses. POOL_BY_CLASS: tables by client class (pool/classes.h), of which this one is the
+ * root and has nothing itself. */
+enum pool_outcome { POOL_ANSWER, POOL_NODATA, POOL_FAIL, POOL_BY_CLASS };
 
 /* A slot holds the set's number and, above it, how often the set stood in the cycle before (modulo its rotations). */
 enum { POOL_SLOT_SET_BITS = 10, POOL_SLOT_SET_MASK = (1 << POOL_SLOT_SET_BITS) - 1 };
@@ -52,6 +53,7 @@ struct pool_table {
     size_t total_bytes; /* of the whole allocation */
 };
 
+/* With the tables of all classes, if it is their root. */
 void pool_table_free(struct pool_table *table);
 /* Compiles. `previous` (may be NULL) is an earlier table of the same pool and family: a hash table is then made from it
  * by scoring only the slots concerned by members that left, came or changed weight; the result is the same bit by bit.
