@@ -2,6 +2,7 @@
 
 #include "answer/section.h"
 #include "base/rcu.h"
+#include "pool/classes.h"
 
 /* Positions are kept as counts from a start that is each pool's, family's and worker's own: an even mixing of
  * its index with the worker's seed (the finaliser of splitmix64, G. Steele, D. Lea, C. Flood, 2014). So memory
@@ -14,14 +15,20 @@ static uint32_t start_of(uint64_t seed, uint32_t index)
     return (uint32_t)(x >> 32);
 }
 
-/* The client whose hash decides: the subnet that a trusted resolver asks for, as far as it told it and the pool goes by
- * it (RFC 7871 7.2.1), else the resolver itself. */
+/* The answer depends on so many bits of the subnet that a trusted resolver asks for, if it told them (RFC 7871 7.2.1):
+ * on as many as the step of a pool that looks at most. */
+static void depend_on(struct query *q, unsigned bits)
+{
+    unsigned scope = bits < q->opt.ecs.source_prefix ? bits : q->opt.ecs.source_prefix;
+    if (scope > q->opt.ecs_scope)
+        q->opt.ecs_scope = (uint8_t)scope;
+}
+
+/* The client whose hash decides: the subnet, as far as it was told and the pool goes by it, else the resolver itself. */
 static const struct addr *subnet_client(struct query *q, const struct pool_table *table)
 {
     const struct addr *subnet = &q->opt.subnet;
-    unsigned most = subnet->family == ADDR_V4 ? table->hash_prefix4 : table->hash_prefix6,
-             source = q->opt.ecs.source_prefix;
-    q->opt.ecs_scope = (uint8_t)(source < most ? source : most);
+    depend_on(q, subnet->family == ADDR_V4 ? table->hash_prefix4 : table->hash_prefix6);
     return subnet;
 }
 
@@ -44,24 +51,52 @@ static void put(struct query *q, const struct pool_table *table, uint32_t index)
         answer_count(c->counters, pool);
 }
 
+/* There are no addresses to give. */
+static enum balanced deny(struct query *q, const struct pool_table *table, uint32_t *negative_ttl_sec)
+{
+    answer_count(q->context->counters, pool_down);
+    q->opt.ede = EDNS_EDE_OTHER;
+    if (table->outcome == POOL_FAIL)
+        return BALANCED_FAIL;
+    *negative_ttl_sec = table->negative_ttl_sec;
+    return BALANCED_NODATA;
+}
+
+/* The class of whom hash pools would go by. */
+static unsigned class_of(struct query *q)
+{
+    const struct answer_sites *sites = q->context->settings->sites;
+    if (!sites)
+        return 0;
+    if (!(q->opt.flags & QUERY_OPT_ECS_TRUSTED))
+        return prefix_map_find(sites->map, q->client, addr_len(q->client) * 8).value;
+    struct prefix_match match = prefix_map_find(sites->map, &q->opt.subnet, q->opt.ecs.source_prefix);
+    depend_on(q, match.scope);
+    return match.value;
+}
+
+/* Apart, so that pools without classes do not pay for it. */
+static ATTR_NOINLINE enum balanced put_by_class(struct query *q, const struct pool_table *root, unsigned family,
+                                                uint32_t *negative_ttl_sec)
+{
+    const struct pool_class_table *at = pool_classes_find(root, class_of(q));
+    if (at->table->outcome != POOL_ANSWER)
+        return deny(q, at->table, negative_ttl_sec);
+    put(q, at->table, at->handle * 2 + family);
+    return BALANCED_DONE;
+}
+
 enum balanced balanced_put(struct query *query, uint32_t pool, uint16_t type, uint32_t *negative_ttl_sec)
 {
     unsigned family = type == RR_AAAA;
-    const struct query_context *c = query->context;
-    const struct pool_table *table = rcu_read(c->pools->entries[pool].tables[family]);
+    const struct pool_table *table = rcu_read(query->context->pools->entries[pool].tables[family]);
     if (unlikely(!table))
         return BALANCED_WHOLE;
-    switch ((enum pool_outcome)table->outcome) {
-    case POOL_ANSWER:
+    if (likely(table->outcome == POOL_ANSWER)) {
         put(query, table, pool * 2 + family);
         return BALANCED_DONE;
-    case POOL_NODATA:
-        *negative_ttl_sec = table->negative_ttl_sec;
-        break;
-    case POOL_FAIL:
-        break;
     }
-    answer_count(c->counters, pool_down);
-    query->opt.ede = EDNS_EDE_OTHER;
-    return table->outcome == POOL_NODATA ? BALANCED_NODATA : BALANCED_FAIL;
+    if (table->outcome == POOL_BY_CLASS)
+        return put_by_class(query, table, family, negative_ttl_sec);
+    return deny(query, table, negative_ttl_sec);
 }

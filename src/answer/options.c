@@ -29,19 +29,6 @@ static enum err parse_secret(void *field, const char *text, const char **expecte
     return e;
 }
 
-static enum err parse_network(void *field, const char *text, const char **expected)
-{
-    *expected = "an address or a network, such as \"192.0.2.0/24\" or \"2001:db8::/32\", with no bits set behind the "
-                "prefix";
-    struct prefix prefix;
-    if (!field)
-        return ERR_OK;
-    enum err e = prefix_from_text(&prefix, text);
-    if (!e)
-        memcpy(field, &prefix, sizeof prefix);
-    return e;
-}
-
 static const struct opt opts[] = {
     {KEY("udp_payload", OPT_INT, 0, udp_payload), .least = 512, .most = 4096, .text_default = "1232", .unit = "bytes",
      .help = "The most bytes of an answer over UDP, and the payload size that clients are told (EDNS). Larger answers "
@@ -67,10 +54,11 @@ static const struct opt opts[] = {
              "it, the host's name."},
     {KEY("version", OPT_STRING, 0, version), .most = TXT_MOST, .text_default = "\"\"",
      .help = "The answer to TXT queries of class CH for version.bind and version.server; \"\": they are refused."},
-    {KEY("ecs_trusted", OPT_CUSTOM, OPT_LIST, ecs_trusted), .parse = parse_network, .parse_size = sizeof(struct prefix),
+    {KEY("ecs_trusted", OPT_CUSTOM, OPT_LIST, ecs_trusted), .parse = prefix_opt_parse, .parse_size = sizeof(struct prefix),
      .sample = "[ \"192.0.2.0/24\", \"2001:db8::/32\" ]",
      .help = "Resolvers whose word on their clients' network (EDNS client subnet, RFC 7871) is taken: pools of policy "
-             "\"hash\" choose by that network in place of the resolver's address. Without it, nobody's."},
+             "\"hash\", and pools whose members have sites, choose by that network in place of the resolver's address. "
+             "Without it, nobody's."},
     {KEY("rate_limit", OPT_INT, 0, limit.rate), .least = 0, .most = LIMIT_RATE_MAX, .text_default = "1000",
      .unit = "answers a second",
      .help = "Over UDP, a network of clients gets so many answers a second of one kind (positive, NODATA, NXDOMAIN, "
@@ -90,7 +78,7 @@ static const struct opt opts[] = {
      .unit = "bits", .help = "IPv4 clients whose addresses agree in so many bits are one network to the rate limit."},
     {KEY("rate_limit_prefix6", OPT_INT, 0, limit.prefix6), .least = 1, .most = 64, .text_default = "56",
      .unit = "bits", .help = "IPv6 clients whose addresses agree in so many bits are one network to the rate limit."},
-    {KEY("rate_limit_exempt", OPT_CUSTOM, OPT_LIST, limit.exempt), .parse = parse_network,
+    {KEY("rate_limit_exempt", OPT_CUSTOM, OPT_LIST, limit.exempt), .parse = prefix_opt_parse,
      .parse_size = sizeof(struct prefix), .sample = "[ \"192.0.2.0/24\", \"2001:db8::/32\" ]",
      .help = "Networks of clients that the rate limit does not concern."},
     {KEY("rate_limit_log_only", OPT_BOOL, 0, limit.log_only), .text_default = "false",

@@ -62,7 +62,7 @@ enum query_opt_flag {
     QUERY_OPT_KEEPALIVE = 2,
     QUERY_OPT_COOKIE = 4,
     QUERY_OPT_ECS = 8,
-    QUERY_OPT_ECS_TRUSTED = 16, /* hash pools go by `subnet`, not by the client's own address */
+    QUERY_OPT_ECS_TRUSTED = 16, /* pools go by `subnet`, not by the client's own address */
     QUERY_OPT_BADCOOKIE = 32,   /* the server cookie that is required is missing or wrong */
 };
 

@@ -15,6 +15,7 @@ void answer_settings_free(struct answer_settings *settings)
     prefix_table_free(settings->ecs_trusted);
     limit_settings_fini(&settings->limit);
     tsig_keys_free(settings->keys);
+    answer_sites_free(settings->sites);
     free(settings);
 }
 
@@ -65,6 +66,13 @@ void answer_settings_take_keys(struct answer_settings *settings, struct tsig_key
     tsig_keys_free(settings->keys);
     settings->keys = *keys;
     *keys = NULL;
+}
+
+void answer_settings_take_sites(struct answer_settings *settings, struct answer_sites **sites)
+{
+    answer_sites_free(settings->sites);
+    settings->sites = *sites;
+    *sites = NULL;
 }
 
 static void free_deferred(struct rcu_deferred *deferred)

@@ -8,6 +8,7 @@
 #include "answer/cookie.h"
 #include "answer/limit.h"
 #include "answer/options.h"
+#include "answer/sites.h"
 #include "base/attr.h"
 #include "base/prefix.h"
 #include "base/rcu.h"
@@ -27,6 +28,7 @@ struct answer_settings {
     struct prefix_table *ecs_trusted;     /* whose client subnets count; NULL: nobody's. Owned */
     struct limit_settings limit;  /* of the rate of responses; needs answer_shared.limit */
     struct tsig_keys *keys;               /* by which requests are signed; NULL: none. Owned */
+    struct answer_sites *sites;           /* where clients are; NULL: nowhere. Owned */
     struct rcu_deferred deferred; /* of whoever retires them */
 };
 
@@ -37,5 +39,7 @@ struct answer_settings *answer_settings_new(const struct answer_options *options
     ATTR_FREED_BY(answer_settings_free) ATTR_MUST_USE ATTR_NONNULL(1);
 /* Gives them keys, which they own from then on; before they are published. [control] */
 void answer_settings_take_keys(struct answer_settings *settings, struct tsig_keys **keys) ATTR_NONNULL_ALL;
+/* Likewise sites. */
+void answer_settings_take_sites(struct answer_settings *settings, struct answer_sites **sites) ATTR_NONNULL_ALL;
 /* Frees them when no worker can be reading them any more. [control] */
 void answer_settings_retire(struct answer_settings *settings) ATTR_NONNULL_ALL;

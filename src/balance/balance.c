@@ -15,7 +15,7 @@ static struct balance_plan *empty_plan(void)
     const uint8_t *apex = NULL;
     struct diag *diag = diag_new(1);
     struct balance_plan *plan;
-    if (balance_plan_make(&plan, &none, &apex, &none, diag))
+    if (balance_plan_make(&plan, &none, &apex, &none, NULL, diag))
         abort(); /* there is nothing to find fault with */
     diag_free(diag);
     return plan;

@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "answer/sites.h"
 #include "base/attr.h"
 #include "base/diag.h"
 #include "base/err.h"
@@ -32,6 +33,7 @@ struct balance_member_options {
     int64_t tier;
     struct opt_list probe;     /* char *; overrides the group's */
     struct addr check_address; /* family ADDR_NONE: the member's own */
+    char *site;                /* NULL: none */
     struct opt_where where;
 };
 struct balance_group_options {
@@ -44,6 +46,7 @@ struct balance_group_options {
     /* all_down: an enum word or a list of addresses */
     struct opt_list all_down; /* char * */
     int others;               /* 0 member, 1 ignore */
+    int64_t hash_prefix4, hash_prefix6;
     struct opt_list members;  /* struct balance_member_options */
     struct opt_where where;
 };
@@ -58,12 +61,13 @@ extern const struct opt_table balance_zone_opt_table; /* "zones": key balance */
 struct balance_plan;
 void balance_plan_free(struct balance_plan *plan);
 /* `apexes[i]` (wire, lower-cased; NULL: it has no good name, which the caller tells, as when two are equal) is the apex
- * of row i of `zones` (struct balance_zone_options); `probes` are struct probe_options. Errors (two groups with one
- * key, unknown probe, neither or both of name and below, owner outside the zone, an address twice, wildcard owner
- * without http host …) to `diag`, with file and line; ERR_INVALID then. Warnings (round_robin with weights other than 0
+ * of row i of `zones` (struct balance_zone_options); `probes` are struct probe_options, `sites` (NULL: none) need have no
+ * networks. Errors (two groups with one key, unknown probe or site, neither or both of name and below, owner outside the
+ * zone, an address twice, wildcard owner without http host …) to `diag`, with file and line; ERR_INVALID then. Warnings (round_robin with weights other than 0
  * and 1 …) too. Rows may be what conf_load left of those with errors: nothing is said that only follows from these. */
 enum err balance_plan_make(struct balance_plan **plan, const struct opt_list *zones, const uint8_t *const *apexes,
-                           const struct opt_list *probes, struct diag *diag) ATTR_NONNULL_ALL ATTR_MUST_USE;
+                           const struct opt_list *probes, const struct answer_sites *sites, struct diag *diag)
+    ATTR_NONNULL(1, 2, 3, 4, 6) ATTR_MUST_USE;
 
 struct balance;
 /* No reader may be left. Waits for jobs (it runs the loop's callbacks for that); the loop then has

@@ -10,11 +10,7 @@ struct balance_build {
     struct balance_family *family; /* NULL: nobody wants it any more */
     bool stale;                    /* something changed since it began */
     struct pool_settings settings;
-    unsigned index;
-    struct pool_member *members;
-    size_t cnt;
-    struct addr *fallback;
-    size_t fallback_cnt;
+    struct pool_source source; /* all it points to is owned */
     struct pool_table *table;
 };
 
@@ -31,9 +27,31 @@ static void put_table(const struct balance_family *family, struct pool_table *ta
         rcu_defer(&was->deferred, free_table);
 }
 
-const struct pool_table *compile_present(const struct balance_family *family)
+/* A table, or the root of those of all classes; NULL: none. */
+static const struct pool_table *published(const struct balance_family *family)
 {
     return family->pool->balance->directory->entries[family->pool->handle].tables[family->index];
+}
+
+const struct pool_table *compile_present(const struct balance_family *family)
+{
+    return pool_classes_table(published(family), 0);
+}
+
+static struct pool_source source_of(const struct balance_family *family)
+{
+    const struct balance_pool *pool = family->pool;
+    return (struct pool_source){
+        .settings = &family->settings,
+        .family = balance_families[family->index],
+        .members = family->members,
+        .cnt = family->cnt,
+        .fallback = family->group->fallback,
+        .fallback_cnt = family->group->fallback_cnt,
+        .classes = pool->classes,
+        .class_cnt = pool->class_cnt,
+        .handle = pool->handle,
+    };
 }
 
 void compile_detach(struct balance_family *family)
@@ -49,7 +67,7 @@ void compile_clear(struct balance_family *family)
     family->state = POOL_LIVE;
     family->all_drained = family->all_down = false;
     count_update(family);
-    if (compile_present(family))
+    if (published(family))
         put_table(family, NULL);
 }
 
@@ -57,12 +75,27 @@ void compile_clear(struct balance_family *family)
 enum { FEW_MEMBERS = 64 };
 _Static_assert(FEW_MEMBERS *POOL_SLOTS_MAX <= POOL_SCORES_INLINE, "a score for each slot and member");
 
-/* Scores take all the time of a hash table; other tables never take long. Nobody waits while a plan is validated. */
-static bool wants_job(const struct balance_family *family, const struct pool_choice *choice)
+/* Scores take all the time of a hash table; other tables never take long, but those of many classes do. Nobody waits
+ * while a plan is validated. */
+static bool wants_job(const struct balance_family *family, const struct pool_source *source,
+                      const struct pool_choice *choice)
 {
-    return family->pool->balance->probe && family->settings.policy == POOL_HASH && choice->cnt > FEW_MEMBERS &&
-           pool_table_compile_scores(&family->settings, balance_families[family->index], family->members, family->cnt,
-                                     compile_present(family)) > POOL_SCORES_INLINE;
+    bool may_be_long = source->class_cnt || (family->settings.policy == POOL_HASH && choice->cnt > FEW_MEMBERS);
+    return family->pool->balance->probe && may_be_long &&
+           pool_classes_compile_scores(source, published(family)) > POOL_SCORES_INLINE;
+}
+
+/* What clients of no site get decides what is told. Who waits for verdicts waits for those of all classes: any member
+ * that has a site may be given without one. */
+static void tell_state(struct balance_family *family, const struct pool_choice *choice)
+{
+    bool waits = false;
+    verdict_tell_state(family, choice);
+    for (uint32_t i = 0; i < family->cnt && !waits; i++)
+        waits = family->members[i].site && pool_member_verdict(&family->members[i]) == HEALTH_UNKNOWN &&
+                pool_member_live(family->members, family->cnt, i);
+    if (waits)
+        settle_wait(family, true);
 }
 
 /* ---- jobs */
@@ -70,15 +103,15 @@ static bool wants_job(const struct balance_family *family, const struct pool_cho
 static void build_work(struct job *job)
 {
     struct balance_build *build = MAP_ITEM(job, struct balance_build, job);
-    build->table = pool_table_compile(&build->settings, balance_families[build->index], build->members, build->cnt,
-                                      build->fallback, build->fallback_cnt, NULL);
+    build->table = pool_classes_compile(&build->source, NULL);
 }
 
 static void free_build(struct balance_build *build)
 {
     pool_table_free(build->table);
-    free(build->members);
-    free(build->fallback);
+    free((void *)(uintptr_t)build->source.members);
+    free((void *)(uintptr_t)build->source.fallback);
+    free((void *)(uintptr_t)build->source.classes);
     free(build);
 }
 
@@ -89,32 +122,31 @@ static void build_done(struct job *job)
     struct balance_family *family = build->family;
     if (family) {
         struct pool_choice choice;
-        pool_choose(&choice, &build->settings, build->members, build->cnt);
+        pool_choose(&choice, &build->settings, build->source.members, build->source.cnt);
         family->build = NULL;
         put_table(family, build->table);
         build->table = NULL;
         if (build->stale)
             work_queue(family->pool, TODO_COMPILE_A << family->index, true);
         else
-            verdict_tell_state(family, &choice);
+            tell_state(family, &choice);
     }
     balance->job_cnt--;
     free_build(build);
     work_post(balance); /* not now: many jobs may end in one turn of the loop */
 }
 
-static void start_build(struct balance_family *family)
+static void start_build(struct balance_family *family, const struct pool_source *source)
 {
     struct balance_build *build = mem_zalloc(1, sizeof *build);
-    const struct plan_group *group = family->group;
     build->balance = family->pool->balance;
     build->family = family;
     build->settings = family->settings;
-    build->index = family->index;
-    build->members = mem_dup(family->members, family->cnt * sizeof *family->members);
-    build->cnt = family->cnt;
-    build->fallback = mem_dup(group->fallback, group->fallback_cnt * sizeof *group->fallback);
-    build->fallback_cnt = group->fallback_cnt;
+    build->source = *source;
+    build->source.settings = &build->settings;
+    build->source.members = mem_dup(source->members, source->cnt * sizeof *source->members);
+    build->source.fallback = mem_dup(source->fallback, source->fallback_cnt * sizeof *source->fallback);
+    build->source.classes = mem_dup(source->classes, source->class_cnt * sizeof *source->classes);
     family->build = build;
     build->balance->job_cnt++;
     job_run(build->balance->loop, &build->job, build_work, build_done);
@@ -124,9 +156,8 @@ static void start_build(struct balance_family *family)
 
 void compile_family(struct balance_family *family)
 {
-    const struct plan_group *group = family->group;
     struct pool_choice choice;
-    if (!group) {
+    if (!family->group) {
         compile_clear(family);
         return;
     }
@@ -134,12 +165,12 @@ void compile_family(struct balance_family *family)
         family->build->stale = true;
         return;
     }
+    struct pool_source source = source_of(family);
     pool_choose(&choice, &family->settings, family->members, family->cnt);
-    if (wants_job(family, &choice)) {
-        start_build(family);
+    if (wants_job(family, &source, &choice)) {
+        start_build(family, &source);
         return;
     }
-    put_table(family, pool_table_compile(&family->settings, balance_families[family->index], family->members,
-                                         family->cnt, group->fallback, group->fallback_cnt, compile_present(family)));
-    verdict_tell_state(family, &choice);
+    put_table(family, pool_classes_compile(&source, published(family)));
+    tell_state(family, &choice);
 }

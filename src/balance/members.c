@@ -94,6 +94,7 @@ static void add_member(struct balance_family *family, struct former *former, con
     *member = (struct pool_member){
         .address = *address,
         .tier = note ? note->tier : 1,
+        .site = note ? note->site : 0,
         .probed = plan_probes_of(family->group, note)->cnt > 0,
     };
     side->note = note;
@@ -147,6 +148,7 @@ void members_rebuild(struct balance_family *family)
     if (!family->group)
         settle_wait(family, false); /* there will be no table */
     count_update(family);
+    classes_name(family->pool);
 }
 
 /* ---- checks, in pieces */

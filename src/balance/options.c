@@ -59,6 +59,9 @@ static const struct opt member_opts[] = {
      .help = "The probes of this member, in place of the group's."},
     {MEMBER("check_address", OPT_CUSTOM, 0, check_address), .parse = parse_address, .parse_size = sizeof(struct addr),
      .help = "The address that is checked in place of the member's own."},
+    {MEMBER("site", OPT_STRING, 0, site), .least = 1, .most = ANSWER_SITE_NAME_MAX,
+     .help = "The site where the member is, by name: clients in its networks get its live members, by their tiers "
+             "among themselves (\"min_up\" counts these alone), and all others only while it has none."},
 };
 
 static const struct opt_table member_table = {
@@ -81,8 +84,7 @@ static const struct opt group_opts[] = {
              "zone served here point to are left out."},
     {GROUP("policy", OPT_ENUM, 0, policy), .names = policies, .text_default = "\"round_robin\"",
      .help = "How members are chosen: in turn, in turn by weight, at random by weight, or by the client's address "
-             "(its first 32 bits, 56 of IPv6), so that a client stays with a member and a change of members moves no "
-             "other clients."},
+             "(see hash_prefix4), so that a client stays with a member and a change of members moves no other clients."},
     {GROUP("ttl", OPT_DURATION, 0, ttl_ms), .most = WEEK_MS, .text_default = "\"20s\"",
      .help = "The TTL of answers, in whole seconds; never above the record's own."},
     {GROUP("ttl_min", OPT_DURATION, 0, ttl_min_ms), .most = WEEK_MS, .text_default = "\"5s\"",
@@ -104,6 +106,11 @@ static const struct opt group_opts[] = {
     {GROUP("others", OPT_ENUM, 0, others), .names = others, .text_default = "\"member\"",
      .help = "What the name's addresses are that \"members\" does not list: members too, of weight 1 and tier 1, or "
              "nothing."},
+    {GROUP("hash_prefix4", OPT_INT, 0, hash_prefix4), .least = 8, .most = 32, .text_default = "32", .unit = "bits",
+     .help = "With policy \"hash\", IPv4 clients whose addresses agree in so many bits get the same members."},
+    /* What one customer has at most (RFC 6177). */
+    {GROUP("hash_prefix6", OPT_INT, 0, hash_prefix6), .least = 16, .most = 128, .text_default = "56", .unit = "bits",
+     .help = "The same of IPv6 clients."},
     {GROUP("members", OPT_GROUP, OPT_LIST, members), .sub = &member_table,
      .help = "What single addresses have of their own."},
 };

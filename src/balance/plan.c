@@ -140,11 +140,11 @@ static void add_zone(struct planning *p, const struct balance_zone_options *row,
 }
 
 enum err balance_plan_make(struct balance_plan **plan, const struct opt_list *zones, const uint8_t *const *apexes,
-                           const struct opt_list *probes, struct diag *diag)
+                           const struct opt_list *probes, const struct answer_sites *sites, struct diag *diag)
 {
     size_t errors_before = diag_cnt(diag, DIAG_ERROR);
     const struct balance_zone_options *rows = zones->items;
-    struct planning p = {.plan = mem_zalloc(1, sizeof *p.plan), .diag = diag};
+    struct planning p = {.plan = mem_zalloc(1, sizeof *p.plan), .sites = sites, .diag = diag};
     arena_init(&p.plan->arena);
     hash_key_random(&p.plan->key);
     take_probes(&p, probes);

@@ -17,6 +17,7 @@ struct plan_member {
     struct addr address;
     struct addr check_address; /* ADDR_NONE: the member's own */
     uint32_t weight, tier;
+    uint16_t site; /* 0: none */
     struct plan_probes probes; /* none: the group's */
     struct opt_where where;
 };
@@ -31,6 +32,7 @@ struct plan_group {
     uint16_t answers;
     uint64_t min_up; /* as pool_settings has it */
     uint32_t ttl_sec, ttl_min_sec;
+    uint8_t hash_prefix4, hash_prefix6;
     struct plan_probes probes;
     const struct addr *fallback;
     size_t fallback_cnt;
@@ -86,6 +88,7 @@ struct planning {
     const struct probe_options **probes; /* copies in the plan, by name */
     size_t probe_cnt;
     bool has_nameless_probe; /* whose name was refused: it may be any that is missed */
+    const struct answer_sites *sites; /* NULL: there are none */
     const uint8_t *apex;
     bool has_name;           /* the zone; else its apex is but a stand-in */
     struct diag *diag;

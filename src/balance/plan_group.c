@@ -138,6 +138,21 @@ static struct plan_probes resolve_probes(const struct resolving *r, const struct
 
 /* ---- members */
 
+/* 0: it has none, or none that there is, which is told. */
+static uint16_t resolve_site(const struct resolving *r, const struct balance_member_options *row)
+{
+    const struct answer_sites *sites = r->planning->sites;
+    uint16_t number = row->site && sites ? answer_sites_number(sites, row->site) : 0;
+    if (!row->site || number || (sites && sites->has_nameless))
+        return number;
+    const char *nearest = sites ? answer_sites_nearest(sites, row->site) : NULL;
+    if (nearest)
+        say(r, DIAG_ERROR, &row->where, "there is no site \"%s\"; did you mean \"%s\"?", row->site, nearest);
+    else
+        say(r, DIAG_ERROR, &row->where, "there is no site \"%s\"", row->site);
+    return 0;
+}
+
 static int cmp_members(const void *a, const void *b)
 {
     const struct plan_member *x = a, *y = b;
@@ -152,6 +167,7 @@ static struct plan_member resolve_member(const struct resolving *r, const struct
         .check_address = row->check_address,
         .weight = (uint32_t)row->weight,
         .tier = (uint32_t)row->tier,
+        .site = resolve_site(r, row),
         .probes = resolve_probes(r, &row->probe, &row->where),
         .where = keep_where(r, &row->where),
     };
@@ -278,6 +294,8 @@ static void resolve_values(const struct resolving *r)
     if (!row->answers)
         group->answers = group->policy == POOL_ROUND_ROBIN ? POOL_ANSWERS_MAX : 1;
     group->min_up = (uint64_t)(row->min_up * POOL_MIN_UP_ONE + 0.5); /* a double keeps 15 digits: what was written */
+    group->hash_prefix4 = (uint8_t)row->hash_prefix4;
+    group->hash_prefix6 = (uint8_t)row->hash_prefix6;
     group->ttl_sec = whole_seconds(r, "ttl", row->ttl_ms);
     group->ttl_min_sec = whole_seconds(r, "ttl_min", row->ttl_min_ms);
 }

@@ -18,6 +18,7 @@
 #include "loop/grace.h"
 #include "loop/job.h"
 #include "loop/post.h"
+#include "pool/classes.h"
 
 /* An intrusive list both ways; an item that is in none points to itself. */
 struct ring {
@@ -153,6 +154,8 @@ struct balance_pool {
     uint32_t handle;
     uint8_t todo;
     bool urgent;
+    struct pool_class *classes; /* the sites of its members, ascending, and their handles */
+    size_t class_cnt;
     struct balance_family families[2];
     uint8_t owner[]; /* wire, lower-cased */
 };
@@ -297,6 +300,12 @@ bool members_work(struct balance_pool *pool);
  * that a table is compiled from. */
 bool members_refresh(struct balance_family *family, uint32_t member);
 
+/* classes.c */
+
+/* The pool has the classes that its members have sites of, and no others. */
+void classes_name(struct balance_pool *pool);
+void classes_end(struct balance_pool *pool);
+
 /* settings.c */
 void settings_make(struct pool_settings *settings, const struct plan_group *group, const uint8_t *owner,
                    uint32_t record_ttl);
@@ -347,7 +356,7 @@ void compile_clear(struct balance_family *family);
 /* A job under way is for nobody. */
 void compile_detach(struct balance_family *family);
 
-/* The table in use; NULL: none. */
+/* The table in use, of class 0; NULL: none. */
 const struct pool_table *compile_present(const struct balance_family *family);
 
 /* settle.c: who waits until all is done, or known */

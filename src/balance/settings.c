@@ -1,9 +1,6 @@
 #include "balance/private.h"
 #include "dns/name.h"
 
-/* Of an IPv4 client the whole address, of an IPv6 client the prefix that one site has at most (RFC 6177). */
-enum { HASH_PREFIX4 = 32, HASH_PREFIX6 = 56 };
-
 /* The seed of the hash policy: FNV-1a (G. Fowler, L. C. Noll, K.-P. Vo) over the lower-cased name in wire form, its
  * bits mixed by the end of MurmurHash3 (A. Appleby). Fixed for ever: nameservers of any version must agree on it. */
 static uint64_t seed_of(const uint8_t *owner)
@@ -27,8 +24,8 @@ void settings_make(struct pool_settings *settings, const struct plan_group *grou
         .min_up = group->min_up,
         .ttl_sec = ttl,
         .ttl_min_sec = group->ttl_min_sec < ttl ? group->ttl_min_sec : ttl,
-        .hash_prefix4 = HASH_PREFIX4,
-        .hash_prefix6 = HASH_PREFIX6,
+        .hash_prefix4 = group->hash_prefix4,
+        .hash_prefix6 = group->hash_prefix6,
         .seed = seed_of(owner),
     };
 }

@@ -150,6 +150,7 @@ static uint32_t served_ttl(const struct balance_family *family, const struct poo
     case POOL_NODATA:
         return table->negative_ttl_sec;
     case POOL_FAIL:
+    case POOL_BY_CLASS: /* not a class's table */
         break;
     }
     return 0;

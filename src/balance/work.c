@@ -120,6 +120,7 @@ static void end_pool(struct balance_pool *pool)
         records_free(&pool->families[i]);
     }
     move_plan(pool->balance, &pool->plan, NULL);
+    classes_end(pool);
     retire_handle(pool->balance, pool->handle);
     free(pool);
 }

@@ -49,6 +49,19 @@ enum err prefix_from_text(struct prefix *prefix, const char *text)
     return ERR_OK;
 }
 
+enum err prefix_opt_parse(void *field, const char *text, const char **expected)
+{
+    *expected = "an address or a network, such as \"192.0.2.0/24\" or \"2001:db8::/32\", with no bits set behind the "
+                "prefix";
+    struct prefix prefix;
+    if (!field)
+        return ERR_OK;
+    enum err e = prefix_from_text(&prefix, text);
+    if (!e)
+        memcpy(field, &prefix, sizeof prefix);
+    return e;
+}
+
 char *prefix_to_text(char out[PREFIX_TEXT_MAX], const struct prefix *prefix)
 {
     struct addr addr = {.family = prefix->family};

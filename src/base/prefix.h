@@ -19,6 +19,8 @@ struct prefix {
 /* "192.0.2.0/24", "2001:db8::/32", or an address alone. ERR_SYNTAX; ERR_RANGE when the length is beyond the family's;
  * ERR_INVALID when bits are set behind it: which network was meant is not to be guessed. */
 enum err prefix_from_text(struct prefix *prefix, const char *text) ATTR_NONNULL_ALL ATTR_MUST_USE;
+/* For rows of option tables (base/opt.h): a network as OPT_CUSTOM. */
+enum err prefix_opt_parse(void *field, const char *text, const char **expected) ATTR_NONNULL(2, 3);
 enum { PREFIX_TEXT_MAX = ADDR_TEXT_MAX + 4 };
 /* "192.0.2.0/24"; returns `out`. */
 char *prefix_to_text(char out[PREFIX_TEXT_MAX], const struct prefix *prefix) ATTR_NONNULL_ALL;

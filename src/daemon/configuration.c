@@ -35,7 +35,7 @@ static enum err make_annotations(struct configuration *c, struct diag *diag)
     arena_init(&arena);
     const uint8_t **apexes = mem_zalloc(zones.cnt, sizeof *apexes);
     find_apexes(apexes, &arena, &zones);
-    enum err e = balance_plan_make(&c->annotations, &groups, apexes, &probes, diag);
+    enum err e = balance_plan_make(&c->annotations, &groups, apexes, &probes, c->sites, diag);
     free(apexes);
     arena_fini(&arena);
     return e;
@@ -47,22 +47,30 @@ static enum err make_keys(struct configuration *c, struct diag *diag)
     return answer_keys_make(&c->keys, &rows, diag);
 }
 
-/* What is wrong with keys, with zones and with their pools, all at once. */
-static enum err make_plans(struct configuration *c, struct diag *diag)
+static enum err make_sites(struct configuration *c, const struct answer_sites *before, struct diag *diag)
+{
+    struct opt_list rows = conf_list(c->conf, &answer_site_opt_table);
+    return answer_sites_make(&c->sites, &rows, before, diag);
+}
+
+/* What is wrong with keys, with sites, with zones and with their pools, all at once. */
+static enum err make_plans(struct configuration *c, const struct answer_sites *sites_before, struct diag *diag)
 {
     if (!conf_list(c->conf, &store_zone_opt_table).cnt)
         diag_warning(diag, NULL, 0, "no zone is configured: every query will be refused");
-    enum err keys = make_keys(c, diag), zones = make_plan(c, diag), pools = make_annotations(c, diag);
-    return keys ? keys : zones ? zones : pools;
+    enum err keys = make_keys(c, diag), sites = make_sites(c, sites_before, diag);
+    enum err zones = make_plan(c, diag), pools = make_annotations(c, diag);
+    return keys ? keys : sites ? sites : zones ? zones : pools;
 }
 
-enum err configuration_load(struct configuration **configuration, const char *path, struct diag *diag)
+enum err configuration_load(struct configuration **configuration, const char *path, const struct answer_sites *sites,
+                            struct diag *diag)
 {
     struct configuration *c = mem_zalloc(1, sizeof *c);
     *configuration = NULL;
     enum err e = conf_load(&c->conf, path, wiring_opt_tables, wiring_opt_table_cnt, diag);
     /* Also of what has errors: what the plans find is not to come up only when those have been mended. */
-    enum err planned = c->conf ? make_plans(c, diag) : ERR_OK;
+    enum err planned = c->conf ? make_plans(c, sites, diag) : ERR_OK;
     diag_sort(diag);
     if (e || planned) {
         configuration_free(c);
@@ -84,6 +92,7 @@ void configuration_free(struct configuration *configuration)
     store_plan_free(configuration->plan);
     balance_plan_free(configuration->annotations);
     tsig_keys_free(configuration->keys);
+    answer_sites_free(configuration->sites);
     if (configuration->conf)
         conf_free(configuration->conf);
     free(configuration);

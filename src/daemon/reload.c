@@ -71,7 +71,9 @@ static void read_work(struct job *job)
 {
     struct reload *reload = of_job(job);
     reload->diag = diag_new(CONFIGURATION_DIAG_MOST);
-    reload->err = configuration_load(&reload->fresh, reload->daemon->conf_path, reload->diag);
+    /* The sites stay meanwhile: only the end of a load puts others in force. */
+    reload->err = configuration_load(&reload->fresh, reload->daemon->conf_path, reload->daemon->shared.settings->sites,
+                                     reload->diag);
     if (reload->err)
         name_user(reload);
     diag_log(reload->diag);
@@ -117,7 +119,7 @@ static void put_in_force(struct reload *reload)
     retire(reload, old);
     balance_set_plan(d->balance, &d->configuration->annotations); /* each zone's pools follow when it has been loaded */
     limit_log_before_change(&d->limit_log, d->configuration->answer->limit.log_only);
-    wiring_publish_settings(&d->shared, d->configuration->answer, &d->configuration->keys);
+    wiring_publish_settings(&d->shared, d->configuration);
     if (store_load(d->store, &d->configuration->plan, daemon_zones_loaded, d))
         abort(); /* reload_start has seen that no load runs, and only we start any */
 }

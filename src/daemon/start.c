@@ -55,7 +55,7 @@ static bool read_configuration(struct daemon *d)
 {
     log_notice("rondod %s starting, configuration \"%s\"", RONDO_VERSION, d->conf_path);
     d->diag = diag_new(CONFIGURATION_DIAG_MOST);
-    enum err err = configuration_load(&d->configuration, d->conf_path, d->diag);
+    enum err err = configuration_load(&d->configuration, d->conf_path, NULL, d->diag);
     diag_log(d->diag);
     return !err;
 }
@@ -182,7 +182,7 @@ static bool load_zones(struct daemon *d)
     for (size_t i = 0; i < SIGNAL_CNT; i++)
         sigaddset(&ours, signal_numbers[i]);
     d->shared.limit = limit_new((size_t)d->configuration->answer->limit.table_mib << 20);
-    wiring_publish_settings(&d->shared, d->configuration->answer, &d->configuration->keys);
+    wiring_publish_settings(&d->shared, d->configuration);
     balance_set_plan(d->balance, &d->configuration->annotations);
     /* The pool's threads are made now: our signals are not theirs, or a read of a zone file would end for nothing. */
     pthread_sigmask(SIG_BLOCK, &ours, &before);

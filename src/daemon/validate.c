@@ -122,12 +122,12 @@ static void load_configuration(struct validation *v, struct configuration **conf
 {
     struct diag *diag = diag_new(CONFIGURATION_DIAG_MOST);
     struct configuration *first = NULL;
-    enum err err = configuration_load(&first, conf_path, diag);
+    enum err err = configuration_load(&first, conf_path, NULL, diag);
     *configuration = first;
     if (!err && become_user(v, first->daemon->user)) {
         diag_free(diag); /* its warnings come again */
         diag = diag_new(CONFIGURATION_DIAG_MOST);
-        err = configuration_load(configuration, conf_path, diag);
+        err = configuration_load(configuration, conf_path, NULL, diag);
         if (err)
             diag_error(diag, conf_path, 0, "refused when read as user \"%s\", as reloads do", first->daemon->user);
         configuration_free(first);

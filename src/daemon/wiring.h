@@ -3,8 +3,6 @@
 #pragma once
 
 #include "answer/answer.h"
-#include "answer/keys.h"
-#include "answer/options.h"
 #include "base/attr.h"
 #include "base/opt.h"
 #include "daemon/daemon.h"
@@ -12,9 +10,9 @@
 extern const struct opt_table *const wiring_opt_tables[];
 extern const size_t wiring_opt_table_cnt;
 
-/* Gives the workers new settings, with the keys, which are taken; the old ones go after a grace period. [control] */
-void wiring_publish_settings(struct answer_shared *shared, const struct answer_options *options,
-                             struct tsig_keys **keys) ATTR_NONNULL_ALL;
+/* Gives the workers new settings, with the configuration's keys and sites, which are taken; the old ones go after a
+ * grace period. [control] */
+void wiring_publish_settings(struct answer_shared *shared, struct configuration *configuration) ATTR_NONNULL_ALL;
 /* The last ones; no reader may be left. */
 void wiring_free_settings(struct answer_shared *shared) ATTR_NONNULL_ALL;
 

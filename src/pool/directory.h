@@ -1,6 +1,7 @@
-/* Handles of pools: a number that a zone's node keeps, and behind it the pool's current tables by client class (class 0
- * alone today) and family. The directory's memory is reserved once and never moves, so that a handle is an index and
- * workers need no further root. [control] writes, workers read through RCU. */
+/* Handles of pools: a number that a zone's node keeps, and behind it the pool's current tables by family, which are by
+ * client class where the pool has any (pool/classes.h). A class's handle has no table: it is for positions alone. The
+ * directory's memory is reserved once and never moves, so that a handle is an index and workers need no further
+ * root. [control] writes, workers read through RCU. */
 #pragma once
 
 #include <stdint.h>

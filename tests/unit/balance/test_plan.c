@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "conf/conf.h"
 #include "dns/name.h"
 #include "probe/probe.h"
@@ -264,6 +265,52 @@ static void test_broken_members(void **state)
         "6: error: zone \"example.com\", balance \"a\": there is no probe \"none\"\n");
 }
 
+#define SITES "sites = ( { name = \"eu\"; networks = \"10.0.0.0/8\"; }, { name = \"asia\"; networks = \"::/0\"; } );\n"
+
+static void test_sites(void **state)
+{
+    (void)state;
+    struct balance_plan *plan = good(SITES GROUPS("{ name = \"a\"; hash_prefix4 = 24; hash_prefix6 = 128; members = (\n"
+                                                  "{ address = \"192.0.2.1\"; site = \"asia\"; },\n"
+                                                  "{ address = \"192.0.2.2\"; }, \n"
+                                                  "{ address = \"192.0.2.3\"; site = \"eu\"; } ); }, { name = \"b\"; }"));
+    const struct plan_group *a = find(plan, com, "a"), *b = find(plan, com, "b");
+    assert_int_equal(a->members[0].site, 2);
+    assert_int_equal(a->members[1].site, 0);
+    assert_int_equal(a->members[2].site, 1);
+    assert_int_equal(a->hash_prefix4, 24);
+    assert_int_equal(a->hash_prefix6, 128);
+    assert_int_equal(b->hash_prefix4, 32);
+    assert_int_equal(b->hash_prefix6, 56);
+    balance_plan_free(plan);
+}
+
+static void test_sites_that_are_none(void **state)
+{
+    (void)state;
+    struct diag *diag = diag_new(100);
+    static const char groups[] = GROUPS("{ name = \"a\"; hash_prefix4 = 7; hash_prefix6 = 129; members = (\n"
+                                        "{ address = \"192.0.2.1\"; site = \"asai\"; },\n"
+                                        "{ address = \"192.0.2.2\"; site = \"moon\"; },\n"
+                                        "{ address = \"192.0.2.3\"; site = \"\"; } ); }");
+    char *text = mem_printf("%s%s", SITES, groups);
+    assert_null(plan_of(text, diag));
+    expect_said(diag_text(diag), "error: \"zones.balance.hash_prefix4\": expected a whole number from 8 to 32 bits");
+    expect_said(diag_text(diag), "error: \"zones.balance.hash_prefix6\": expected a whole number from 16 to 128 bits");
+    expect_said(diag_text(diag), "error: zone \"example.com\", balance \"a\": there is no site \"asai\"; did you mean "
+                                 "\"asia\"?\n");
+    expect_said(diag_text(diag), "error: zone \"example.com\", balance \"a\": there is no site \"moon\"\n");
+    expect_said(diag_text(diag), "error: \"zones.balance.members.site\": expected a string of 1 to 63 bytes");
+    diag_free(diag);
+    free(text);
+    /* The name that is missed may be that of the site that was refused, which was told. */
+    diag = diag_new(100);
+    assert_null(plan_of("sites = ( { name = 5; networks = \"::/0\"; } );\n"
+                        GROUPS("{ name = \"a\"; members = ( { address = \"192.0.2.1\"; site = \"moon\"; } ); }"), diag));
+    assert_int_equal(diag_cnt(diag, DIAG_ERROR), 1);
+    diag_free(diag);
+}
+
 /* The caller tells of the zone; its groups are looked at all the same, and not compared with those of its namesake. */
 static void test_zones_without_name_or_twice(void **state)
 {
@@ -278,7 +325,7 @@ static void test_zones_without_name_or_twice(void **state)
     struct conf *conf;
     assert_int_equal(conf_load_text(&conf, "rondo.conf", text, strlen(text), tables, 2, diag), ERR_OK);
     struct opt_list zones = conf_list(conf, &balance_zone_opt_table), probes = conf_list(conf, &probe_opt_table);
-    assert_int_equal(balance_plan_make(&plan, &zones, apexes, &probes, diag), ERR_INVALID);
+    assert_int_equal(balance_plan_make(&plan, &zones, apexes, &probes, NULL, diag), ERR_INVALID);
     assert_null(plan);
     assert_string_equal(diag_text(diag),
                         "1: error: balance \"b.c.\": there is no probe \"p\"\n"
@@ -332,7 +379,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_matching),           cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_members_and_probes), cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_all_errors),         cmocka_unit_test(test_warnings),
+        cmocka_unit_test(test_all_errors),         cmocka_unit_test(test_sites),
+        cmocka_unit_test(test_sites_that_are_none),
+        cmocka_unit_test(test_warnings),
         cmocka_unit_test(test_too_many_members),   cmocka_unit_test(test_none),
         cmocka_unit_test(test_broken_rows),        cmocka_unit_test(test_broken_groups),
         cmocka_unit_test(test_broken_members),     cmocka_unit_test(test_zones_without_name_or_twice),

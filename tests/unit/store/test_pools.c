@@ -62,7 +62,7 @@ static void set_plan(struct fixture *f, const char *const *names, size_t name_cn
     const struct opt_list list = {rows, ZONES_MOST}, probes = {NULL, 0};
     struct balance_plan *plan;
     struct diag *diag = diag_new(10);
-    assert_int_equal(balance_plan_make(&plan, &list, apexes, &probes, diag), ERR_OK);
+    assert_int_equal(balance_plan_make(&plan, &list, apexes, &probes, NULL, diag), ERR_OK);
     diag_free(diag);
     balance_set_plan(f->balance, &plan);
 }
