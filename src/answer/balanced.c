@@ -75,15 +75,22 @@ static unsigned class_of(struct query *q)
     return match.value;
 }
 
-/* Apart, so that pools without classes do not pay for it. */
-static ATTR_NOINLINE enum balanced put_by_class(struct query *q, const struct pool_table *root, unsigned family,
-                                                uint32_t *negative_ttl_sec)
+/* The table of the client's class, and whose turn it is. Apart, so that pools without classes do not pay for it. */
+static ATTR_NOINLINE const struct pool_class_table *find_class(struct query *q, const struct pool_table *root)
 {
-    const struct pool_class_table *at = pool_classes_find(root, class_of(q));
-    if (at->table->outcome != POOL_ANSWER)
-        return deny(q, at->table, negative_ttl_sec);
-    put(q, at->table, at->handle * 2 + family);
-    return BALANCED_DONE;
+    return pool_classes_find(root, class_of(q));
+}
+
+static enum balanced give(struct query *q, const struct pool_table *table, uint32_t index, uint32_t *negative_ttl_sec)
+{
+    if (likely(table->outcome == POOL_ANSWER)) {
+        put(q, table, index);
+        return BALANCED_DONE;
+    }
+    if (table->outcome != POOL_BY_CLASS)
+        return deny(q, table, negative_ttl_sec);
+    const struct pool_class_table *at = find_class(q, table);
+    return give(q, at->table, at->handle * 2 + index % 2, negative_ttl_sec); /* once: no root is in a root */
 }
 
 enum balanced balanced_put(struct query *query, uint32_t pool, uint16_t type, uint32_t *negative_ttl_sec)
@@ -92,11 +99,5 @@ enum balanced balanced_put(struct query *query, uint32_t pool, uint16_t type, ui
     const struct pool_table *table = rcu_read(query->context->pools->entries[pool].tables[family]);
     if (unlikely(!table))
         return BALANCED_WHOLE;
-    if (likely(table->outcome == POOL_ANSWER)) {
-        put(query, table, pool * 2 + family);
-        return BALANCED_DONE;
-    }
-    if (table->outcome == POOL_BY_CLASS)
-        return put_by_class(query, table, family, negative_ttl_sec);
-    return deny(query, table, negative_ttl_sec);
+    return give(query, table, pool * 2 + family, negative_ttl_sec);
 }
