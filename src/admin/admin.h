@@ -12,6 +12,7 @@
 #include <sys/types.h>
 #include <uv.h>
 
+#include "answer/answer.h"
 #include "balance/balance.h"
 #include "base/attr.h"
 #include "base/diag.h"
@@ -52,6 +53,7 @@ struct admin_setup {
     const char *conf_path;    /* as status shows it; copied */
     struct store *store;      /* borrowed until admin_close */
     const struct balance *balance; /* borrowed until admin_close; may be NULL: no pools */
+    const struct answer_shared *shared; /* what the workers read; likewise; may be NULL: nothing is explained */
     const struct io *io;      /* borrowed until admin_close; may be NULL: no counters, no workers */
     struct admin_hooks hooks;
     struct lag *lag;          /* of the loop; borrowed until admin_close; may be NULL: not measured */

@@ -74,11 +74,16 @@ static void admin_run_zones(void *arg, const struct ctl_request *request, struct
     ctl_reply_render(&reply, zones_render, zones_answer_free, answer);
 }
 
-/* ==== pools, reload, log, stop ==== */
+/* ==== pools, explain, reload, log, stop ==== */
 
 static void admin_run_pools(void *arg, const struct ctl_request *request, struct ctl_reply *reply)
 {
     admin_pools_ask(arg, request->arg_cnt ? request->args[0] : NULL, reply);
+}
+
+static void admin_run_explain(void *arg, const struct ctl_request *request, struct ctl_reply *reply)
+{
+    admin_explain_ask(arg, request, reply);
 }
 
 static void admin_run_reload(void *arg, const struct ctl_request *request, struct ctl_reply *reply)

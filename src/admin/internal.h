@@ -44,5 +44,11 @@ void admin_pools_ask(struct admin *admin, const char *name, struct ctl_reply *re
 /* Tells all that wait why it will not be. */
 void admin_pools_drop(struct admin *admin, const char *why) ATTR_NONNULL_ALL;
 
+/* admin/explain.c */
+
+/* The reply is taken. */
+void admin_explain_ask(struct admin *admin, const struct ctl_request *request, struct ctl_reply *reply)
+    ATTR_NONNULL_ALL;
+
 /* admin/admin.c */
 void admin_status_take(const struct admin *admin, struct view_status *status) ATTR_NONNULL_ALL;

@@ -24,7 +24,7 @@ static void depend_on(struct query *q, unsigned bits)
         q->opt.ecs_scope = (uint8_t)scope;
 }
 
-/* The client whose hash decides: the subnet, as far as it was told and the pool goes by it, else the resolver itself. */
+/* The client whose hash decides where a subnet does, as far as it was told and the pool goes by it. */
 static const struct addr *subnet_client(struct query *q, const struct pool_table *table)
 {
     const struct addr *subnet = &q->opt.subnet;

@@ -54,8 +54,8 @@ static const struct opt opts[] = {
              "it, the host's name."},
     {KEY("version", OPT_STRING, 0, version), .most = TXT_MOST, .text_default = "\"\"",
      .help = "The answer to TXT queries of class CH for version.bind and version.server; \"\": they are refused."},
-    {KEY("ecs_trusted", OPT_CUSTOM, OPT_LIST, ecs_trusted), .parse = prefix_opt_parse, .parse_size = sizeof(struct prefix),
-     .sample = "[ \"192.0.2.0/24\", \"2001:db8::/32\" ]",
+    {KEY("ecs_trusted", OPT_CUSTOM, OPT_LIST, ecs_trusted), .parse = prefix_opt_parse,
+     .parse_size = sizeof(struct prefix), .sample = "[ \"192.0.2.0/24\", \"2001:db8::/32\" ]",
      .help = "Resolvers whose word on their clients' network (EDNS client subnet, RFC 7871) is taken: pools of policy "
              "\"hash\", and pools whose members have sites, choose by that network in place of the resolver's address. "
              "Without it, nobody's."},

@@ -61,10 +61,11 @@ extern const struct opt_table balance_zone_opt_table; /* "zones": key balance */
 struct balance_plan;
 void balance_plan_free(struct balance_plan *plan);
 /* `apexes[i]` (wire, lower-cased; NULL: it has no good name, which the caller tells, as when two are equal) is the apex
- * of row i of `zones` (struct balance_zone_options); `probes` are struct probe_options, `sites` (NULL: none) need have no
- * networks. Errors (two groups with one key, unknown probe or site, neither or both of name and below, owner outside the
- * zone, an address twice, wildcard owner without http host …) to `diag`, with file and line; ERR_INVALID then. Warnings (round_robin with weights other than 0
- * and 1 …) too. Rows may be what conf_load left of those with errors: nothing is said that only follows from these. */
+ * of row i of `zones` (struct balance_zone_options); `probes` are struct probe_options, `sites` (NULL: none) need have
+ * no networks. Errors (two groups with one key, unknown probe or site, neither or both of name and below, owner outside
+ * the zone, an address twice, wildcard owner without http host …) to `diag`, with file and line; ERR_INVALID then.
+ * Warnings (round_robin with weights other than 0 and 1 …) too. Rows may be what conf_load left of those with errors:
+ * nothing is said that only follows from these. */
 enum err balance_plan_make(struct balance_plan **plan, const struct opt_list *zones, const uint8_t *const *apexes,
                            const struct opt_list *probes, const struct answer_sites *sites, struct diag *diag)
     ATTR_NONNULL(1, 2, 3, 4, 6) ATTR_MUST_USE;

@@ -9,8 +9,7 @@ struct balance_build {
     struct balance *balance;
     struct balance_family *family; /* NULL: nobody wants it any more */
     bool stale;                    /* something changed since it began */
-    struct pool_settings settings;
-    struct pool_source source; /* all it points to is owned */
+    struct pool_source source;     /* a copy */
     struct pool_table *table;
 };
 
@@ -38,7 +37,7 @@ const struct pool_table *compile_present(const struct balance_family *family)
     return pool_classes_table(published(family), 0);
 }
 
-static struct pool_source source_of(const struct balance_family *family)
+struct pool_source compile_source(const struct balance_family *family)
 {
     const struct balance_pool *pool = family->pool;
     return (struct pool_source){
@@ -109,9 +108,7 @@ static void build_work(struct job *job)
 static void free_build(struct balance_build *build)
 {
     pool_table_free(build->table);
-    free((void *)(uintptr_t)build->source.members);
-    free((void *)(uintptr_t)build->source.fallback);
-    free((void *)(uintptr_t)build->source.classes);
+    pool_source_drop(&build->source);
     free(build);
 }
 
@@ -122,7 +119,7 @@ static void build_done(struct job *job)
     struct balance_family *family = build->family;
     if (family) {
         struct pool_choice choice;
-        pool_choose(&choice, &build->settings, build->source.members, build->source.cnt);
+        pool_choose(&choice, build->source.settings, build->source.members, build->source.cnt);
         family->build = NULL;
         put_table(family, build->table);
         build->table = NULL;
@@ -141,12 +138,7 @@ static void start_build(struct balance_family *family, const struct pool_source 
     struct balance_build *build = mem_zalloc(1, sizeof *build);
     build->balance = family->pool->balance;
     build->family = family;
-    build->settings = family->settings;
-    build->source = *source;
-    build->source.settings = &build->settings;
-    build->source.members = mem_dup(source->members, source->cnt * sizeof *source->members);
-    build->source.fallback = mem_dup(source->fallback, source->fallback_cnt * sizeof *source->fallback);
-    build->source.classes = mem_dup(source->classes, source->class_cnt * sizeof *source->classes);
+    pool_source_keep(&build->source, source);
     family->build = build;
     build->balance->job_cnt++;
     job_run(build->balance->loop, &build->job, build_work, build_done);
@@ -165,7 +157,7 @@ void compile_family(struct balance_family *family)
         family->build->stale = true;
         return;
     }
-    struct pool_source source = source_of(family);
+    struct pool_source source = compile_source(family);
     pool_choose(&choice, &family->settings, family->members, family->cnt);
     if (wants_job(family, &source, &choice)) {
         start_build(family, &source);

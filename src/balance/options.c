@@ -84,7 +84,8 @@ static const struct opt group_opts[] = {
              "zone served here point to are left out."},
     {GROUP("policy", OPT_ENUM, 0, policy), .names = policies, .text_default = "\"round_robin\"",
      .help = "How members are chosen: in turn, in turn by weight, at random by weight, or by the client's address "
-             "(see hash_prefix4), so that a client stays with a member and a change of members moves no other clients."},
+             "(see hash_prefix4), so that a client stays with a member and a change of members moves no other "
+             "clients."},
     {GROUP("ttl", OPT_DURATION, 0, ttl_ms), .most = WEEK_MS, .text_default = "\"20s\"",
      .help = "The TTL of answers, in whole seconds; never above the record's own."},
     {GROUP("ttl_min", OPT_DURATION, 0, ttl_min_ms), .most = WEEK_MS, .text_default = "\"5s\"",

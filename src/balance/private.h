@@ -356,6 +356,8 @@ void compile_clear(struct balance_family *family);
 /* A job under way is for nobody. */
 void compile_detach(struct balance_family *family);
 
+/* What the family's tables are made of; points into it. There is a group. */
+struct pool_source compile_source(const struct balance_family *family);
 /* The table in use, of class 0; NULL: none. */
 const struct pool_table *compile_present(const struct balance_family *family);
 

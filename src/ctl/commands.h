@@ -10,6 +10,8 @@
     X(status, "", 0, 0, 10, "show the server: version, zones by state, counters, memory, last load")                   \
     X(zones, "[NAME...]", 0, 1000, 10, "show all zones or those named, with state, serial and size")                   \
     X(pools, "[NAME]", 0, 1, 10, "show all pools or those of a name: members, verdicts, reasons, weights, shares")     \
+    X(explain, "NAME TYPE [--client ADDRESS] [--if-down MEMBER,...] [--if-up MEMBER,...]", 2, 200, 30,                 \
+      "show how a question is answered, step by step, and what would be if members were down or up")                   \
     X(reload, "", 0, 0, 3600, "read configuration and zone files again; wait until all is served")                     \
     X(log, "LEVEL", 1, 1, 10, "log lines up to LEVEL: error, warning, notice, info or debug")                          \
     X(stop, "", 0, 0, 60, "stop the server; wait until it has ended")

@@ -88,6 +88,7 @@ static bool open_control(struct daemon *d)
         .conf_path = d->conf_path,
         .store = d->store,
         .balance = d->balance,
+        .shared = &d->shared,
         .io = d->io,
         .hooks = wiring_admin_hooks(d),
         .lag = &d->lag,
@@ -125,6 +126,21 @@ static void format_error(char *out, size_t cap, const struct diag *diag)
     }
 }
 
+/* Not what is in them, which takes long: that they can be read. */
+static enum err check_networks(const struct conf *conf, struct diag *diag)
+{
+    struct opt_list sites = conf_list(conf, &answer_site_opt_table);
+    const struct answer_site_options *rows = sites.items;
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < sites.cnt; i++) {
+        if (!rows[i].networks_file || !access(rows[i].networks_file, R_OK))
+            continue;
+        diag_error(diag, rows[i].networks_file, 0, "cannot be read: %s", strerror(errno));
+        err = ERR_IO;
+    }
+    return err;
+}
+
 /* This start has read the configuration and the keys' files as root, reloads read them as the user: that they cannot is
  * to be known before the first is needed. Only files that are meant to be read by few are tried: to read all again
  * would take as long as it took. */
@@ -134,6 +150,8 @@ static void check_reloads(const struct daemon *d, const char *user)
     struct opt_list rows = conf_list(d->configuration->conf, &answer_key_opt_table);
     struct tsig_keys *again = NULL;
     enum err err = answer_keys_make(&again, &rows, diag);
+    if (check_networks(d->configuration->conf, diag))
+        err = ERR_IO;
     if (access(d->conf_path, R_OK)) {
         diag_error(diag, d->conf_path, 0, "cannot be read: %s", strerror(errno));
         err = ERR_IO;

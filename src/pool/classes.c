@@ -6,6 +6,28 @@
 
 #include "base/mem.h"
 
+/* ---- sources */
+
+void pool_source_keep(struct pool_source *kept, const struct pool_source *source)
+{
+    *kept = *source;
+    kept->settings = mem_dup(source->settings, sizeof *source->settings);
+    kept->members = mem_dup(source->members, source->cnt * sizeof *source->members);
+    kept->fallback = mem_dup(source->fallback, source->fallback_cnt * sizeof *source->fallback);
+    kept->classes = mem_dup(source->classes, source->class_cnt * sizeof *source->classes);
+}
+
+static void drop(const void *copy) { free((void *)(uintptr_t)copy); }
+
+void pool_source_drop(struct pool_source *kept)
+{
+    drop(kept->settings);
+    drop(kept->members);
+    drop(kept->fallback);
+    drop(kept->classes);
+    *kept = (struct pool_source){0};
+}
+
 /* ---- the root */
 
 static struct pool_classes *root_new(const struct pool_source *source, const struct pool_table *of_all)

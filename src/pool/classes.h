@@ -1,5 +1,5 @@
-/* Tables by client class. A class is the number of the clients' site, 0 are all others; a pool has tables of the classes
- * that its members have sites of, and class 0's for the rest. They are published as one: behind a root that is
+/* Tables by client class. A class is the number of the clients' site, 0 are all others; a pool has tables of the
+ * classes that its members have sites of, and class 0's for the rest. They are published as one: behind a root that is
  * itself a struct pool_table (of outcome POOL_BY_CLASS, so that pools without classes pay nothing for those that have
  * some), immutable like it, and that owns them. A class that gives what class 0 gives has no table of its own.
  *
@@ -61,6 +61,9 @@ struct pool_source {
     size_t class_cnt;
     uint32_t handle; /* the pool's own */
 };
+/* A copy of its own of all that a source points to, in `kept`; pool_source_drop frees it. */
+void pool_source_keep(struct pool_source *kept, const struct pool_source *source) ATTR_NONNULL_ALL;
+void pool_source_drop(struct pool_source *kept) ATTR_NONNULL_ALL;
 /* The table or root to publish. `previous` (may be NULL) is what was published before. */
 struct pool_table *pool_classes_compile(const struct pool_source *source, const struct pool_table *previous)
     ATTR_FREED_BY(pool_table_free) ATTR_MUST_USE ATTR_NONNULL(1);

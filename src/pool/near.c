@@ -40,8 +40,8 @@ static bool is_good(const struct pool_choice *choice, const struct pool_choice *
     return choice->cnt && choice->state == of_all->state && choice->all_drained == of_all->all_drained;
 }
 
-void pool_near_choose(struct pool_choice *choice, const struct pool_settings *settings, const struct pool_member *members,
-                 size_t cnt)
+void pool_near_choose(struct pool_choice *choice, const struct pool_settings *settings,
+                      const struct pool_member *members, size_t cnt)
 {
     struct pool_settings any = *settings;
     any.site = 0;

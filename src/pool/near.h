@@ -7,5 +7,5 @@
 #include "pool/pool.h"
 
 /* pool_choose for settings with a site. */
-void pool_near_choose(struct pool_choice *choice, const struct pool_settings *settings, const struct pool_member *members,
-                 size_t cnt) ATTR_NONNULL(1, 2);
+void pool_near_choose(struct pool_choice *choice, const struct pool_settings *settings,
+                      const struct pool_member *members, size_t cnt) ATTR_NONNULL(1, 2);

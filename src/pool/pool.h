@@ -73,11 +73,13 @@ struct pool_choice {
     uint32_t weight[POOL_MEMBERS_MAX]; /* > 0, at most POOL_WEIGHT_MAX, what is withheld taken off; round_robin: 1 */
 };
 
-/* Runs the pipeline. For clients of a site its own members alone go through tier and min_up, as if there were no others,
- * provided that one of them is live; who is live is the same for all clients. Else, and when no member at all has the
- * site, all members do. What is written of drains and of all_down goes for the pool: a site whose members are all
- * drained has none, and with serve_all its members stand for the others once nobody at all is live. With POOL_ALL_DOWN and serve_all, the choice holds every undrained member of the first tier as if
- * all were up; with the others it is empty (cnt 0) and the table says what to do. */
+/* Runs the pipeline. For clients of a site its own members alone go through tier and min_up, as if there were no
+ * others, provided that one of them is live; who is live is the same for all clients. Else, and when no member at all
+ * has the site, all members do. What is written of drains and of all_down goes for the pool: a site whose members are
+ * all drained has none, and with serve_all its members stand for the others once nobody at all is live.
+ *
+ * With POOL_ALL_DOWN and serve_all, the choice holds every undrained member of the first tier as if all were up; with
+ * the others it is empty (cnt 0) and the table says what to do. */
 void pool_choose(struct pool_choice *choice, const struct pool_settings *settings, const struct pool_member *members,
                  size_t cnt) ATTR_NONNULL(1, 2);
 /* A member counts as live in its tier: up, or unknown while its tier has no up member that is to be used. Never a

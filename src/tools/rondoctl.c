@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "base/opt.h"
 #include "ctl/commands.h"
 #include "tools/client.h"
@@ -15,10 +16,19 @@
 #include "tools/show.h"
 #include "tools/table.h"
 
+enum { USAGE_COLUMNS = 18 };
+
+/* What getopt_long gives for options that are the command's: COMMAND_OPTION and an index. */
+enum { COMMAND_OPTION = 256 };
+static const char *const command_options[] = {"--client", "--if-down", "--if-up"};
+
 struct order {
     enum ctl_command_id command;
-    const char *const *args;
+    const char **args; /* in room for all words of the command line */
     size_t arg_cnt;
+    /* "--client 192.0.2.1": options that are the command's, to come behind its other arguments. */
+    const char **options;
+    size_t option_cnt;
     struct client client;
     bool json;
 };
@@ -46,9 +56,12 @@ static void help(void)
     printf("usage: rondoctl [-j] [-s PATH] [-t TIME] COMMAND [ARGUMENT...]\n\n"
            "Controls a running rondod through its control socket.\n\ncommands:\n");
     for (size_t i = 0; i < CTL_COMMAND_CNT; i++) {
-        char usage[64];
-        snprintf(usage, sizeof usage, "%s %s", ctl_commands[i].name, ctl_commands[i].usage);
-        printf("  %-18s %s\n", usage, ctl_commands[i].help);
+        char usage[160];
+        int len = snprintf(usage, sizeof usage, "%s %s", ctl_commands[i].name, ctl_commands[i].usage);
+        if (len > USAGE_COLUMNS)
+            printf("  %s\n  %*s %s\n", usage, USAGE_COLUMNS, "", ctl_commands[i].help);
+        else
+            printf("  %-*s %s\n", USAGE_COLUMNS, usage, ctl_commands[i].help);
     }
     printf("\noptions:\n"
            "  -j, --json         print the answer as JSON, for programs\n"
@@ -79,8 +92,16 @@ static bool command_take(struct order *order, char **words, size_t word_cnt)
         return false;
     }
     const struct ctl_command *command = &ctl_commands[order->command];
-    order->args = (const char *const *)words + 1;
-    order->arg_cnt = word_cnt - 1;
+    for (size_t i = 0; i < order->option_cnt; i += 2) {
+        if (strstr(command->usage, order->options[i]))
+            continue;
+        complain("%s is no option of %s", order->options[i], command->name);
+        return false;
+    }
+    for (size_t i = 1; i < word_cnt; i++)
+        order->args[order->arg_cnt++] = words[i];
+    for (size_t i = 0; i < order->option_cnt; i++)
+        order->args[order->arg_cnt++] = order->options[i];
     if (order->arg_cnt >= command->args_least && order->arg_cnt <= command->args_most)
         return true;
     complain("%s arguments for %s; usage: rondoctl %s%s%s",
@@ -95,7 +116,9 @@ static bool order_read(struct order *order, int argc, char **argv, int *status)
     static const struct option options[] = {
         {"json", no_argument, NULL, 'j'},          {"control", required_argument, NULL, 's'},
         {"timeout", required_argument, NULL, 't'}, {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},       {NULL, 0, NULL, 0}};
+        {"version", no_argument, NULL, 'V'},       {"client", required_argument, NULL, COMMAND_OPTION},
+        {"if-down", required_argument, NULL, COMMAND_OPTION + 1},
+        {"if-up", required_argument, NULL, COMMAND_OPTION + 2}, {NULL, 0, NULL, 0}};
     const char *told = getenv("RONDO_CONTROL"), *timeout = NULL;
     order->client.path = told && *told ? told : CONTROL_SOCKET;
     *status = CTL_STATUS_DONE;
@@ -117,6 +140,11 @@ static bool order_read(struct order *order, int argc, char **argv, int *status)
             printf("rondoctl %s\n", RONDO_VERSION);
             return false;
         default:
+            if (c >= COMMAND_OPTION) {
+                order->options[order->option_cnt++] = command_options[c - COMMAND_OPTION];
+                order->options[order->option_cnt++] = optarg;
+                break;
+            }
             *status = usage_error();
             return false;
         }
@@ -195,7 +223,10 @@ int main(int argc, char **argv)
 {
     struct order order = {.command = CTL_COMMAND_CNT};
     int status;
-    if (!order_read(&order, argc, argv, &status))
-        return output_end(status);
-    return order_do(&order);
+    order.args = mem_zalloc((size_t)argc, 2 * sizeof *order.args);
+    order.options = mem_zalloc((size_t)argc, 2 * sizeof *order.options);
+    status = order_read(&order, argc, argv, &status) ? order_do(&order) : output_end(status);
+    free(order.args);
+    free(order.options);
+    return status;
 }

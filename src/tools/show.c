@@ -6,35 +6,11 @@
 #include <string.h>
 
 #include "tools/human.h"
+#include "tools/read.h"
+#include "tools/show_explain.h"
 #include "tools/table.h"
 
 enum { LIST_MAX = 400 };
-
-static const char *text_of(const json_t *object, const char *key)
-{
-    return json_string_value(json_object_get(object, key));
-}
-
-static uint64_t number_of(const json_t *object, const char *key)
-{
-    json_int_t value = json_integer_value(json_object_get(object, key));
-    return value > 0 ? (uint64_t)value : 0;
-}
-
-static unsigned long long count_of(const json_t *object, const char *key)
-{
-    return number_of(object, key);
-}
-
-/* "2025-11-30T12:00:00Z" → "2025-11-30 12:00:00 UTC", in `out`. */
-static const char *time_text(char out[HUMAN_MAX], const json_t *object, const char *key)
-{
-    const char *iso = text_of(object, key);
-    if (!iso || strlen(iso) != strlen("2025-11-30T12:00:00Z"))
-        return iso;
-    snprintf(out, HUMAN_MAX, "%.10s %.8s UTC", iso, iso + 11);
-    return out;
-}
 
 /* ==== status ==== */
 
@@ -225,11 +201,6 @@ static void show_zones(const json_t *data)
 }
 
 /* ==== pools ==== */
-
-static bool is_true(const json_t *object, const char *key)
-{
-    return json_is_true(json_object_get(object, key));
-}
 
 /* In words: what the checks say, and what else decides whether it is used. */
 static void member_state_text(char out[LIST_MAX], const json_t *member)

@@ -16,6 +16,8 @@
 #include "dns/tsig.h"
 #include "helpers/decode.h"
 #include "helpers/world.h"
+#include "pool/classes.h"
+#include "zone/version.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -80,6 +82,36 @@ static void set_all(struct answer_settings *settings)
                         &(struct limit_options){.rate = 10, .slip = 1, .leak = 2, .prefix4 = 24, .prefix6 = 56});
 }
 
+/* Addresses by client class, for subnets that everybody is trusted with. */
+static void add_pool(void)
+{
+    static struct pool_directory pools;
+    static struct answer_sites sites;
+    static struct pool_table *volatile table; /* where a leak checker sees it, who does not look into the directory */
+    static const uint8_t www[] = "\3www\7example";
+    const struct pool_settings settings = {.policy = POOL_HASH, .answers = 2, .ttl_sec = 20, .hash_prefix4 = 24,
+                                           .hash_prefix6 = 56};
+    const struct prefix all[] = {{.family = ADDR_V4}, {.family = ADDR_V6}};
+    const struct prefix_map_entry entries[] = {{{{0x80}, ADDR_V4, 1}, 1}, {{{0x80, 1}, ADDR_V4, 16}, 2},
+                                               {{{0x20, 1}, ADDR_V6, 16}, 2}};
+    struct pool_member members[4] = {0};
+    pool_directory_init(&pools);
+    uint32_t handle = pool_directory_take(&pools);
+    const struct pool_class classes[] = {{1, pool_directory_take(&pools)}, {2, pool_directory_take(&pools)}};
+    for (unsigned i = 0; i < 4; i++)
+        members[i] = (struct pool_member){.address = {.bytes = {192, 0, 2, (uint8_t)i}, .family = ADDR_V4},
+                                          .weight = 1, .tier = 1, .site = (uint16_t)(i % 3)};
+    const struct pool_source source = {.settings = &settings, .family = ADDR_V4, .members = members, .cnt = 4,
+                                       .classes = classes, .class_cnt = 2, .handle = handle};
+    table = pool_classes_compile(&source, NULL);
+    (void)!pool_directory_set(&pools, handle, 0, table);
+    ((struct zone_node *)(uintptr_t)zone_version_find(world.zones[0]->current, www))->pool = handle;
+    sites.map = prefix_map_new(entries, sizeof entries / sizeof *entries);
+    world.shared.pools = &pools;
+    world.settings.sites = &sites;
+    world.settings.ecs_trusted = prefix_table_new(all, 2);
+}
+
 static void start(void)
 {
     static char zone[65536];
@@ -94,6 +126,7 @@ static void start(void)
     world.settings.keys = tsig_keys_new(&key, 1);
     world.shared.limit = limit_new(LIMIT_LINE_BYTES);
     set_all(&world.settings);
+    add_pool();
     world_start(&world);
 }
 

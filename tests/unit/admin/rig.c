@@ -38,6 +38,16 @@ bool balance_walk_pools(const struct balance *balance, uint32_t *at, uint64_t bu
     return *at == balance->cnt;
 }
 
+struct balance_explained *balance_explain(const struct balance *balance, uint32_t handle, enum addr_family family)
+{
+    (void)balance;
+    (void)handle;
+    (void)family;
+    return NULL;
+}
+
+void balance_explained_free(struct balance_explained *explained) { assert_null(explained); }
+
 void balance_count(struct balance_counts *counts, const struct balance *balance)
 {
     (void)balance;
@@ -191,8 +201,13 @@ int rig_start(void **state)
     uv_loop_init(&f->loop);
     f->store = made_up;
     f->balance = made_up_pools;
-    struct admin_setup setup = {&f->loop, f->path, "/etc/rondo/rondo.conf", &f->store, &f->balance, &f->io,
-                                {f, rig_on_reload, rig_on_stop}};
+    struct admin_setup setup = {.loop = &f->loop,
+                                .control_path = f->path,
+                                .conf_path = "/etc/rondo/rondo.conf",
+                                .store = &f->store,
+                                .balance = &f->balance,
+                                .io = &f->io,
+                                .hooks = {f, rig_on_reload, rig_on_stop}};
     assert_int_equal(admin_open(&f->admin, &setup, diag), ERR_OK);
     diag_free(diag);
     *state = f;

@@ -6,6 +6,7 @@
 
 #include "admin/admin.h"
 #include "balance/count.h"
+#include "balance/explain.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "dns/name.h"

@@ -223,6 +223,23 @@ static void what_is_no_pool_in_a_signed_zone_is_told_why(void **state)
     }
 }
 
+/* The rest of it: tests/functional/test_near.py. */
+static void explain_wants_something_loaded(void **state)
+{
+    struct fixture *f = *state;
+    struct ctl_answer answer;
+    static const char *const args[] = {"www.example.com", "A"};
+    size_t len;
+    char *bytes = ctl_request_format(&len, "explain", args, 2);
+    int fd = talk_connect(f->path);
+    assert_true(talk_send(&f->loop, fd, bytes, len));
+    free(bytes);
+    assert_int_equal(talk_answer(&f->loop, fd, &answer), ERR_OK);
+    assert_int_equal(answer.status, CTL_STATUS_FAILED);
+    assert_string_equal(answer.error, "nothing has been loaded yet");
+    ctl_answer_fini(&answer);
+}
+
 static void no_zones_and_no_workers_is_an_answer_too(void **state)
 {
     struct fixture *f = *state;
@@ -266,7 +283,11 @@ static void a_second_server_is_refused(void **state)
     struct fixture *f = *state;
     struct diag *diag = diag_new(4);
     struct admin *second;
-    struct admin_setup setup = {&f->loop, f->path, "c", &f->store, NULL, NULL, {f, rig_on_reload, rig_on_stop}};
+    struct admin_setup setup = {.loop = &f->loop,
+                                .control_path = f->path,
+                                .conf_path = "c",
+                                .store = &f->store,
+                                .hooks = {f, rig_on_reload, rig_on_stop}};
     assert_int_equal(admin_open(&second, &setup, diag), ERR_EXISTS);
     assert_null(second);
     assert_int_equal(diag_cnt(diag, DIAG_ERROR), 1);
@@ -284,6 +305,7 @@ int main(void)
         CASE(who_waits_for_pools_at_the_end_is_told),
         CASE(pools_takes_a_name),
         CASE(what_is_no_pool_in_a_signed_zone_is_told_why),
+        CASE(explain_wants_something_loaded),
         CASE(no_zones_and_no_workers_is_an_answer_too),
         CASE(log_sets_the_level),
         CASE(stop_answers_first),

@@ -17,7 +17,10 @@ static const char four[] = "www 60 A 1\nwww 60 A 2\nwww 60 A 3\nwww 60 A 4\n";
 static const char two_sites[] = GROUPS("{ name = \"www\"; probe = \"tcp\"; members = ( " MEMBER("1", "eu") ", "
     MEMBER("2", "eu") ", " MEMBER("3", "us") " ); }");
 
-static const struct balance_pool *pool_of(const struct rig *rig) { return rig->balance->by_handle[rig_handle(rig, "www")]; }
+static const struct balance_pool *pool_of(const struct rig *rig)
+{
+    return rig->balance->by_handle[rig_handle(rig, "www")];
+}
 
 /* The last bytes of the addresses that a class gets. */
 static const char *given(const struct rig *rig, unsigned class)
@@ -69,7 +72,8 @@ static void test_sites_get_their_own(void **state)
     rig_fini(&rig);
 }
 
-/* What a reload changes of sites; handles of classes that stay do too, and all come back in the end (rig_fini looks). */
+/* What a reload changes of sites; handles of classes that stay do too, and all come back in the end: rig_fini
+ * looks. */
 static void test_plans_change_sites(void **state)
 {
     (void)state;

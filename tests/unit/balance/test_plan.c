@@ -273,7 +273,8 @@ static void test_sites(void **state)
     struct balance_plan *plan = good(SITES GROUPS("{ name = \"a\"; hash_prefix4 = 24; hash_prefix6 = 128; members = (\n"
                                                   "{ address = \"192.0.2.1\"; site = \"asia\"; },\n"
                                                   "{ address = \"192.0.2.2\"; }, \n"
-                                                  "{ address = \"192.0.2.3\"; site = \"eu\"; } ); }, { name = \"b\"; }"));
+                                                  "{ address = \"192.0.2.3\"; site = \"eu\"; } ); },\n"
+                                                  "{ name = \"b\"; }"));
     const struct plan_group *a = find(plan, com, "a"), *b = find(plan, com, "b");
     assert_int_equal(a->members[0].site, 2);
     assert_int_equal(a->members[1].site, 0);
@@ -306,7 +307,8 @@ static void test_sites_that_are_none(void **state)
     /* The name that is missed may be that of the site that was refused, which was told. */
     diag = diag_new(100);
     assert_null(plan_of("sites = ( { name = 5; networks = \"::/0\"; } );\n"
-                        GROUPS("{ name = \"a\"; members = ( { address = \"192.0.2.1\"; site = \"moon\"; } ); }"), diag));
+                        GROUPS("{ name = \"a\"; members = ( { address = \"192.0.2.1\"; site = \"moon\"; } ); }"),
+                        diag));
     assert_int_equal(diag_cnt(diag, DIAG_ERROR), 1);
     diag_free(diag);
 }

@@ -1,0 +1,21 @@
+/* What explains an answer, as JSON: the reply that a client would get, and what a pool does for it. Any thread. */
+#pragma once
+
+#include <jansson.h>
+
+#include "admin/view_pools.h"
+#include "answer/trace.h"
+#include "base/attr.h"
+#include "pool/explain.h"
+
+/* What the JSON of a pool needs besides. All borrowed. */
+struct explain_names {
+    const struct view_pools *view;  /* what checks said of the members */
+    const char *const *member_site; /* by index; NULL: none */
+    const char *site;               /* the client's; NULL: none */
+};
+
+json_t *explain_names_json(const struct trace *trace) ATTR_MUST_USE ATTR_NONNULL_ALL;
+json_t *explain_reply_json(const struct trace *trace) ATTR_MUST_USE ATTR_NONNULL_ALL;
+json_t *explain_pool_json(const struct pool_source *source, const struct pool_explained *explained,
+                          const struct explain_names *names) ATTR_MUST_USE ATTR_NONNULL_ALL;
