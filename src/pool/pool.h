@@ -16,7 +16,16 @@ enum { POOL_MEMBERS_MAX = 1024, POOL_ANSWERS_MAX = 16, POOL_WEIGHT_MAX = 65535, 
  * bits. */
 #define POOL_MIN_UP_ONE UINT64_C(1000000000000000)
 
-enum pool_policy { POOL_ROUND_ROBIN, POOL_WEIGHTED, POOL_RANDOM, POOL_HASH };
+enum pool_policy {
+    POOL_ROUND_ROBIN,
+    POOL_WEIGHTED,
+    POOL_RANDOM,
+    POOL_HASH,
+    POOL_FASTEST, /* and those that follow: weighted by what pool/load.h makes of reports */
+    POOL_LEAST_CONNECTIONS,
+    POOL_LEAST_LOAD,
+    POOL_POLICY_CNT
+};
 enum pool_all_down { POOL_SERVE_ALL, POOL_SERVE_NONE, POOL_SERVFAIL, POOL_FALLBACK };
 
 struct pool_settings {

@@ -246,8 +246,12 @@ static struct pool_table *live(const struct pool_settings *settings, enum addr_f
         return hashed(&draft, choice, previous);
     case POOL_WEIGHTED:
     case POOL_RANDOM:
+    case POOL_FASTEST:
+    case POOL_LEAST_CONNECTIONS:
+    case POOL_LEAST_LOAD:
         return scheduled(&draft, choice);
     case POOL_ROUND_ROBIN:
+    case POOL_POLICY_CNT:
         break;
     }
     return rotation(&draft);
