@@ -62,6 +62,7 @@ struct kind {
     uint16_t port;   /* the default; 0: there is none */
     bool has_port;   /* it is checked at a port, which must be said where there is no default */
     bool asks_host;  /* it asks for somebody: struct probe_spec's host */
+    bool reports_load; /* its checks always bring a report of load */
     /* Its connections are reset instead of closed: nothing was said that could get lost, and no port of ours waits in
      * TIME_WAIT. */
     bool resets;

@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "probe/kind.h"
+#include "probe/load_want.h"
 #include "probe/request.h"
 
 enum { HTTP_PORT = 80 };
@@ -46,11 +48,12 @@ static void check_options(const struct probe_options *options, kind_say_fn *say,
         snprintf(text, sizeof text, "not a POSIX extended regular expression: %s", problem);
         say(arg, "expect_body", text);
     }
+    load_want_check(options, say, arg);
 }
 
 static const char *pattern(const struct probe_spec *spec, unsigned place)
 {
-    return place ? NULL : spec->options.expect_body;
+    return place ? load_want_pattern(spec, place) : spec->options.expect_body;
 }
 
 /* ---- the machine ---- */
@@ -58,7 +61,9 @@ static const char *pattern(const struct probe_spec *spec, unsigned place)
 static void start(struct kind_run *run)
 {
     const struct request_detail *detail = request_of(run->target);
-    response_init(&run->response, detail->status, detail->status_cnt, run->target->patterns[0] != NULL);
+    struct load_want want;
+    request_load_want(&want, run->target);
+    response_init(&run->response, detail->status, detail->status_cnt, run->target->patterns[0] != NULL, &want);
 }
 
 static void connected(struct kind_run *run)
@@ -67,6 +72,15 @@ static void connected(struct kind_run *run)
     run->out = request_bytes(detail);
     run->out_len = detail->request_len;
     run->want = KIND_WANT_WRITABLE;
+}
+
+static void pass(struct kind_run *run)
+{
+    struct response *response = &run->response;
+    if (response->load_want.source == PROBE_LOAD_BODY)
+        load_report_read_body(&response->load, &response->load_want, response->body, response->body_len);
+    load_report_take(&run->measure, &response->load, clock_wall_ms());
+    kind_pass(run, REASON_STATUS, response->status);
 }
 
 static void judge(struct kind_run *run)
@@ -78,7 +92,7 @@ static void judge(struct kind_run *run)
     else if (pattern && !pattern_matches(pattern, response->body, response->body_len))
         kind_fail(run, (struct reason){response->body_cut ? REASON_NO_MATCH_CUT : REASON_NO_MATCH, response->status});
     else
-        kind_pass(run, REASON_STATUS, response->status);
+        pass(run);
 }
 
 static void go_on(struct kind_run *run, enum response_progress progress)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "probe/kind.h"
+#include "probe/load_report.h"
 
 enum {
     INTERVAL_LEAST_MS = 100,
@@ -16,6 +17,8 @@ enum {
 };
 
 static const char *const types[] = {[PROBE_TCP] = "tcp", [PROBE_HTTP] = "http", [PROBE_EXEC] = "exec", NULL};
+static const char *const loads[] = {[PROBE_LOAD_NONE] = "none", [PROBE_LOAD_ORCA] = "orca",
+                                    [PROBE_LOAD_WEIGHT] = "weight", [PROBE_LOAD_BODY] = "body", NULL};
 
 /* "204" or "200-299". */
 static enum err parse_status(void *field, const char *text, const char **expected)
@@ -69,6 +72,9 @@ static const struct {
     {"expect_status", BIT(HTTP)},
     {"expect_body", BIT(HTTP)},
     {"command", BIT(EXEC)},
+    {"load", BIT(HTTP)},
+    {"load_metric", BIT(HTTP)},
+    {"load_pattern", BIT(HTTP)},
 };
 
 static const struct opt *row_of(const char *key)
@@ -253,6 +259,18 @@ static const struct opt opts[] = {
              "{address}, {port} and {pool}, also within an argument, stand for the member's address, the probe's port "
              "and the pool's owner name. Exit status 0 and 1 pass, 2 fails, 3 and others change nothing; the first "
              "line of output, up to a \"|\", is the reason."},
+    {KEY("load", OPT_ENUM, 0, load), .names = loads, .text_default = "\"none\"",
+     .help = "http: where the answer says how loaded its server is, for the policies \"least_load\" and "
+             "\"least_connections\". \"orca\": the header field endpoint-load-metrics, as text or JSON; "
+             "\"weight\": the field X-Load-Balancing-Endpoint-Weight, the weight that the server wants; \"body\": a "
+             "number in the body, see load_pattern. What can't be read is no report, and no failure."},
+    {KEY("load_metric", OPT_STRING, 0, load_metric), .least = 1, .most = LOAD_METRIC_MAX, .sample = "\"queue\"",
+     .help = "http: with load = \"orca\", the named metric that counts. Without it application_utilization, else "
+             "cpu_utilization."},
+    {KEY("load_pattern", OPT_STRING, 0, load_pattern), .least = 1, .most = PATTERN_MAX,
+     .sample = "\"Active connections: ([0-9]+)\"",
+     .help = "http: with load = \"body\", a POSIX extended regular expression with one group, around the number; the "
+             "more, the more loaded."},
 };
 
 const struct opt_table probe_opt_table = {
@@ -266,6 +284,11 @@ const struct opt_table probe_opt_table = {
     OPT_ROWS(opts),
     .check = check,
 };
+
+bool probe_reports_load(const struct probe_options *options)
+{
+    return kinds[options->type]->reports_load || options->load != PROBE_LOAD_NONE;
+}
 
 bool probe_needs_host(const struct probe_options *options)
 {

@@ -5,64 +5,9 @@
 #include <string.h>
 
 #include "base/mem.h"
-
-/* A set of the expression's bytes, those of repetitions written out. */
-enum { SET_WORDS = PATTERN_BYTES_MAX / 64, NIBBLES = PATTERN_BYTES_MAX / 4 };
-struct set {
-    uint64_t words[SET_WORDS];
-};
-
-/* The machine is at a set of bytes: those that the last byte of the body may have been. Where it may be next comes from
- * tables of four members of the set at a time, so that the worst expression takes NIBBLES look-ups a byte of body: the
- * probe thread does nothing else meanwhile. 40 KiB an expression. */
-struct pattern {
-    uint32_t refs; /* atomic */
-    struct pattern *next;
-    char *text;
-    bool is_found_at_begin, is_found_at_end; /* nothing needs to be there */
-    bool is_found_in_nothing;                /* ... but it must be begin and end at once */
-    struct set at_begin, elsewhere;          /* what a match may begin with */
-    struct set found, found_at_end;          /* after these it is found */
-    struct set is_byte[256];
-    struct set after[NIBBLES][16];
-};
+#include "probe/pattern_machine.h"
 
 /* ---- the search ---- */
-
-static void set_add(struct set *set, unsigned member)
-{
-    set->words[member / 64] |= UINT64_C(1) << member % 64;
-}
-
-static void set_join(struct set *set, const struct set *other)
-{
-    for (unsigned i = 0; i < SET_WORDS; i++)
-        set->words[i] |= other->words[i];
-}
-
-static void set_keep(struct set *set, const struct set *other)
-{
-    for (unsigned i = 0; i < SET_WORDS; i++)
-        set->words[i] &= other->words[i];
-}
-
-static bool set_meets(const struct set *a, const struct set *b)
-{
-    uint64_t both = 0;
-    for (unsigned i = 0; i < SET_WORDS; i++)
-        both |= a->words[i] & b->words[i];
-    return both;
-}
-
-/* Adds what may come after `now`. */
-static void join_after(struct set *set, const struct pattern *pattern, const struct set *now)
-{
-    for (unsigned i = 0; i < SET_WORDS; i++) {
-        const struct set(*after)[16] = &pattern->after[i * 16];
-        for (uint64_t word = now->words[i]; word; word >>= 4, after++)
-            set_join(set, &(*after)[word & 15]);
-    }
-}
 
 bool pattern_matches(const struct pattern *pattern, const uint8_t *bytes, size_t len)
 {
@@ -159,7 +104,7 @@ static void fill(struct pattern *pattern, const struct pattern_program *program)
     pattern->is_found_at_end = reach(&places, program, 0, false, true);
     pattern->is_found_at_begin = reach(&places, program, 0, true, false);
     pattern->at_begin = bytes_of(&places, program, numbers);
-    (void)reach(&places, program, 0, false, false);
+    pattern->is_found_elsewhere = reach(&places, program, 0, false, false);
     pattern->elsewhere = bytes_of(&places, program, numbers);
     for (uint16_t i = 0; i < program->cnt; i++)
         if (program->steps[i].op == PATTERN_BYTE)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "probe/pattern.h"
+#include "probe/pattern_machine.h"
 
 enum {
     DEPTH_MAX = 32,
@@ -162,8 +163,7 @@ static const char *skip_bracket(const char *at)
     return at + (*at == ']');
 }
 
-/* Past one byte, escape, bracket expression or parenthesis; `depth` follows the parentheses. */
-static const char *skip_one(const char *at, int *depth)
+const char *pattern_skip_one(const char *at, int *depth)
 {
     if (*at == '[')
         return skip_bracket(at);
@@ -175,7 +175,7 @@ static const char *skip_atom(const char *at)
 {
     int depth = 0;
     do
-        at = skip_one(at, &depth);
+        at = pattern_skip_one(at, &depth);
     while (depth > 0 && *at);
     return at;
 }
@@ -187,7 +187,7 @@ static const char *find_bar(const char *at)
     while (*at && depth >= 0) {
         if (*at == '|' && depth == 0)
             return at;
-        at = skip_one(at, &depth);
+        at = pattern_skip_one(at, &depth);
     }
     return NULL;
 }

@@ -25,6 +25,9 @@
 
 enum probe_type { PROBE_TCP, PROBE_HTTP, PROBE_EXEC, PROBE_TYPE_CNT };
 
+/* Where a report of a server's load is read from (probe/load_report.h). */
+enum probe_load { PROBE_LOAD_NONE, PROBE_LOAD_ORCA, PROBE_LOAD_WEIGHT, PROBE_LOAD_BODY };
+
 /* One row of the configuration's `probes`. */
 struct probe_options {
     char *name;
@@ -38,6 +41,9 @@ struct probe_options {
     char *host;                    /* NULL: the owner name */
     struct opt_list expect_status; /* struct probe_status_range */
     char *expect_body;             /* POSIX extended regex; NULL: none */
+    int load;                      /* enum probe_load */
+    char *load_metric;             /* of PROBE_LOAD_ORCA; NULL: utilization */
+    char *load_pattern;            /* of PROBE_LOAD_BODY: POSIX extended regex with one group */
     /* exec */
     struct opt_list command; /* char *: the program's path and its arguments, with words in braces */
     struct opt_where where;
@@ -50,6 +56,9 @@ extern const struct opt_table probe_opt_table; /* "probes", a list */
 /* True when a check of this row has to name a host, and the row does not say which: the owner name is taken then, which
  * must not be a wildcard. */
 bool probe_needs_host(const struct probe_options *options) ATTR_NONNULL_ALL ATTR_MUST_USE;
+
+/* True when checks of this row bring reports of load along, by the row's own `load` or as the type does anyway. */
+bool probe_reports_load(const struct probe_options *options) ATTR_NONNULL_ALL ATTR_MUST_USE;
 
 /* What is checked where: a target's identity, but for what the row's name and place are. Strings and lists are borrowed
  * during calls, copied inside. */

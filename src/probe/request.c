@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "probe/load_want.h"
 
 enum { PORT_DEFAULT = 80, HOST_MAX = 1024 };
 
@@ -37,6 +38,7 @@ char *request_make(const struct probe_spec *spec)
 {
     char host[HOST_MAX + 16];
     char *path = mem_strdup(spec->options.path && *spec->options.path ? spec->options.path : "/");
+    bool wants_body = spec->options.expect_body || load_want_needs_body(&spec->options);
     host_text(host, sizeof host, spec);
     tame(path);
     /* A compressed body could not be searched. */
@@ -44,10 +46,11 @@ char *request_make(const struct probe_spec *spec)
                                "Host: %s\r\n"
                                "User-Agent: rondo/" RONDO_VERSION "\r\n"
                                "Accept: */*\r\n"
-                               "%s"
+                               "%s%s"
                                "Connection: close\r\n"
                                "\r\n",
-                               path, host, spec->options.expect_body ? "Accept-Encoding: identity\r\n" : "");
+                               path, host, wants_body ? "Accept-Encoding: identity\r\n" : "",
+                               load_want_request(&spec->options));
     free(path);
     return request;
 }
@@ -58,13 +61,27 @@ uint8_t *request_pack(const struct probe_spec *spec, size_t *len)
     const struct opt_list *status = &spec->options.expect_status;
     size_t status_cnt = status->cnt ? status->cnt : 1, status_len = status_cnt * sizeof usual;
     char *request = request_make(spec);
-    size_t request_len = strlen(request);
-    *len = sizeof(struct request_detail) + status_len + request_len;
+    const char *metric = spec->options.load_metric ? spec->options.load_metric : "";
+    size_t request_len = strlen(request), metric_len = strlen(metric) + 1;
+    *len = sizeof(struct request_detail) + status_len + request_len + metric_len;
     struct request_detail *detail = mem_zalloc(1, *len);
     detail->status_cnt = (uint32_t)status_cnt;
     detail->request_len = (uint32_t)request_len;
+    detail->load = (uint32_t)spec->options.load;
     memcpy(detail->status, status->cnt ? status->items : &usual, status_len);
-    memcpy(&detail->status[status_cnt], request, request_len);
+    uint8_t *bytes = (uint8_t *)&detail->status[status_cnt];
+    memcpy(bytes, request, request_len);
+    memcpy(bytes + request_len, metric, metric_len);
     free(request);
     return (uint8_t *)detail;
+}
+
+void request_load_want(struct load_want *want, const struct target *target)
+{
+    const struct request_detail *detail = request_of(target);
+    *want = (struct load_want){
+        .source = (enum probe_load)detail->load,
+        .metric = (const char *)request_bytes(detail) + detail->request_len,
+        .parts = target->patterns + LOAD_WANT_PLACE,
+    };
 }

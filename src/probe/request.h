@@ -5,12 +5,14 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "probe/load_report.h"
 #include "probe/probe.h"
 #include "probe/target.h"
 
 struct request_detail {
     uint32_t status_cnt, request_len;
-    struct probe_status_range status[]; /* then the request's bytes */
+    uint32_t load;                      /* enum probe_load */
+    struct probe_status_range status[]; /* then the request's bytes, and load_metric with its NUL */
 };
 
 /* As struct kind's pack. */
@@ -26,3 +28,5 @@ static inline const uint8_t *request_bytes(const struct request_detail *detail)
 {
     return (const uint8_t *)&detail->status[detail->status_cnt];
 }
+/* What its answers are to be searched for; points into the target. */
+void request_load_want(struct load_want *want, const struct target *target) ATTR_NONNULL_ALL;

@@ -23,20 +23,23 @@ enum { PREFIX_LEN = 7, STATUS_LINE_LEAST = 12 /* "HTTP/1.1 200" */ };
 static const char prefix[] = "HTTP/1.";
 
 void response_init(struct response *response, const struct probe_status_range *expected, uint32_t expected_cnt,
-                   bool wants_body)
+                   bool wants_body, const struct load_want *load_want)
 {
     /* All but `kept`, which is only read as far as it was written. */
     memset(response, 0, offsetof(struct response, kept));
     response->expected = expected;
     response->expected_cnt = expected_cnt;
-    response->wants_body = wants_body;
+    response->wants_body = wants_body || load_want->source == PROBE_LOAD_BODY;
+    response->load_want = *load_want;
     response->state = STATUS_LINE;
 }
 
 void response_fini(struct response *response)
 {
     free(response->body);
+    free(response->load_value);
     response->body = NULL;
+    response->load_value = NULL;
 }
 
 static void bad(struct response *r, enum reason_code code, uint32_t number)
@@ -140,10 +143,42 @@ static void take_coding(struct response *r, const char *value, size_t len)
     r->has_coding = true;
 }
 
+/* ---- the field that tells of load ---- */
+
+/* With the colon before the value, and what shows that a value is too long. */
+enum { LOAD_LINE_MAX = 1 + LOAD_VALUE_MAX + 1 };
+
+/* The name of a header line is complete. */
+static void begin_load(struct response *r)
+{
+    r->is_load = r->kept_len == r->line_len && load_report_has_field(&r->load_want, r->kept, r->kept_len);
+    r->load_len = 0;
+    if (r->is_load && !r->load_value)
+        r->load_value = mem_zalloc(LOAD_LINE_MAX, 1);
+}
+
+static void keep_load(struct response *r, uint8_t byte)
+{
+    if (r->load_len < LOAD_LINE_MAX)
+        r->load_value[r->load_len++] = (char)byte;
+}
+
+/* Of several the last; one that is folded is none. */
+static void end_load(struct response *r)
+{
+    load_report_read_field(&r->load, &r->load_want, r->load_value + 1, r->load_len - 1u);
+    if (r->is_fold)
+        r->load.kind = HEALTH_LOAD_NONE;
+}
+
+/* ---- the end of a header line ---- */
+
 static void end_field(struct response *r)
 {
     size_t len;
     const char *value;
+    if (r->is_load)
+        end_load(r);
     if (r->is_fold) {
         if (r->last_matters)
             bad(r, REASON_BAD_HEADER, 0);
@@ -170,7 +205,8 @@ static void begin_next_response(struct response *r)
         bad(r, REASON_INTERIM_MANY, RESPONSE_INTERIM_MAX);
         return;
     }
-    r->has_length = r->has_coding = r->is_chunked = r->last_matters = false;
+    r->has_length = r->has_coding = r->is_chunked = r->last_matters = r->is_load = false;
+    r->load.kind = HEALTH_LOAD_NONE;
     r->length = 0;
     r->state = STATUS_LINE;
 }
@@ -277,11 +313,13 @@ static bool is_header_byte_wrong(struct response *r, uint8_t byte)
     if (r->line_len == 0) {
         r->is_fold = byte == ' ' || byte == '\t';
         r->in_name = !r->is_fold;
+        r->is_load &= r->is_fold;
     }
     if (!r->in_name)
         return false;
     if (byte == ':' && r->line_len > 0) {
         r->in_name = false;
+        begin_load(r);
         return false;
     }
     return !is_token_char(byte);
@@ -325,6 +363,8 @@ static void read_line_byte(struct response *r, uint8_t byte)
         bad(r, REASON_BAD_HEADER, 0);
         return;
     }
+    if (r->state == HEADER_LINE && r->is_load)
+        keep_load(r, byte);
     if (r->kept_len < RESPONSE_KEPT_MAX)
         r->kept[r->kept_len++] = (char)byte;
     r->line_len++;

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "probe/load_report.h"
 #include "probe/probe.h"
 #include "probe/reason.h"
 
@@ -32,12 +33,15 @@ struct response {
     const struct probe_status_range *expected;
     uint32_t expected_cnt;
     bool wants_body; /* ... of a response with an expected status */
+    struct load_want load_want;
     /* What came. */
     bool is_expected;
     bool body_cut; /* there is more than RESPONSE_BODY_MAX */
     uint16_t status;
     struct reason reason;
-    uint8_t *body; /* owned */
+    struct load_report load; /* of a header field */
+    char *load_value;        /* owned: of the field that has it, once it came, with the colon before */
+    uint8_t *body;           /* owned */
     uint32_t body_len, body_cap;
     /* Where the reader is. */
     uint8_t state;
@@ -47,8 +51,10 @@ struct response {
     bool in_name;      /* of a header line, before its colon */
     bool is_fold;      /* this line continues the last */
     bool last_matters; /* the last header line said where the body ends */
+    bool is_load;      /* this header line, or the last, is the one of load_want */
     bool has_length, has_coding, is_chunked;
     uint16_t kept_len; /* bytes of `kept` */
+    uint16_t load_len; /* of load_value */
     uint32_t line_len;
     uint32_t head_len; /* counts against RESPONSE_HEAD_MAX */
     uint64_t length;   /* of the body, or of this chunk: what is left */
@@ -56,8 +62,9 @@ struct response {
 };
 
 void response_fini(struct response *response) ATTR_NONNULL_ALL;
+/* A body is also read for `load_want`, which the caller searches it for. */
 void response_init(struct response *response, const struct probe_status_range *expected, uint32_t expected_cnt,
-                   bool wants_body) ATTR_NONNULL_ALL;
+                   bool wants_body, const struct load_want *load_want) ATTR_NONNULL_ALL;
 /* After RESPONSE_DONE and RESPONSE_BAD nothing is read any more: the same comes back. */
 enum response_progress response_feed(struct response *response, const uint8_t *bytes, size_t len)
     ATTR_NONNULL(1) ATTR_MUST_USE;

@@ -72,7 +72,7 @@ struct identity {
     uint64_t patterns[TARGET_PATTERNS];
     uint32_t type, family_port, source_family, detail_len;
 };
-_Static_assert(sizeof(struct identity) == 2 * 16 + 2 * 8 + 4 * 4, "no padding");
+_Static_assert(sizeof(struct identity) == 2 * 16 + TARGET_PATTERNS * 8 + 4 * 4, "no padding");
 
 static void identify(struct identity *identity, const struct target *target)
 {

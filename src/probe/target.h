@@ -11,7 +11,7 @@
 #include "probe/pattern.h"
 #include "probe/probe.h"
 
-enum { TARGET_PATTERNS = 2 };
+enum { TARGET_PATTERNS = 4 };
 
 /* All of a target's identity is here: its check, and the timing, so that probes that differ in it alone each keep
  * theirs. One allocation. */

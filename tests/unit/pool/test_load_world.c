@@ -12,7 +12,7 @@
 #include "load_world.h"
 
 /* Of TTLs: until nobody is looked at, and as long as everybody is. */
-enum { SETTLE = 40, WATCH = 60, SEEDS = 5 };
+enum { SETTLE = 40, WATCH = 60, SEEDS = 3 };
 
 static const enum pool_policy policies[] = {POOL_FASTEST, POOL_LEAST_CONNECTIONS, POOL_LEAST_LOAD};
 static const char *const names[] = {"fastest", "least_connections", "least_load"};
