@@ -100,10 +100,28 @@ json_t *view_zone_json(const struct view_zone *zone, uint64_t now_wall_ms)
                      "error", ctl_json_text(zone->error));
 }
 
+/* What checks measured: NULL for what is not known, or too old. */
+static json_t *response_json(const struct health_measure *measure)
+{
+    return measure->response_us ? json_real(measure->response_us / 1000.0) : json_null();
+}
+
+static json_t *load_json(const struct health_measure *measure)
+{
+    static const char *const kinds[] = {[HEALTH_LOAD_UTILIZATION] = "utilization",
+                                        [HEALTH_LOAD_CONNECTIONS] = "connections",
+                                        [HEALTH_LOAD_WEIGHT] = "weight",
+                                        [HEALTH_LOAD_PERCENT] = "percent"};
+    double value = measure->load_kind == HEALTH_LOAD_UTILIZATION ? measure->load / 65536.0 : measure->load;
+    if (measure->load_kind == HEALTH_LOAD_NONE)
+        return json_null();
+    return json_pack("{ss sf}", "kind", kinds[measure->load_kind], "value", value);
+}
+
 static json_t *member_json(const struct balance_member_view *member, uint64_t now_wall_ms)
 {
     char address[ADDR_TEXT_MAX];
-    return json_pack("{ss ss sb sb sb sb sb so so so so so sf}",
+    return json_pack("{ss ss sb sb sb sb sb so so so so sf so so so sf}",
                      "address", addr_to_text(address, &member->address),
                      "verdict", health_verdict_name(member->verdict),
                      "unsettled", (int)member->unsettled,
@@ -115,6 +133,9 @@ static json_t *member_json(const struct balance_member_view *member, uint64_t no
                      "since_age_seconds", age(member->since_wall_ms, now_wall_ms),
                      "reason", *member->reason ? ctl_json_text(member->reason) : json_null(),
                      "weight", count(member->weight),
+                     "weight_now", member->weight_now,
+                     "response_ms", response_json(&member->measure),
+                     "load", load_json(&member->measure),
                      "tier", count(member->tier),
                      "share", member->share);
 }

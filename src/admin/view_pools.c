@@ -10,10 +10,13 @@ const char *const view_pool_state_names[POOL_EMPTY + 1] = {[POOL_LIVE] = "live",
                                                            [POOL_ALL_DOWN] = "all_down",
                                                            [POOL_ALL_DRAINED] = "all_drained",
                                                            [POOL_EMPTY] = "empty"};
-const char *const view_pool_policy_names[POOL_HASH + 1] = {[POOL_ROUND_ROBIN] = "round_robin",
+const char *const view_pool_policy_names[POOL_POLICY_CNT] = {[POOL_ROUND_ROBIN] = "round_robin",
                                                            [POOL_WEIGHTED] = "weighted",
                                                            [POOL_RANDOM] = "random",
-                                                           [POOL_HASH] = "hash"};
+                                                           [POOL_HASH] = "hash",
+                                                           [POOL_FASTEST] = "fastest",
+                                                           [POOL_LEAST_CONNECTIONS] = "least_connections",
+                                                           [POOL_LEAST_LOAD] = "least_load"};
 
 const char *view_pool_type(enum addr_family family) { return family == ADDR_V4 ? "A" : "AAAA"; }
 

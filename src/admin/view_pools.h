@@ -13,7 +13,7 @@
 
 /* "live", "all_down", "all_drained", "empty"; "round_robin", …; "A", "AAAA". */
 extern const char *const view_pool_state_names[POOL_EMPTY + 1];
-extern const char *const view_pool_policy_names[POOL_HASH + 1];
+extern const char *const view_pool_policy_names[POOL_POLICY_CNT];
 const char *view_pool_type(enum addr_family family);
 
 struct view_pools {

@@ -43,8 +43,10 @@ struct balance *balance_new(uv_loop_t *loop, struct pool_directory *directory, b
     ring_init(&balance->parked);
     uv_timer_init(loop, &balance->summary);
     uv_unref((uv_handle_t *)&balance->summary);
-    if (probing)
+    if (probing) {
         balance->probe = probe_new(work_wake, balance);
+        balance->load = load_new(loop, balance);
+    }
     return balance;
 }
 
@@ -81,6 +83,7 @@ void balance_free(struct balance *balance)
         rcu_drain();
     } while (balance->retire_cnt);
     verdict_summary(balance);
+    load_free(balance->load);
     balance_plan_free(balance->plan);
     pointed_fini(balance);
     map_fini(&balance->pools);
@@ -188,6 +191,7 @@ struct balance_pool *balance_add_pool(struct balance *balance, struct balance_zo
     }
     ring_init(&pool->queue);
     ring_init(&pool->change);
+    ring_init(&pool->load);
     ring_add(&balance->all, &pool->all);
     ring_add(&zone->pools, &pool->of_zone);
     map_add(&balance->pools, &pool->link, pool_hash(balance, zone, owner));

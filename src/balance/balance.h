@@ -141,6 +141,8 @@ struct balance_member_view {
     uint64_t since_wall_ms; /* 0: none */
     const char *reason;     /* of the last check; "" */
     double share;           /* of answers in which it stands first */
+    double weight_now;      /* the weight, less what is withheld of it */
+    struct health_measure measure; /* response time and load, as far as they are fresh */
 };
 struct balance_pool_view {
     const uint8_t *owner, *apex; /* wire */

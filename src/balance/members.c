@@ -80,8 +80,10 @@ static void take_over(struct balance_family *family, uint32_t index, const struc
         *side = *former_side;
         *former_side = (struct balance_side){0};
         checks_move(side, index);
-    } else if (member->probed && was->probed) {
-        side->before = was->verdict;
+    } else {
+        if (member->probed && was->probed)
+            side->before = was->verdict;
+        load_take_over(side, former_side, family->group);
     }
 }
 

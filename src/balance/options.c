@@ -8,6 +8,9 @@ static const char *const policies[] = {
     [POOL_WEIGHTED] = "weighted",
     [POOL_RANDOM] = "random",
     [POOL_HASH] = "hash",
+    [POOL_FASTEST] = "fastest",
+    [POOL_LEAST_CONNECTIONS] = "least_connections",
+    [POOL_LEAST_LOAD] = "least_load",
     NULL,
 };
 static const char *const others[] = {"member", "ignore", NULL};
@@ -85,7 +88,9 @@ static const struct opt group_opts[] = {
     {GROUP("policy", OPT_ENUM, 0, policy), .names = policies, .text_default = "\"round_robin\"",
      .help = "How members are chosen: in turn, in turn by weight, at random by weight, or by the client's address "
              "(see hash_prefix4), so that a client stays with a member and a change of members moves no other "
-             "clients."},
+             "clients. \"fastest\", \"least_connections\" and \"least_load\" take the weight as the first one, "
+             "and move it by what probes report, in small steps once a TTL: to weights in inverse ratio to response "
+             "times, to equal connections by weight, to equal load."},
     {GROUP("ttl", OPT_DURATION, 0, ttl_ms), .most = WEEK_MS, .text_default = "\"20s\"",
      .help = "The TTL of answers, in whole seconds; never above the record's own."},
     {GROUP("ttl_min", OPT_DURATION, 0, ttl_min_ms), .most = WEEK_MS, .text_default = "\"5s\"",

@@ -300,6 +300,25 @@ static void resolve_values(const struct resolving *r)
     group->ttl_min_sec = whole_seconds(r, "ttl_min", row->ttl_min_ms);
 }
 
+/* Who has probes of its own that report nothing keeps its weight; who has the group's, as addresses may that `members`
+ * does not name, would be why the policy is there. Names of probes that were refused may be any. */
+static void check_load(const struct resolving *r)
+{
+    const struct plan_group *group = r->group;
+    const char *problem = plan_load_problem(group->policy, &group->probes);
+    bool all_own = group->ignore_others, are_known = group->probes.cnt || !r->row->probe.cnt;
+    for (size_t i = 0; i < group->member_cnt; i++) {
+        const struct plan_member *member = &group->members[i];
+        char text[ADDR_TEXT_MAX];
+        all_own &= member->probes.cnt > 0;
+        if (member->probes.cnt && plan_load_problem(group->policy, &member->probes))
+            say(r, DIAG_WARNING, &member->where, "member %s keeps its weight: policy %s",
+                addr_to_text(text, &member->address), plan_load_problem(group->policy, &member->probes));
+    }
+    if (problem && !all_own && are_known && !r->row->where.is_broken)
+        complain(r, "policy %s", problem);
+}
+
 struct plan_group *plan_group_make(struct planning *planning, const struct balance_group_options *row)
 {
     struct resolving r = {.planning = planning, .row = row};
@@ -311,5 +330,6 @@ struct plan_group *plan_group_make(struct planning *planning, const struct balan
     group->probes = resolve_probes(&r, &row->probe, &row->where);
     resolve_all_down(&r);
     resolve_members(&r);
+    check_load(&r);
     return group;
 }

@@ -19,6 +19,7 @@
 #include "loop/job.h"
 #include "loop/post.h"
 #include "pool/classes.h"
+#include "pool/load.h"
 
 /* An intrusive list both ways; an item that is in none points to itself. */
 struct ring {
@@ -83,6 +84,7 @@ struct balance_side {
     bool drained;
     enum health_verdict forced;       /* HEALTH_UNKNOWN: not forced */
     uint32_t withheld[WITHHELD_CNT]; /* parts of POOL_PART_ONE, each below it */
+    struct pool_load load;            /* what WITHHELD_LOAD comes from */
 };
 
 
@@ -146,6 +148,9 @@ struct balance_pool {
     struct ring of_zone;
     struct ring queue;
     struct ring change; /* in zone.fresh or zone.lost */
+    struct ring load;   /* with a policy by load: in the wheel of load.c, or due */
+    uint64_t load_tick; /* when it is due */
+    uint8_t load_at;    /* the family whose turn it is then */
     struct balance *balance;
     struct balance_zone *zone;
     struct balance_plan *plan;      /* that it was last built by, counted there; NULL: not built yet */
@@ -220,6 +225,7 @@ struct balance {
     struct log_rate rates[LINE_CNT];
     void (*on_change)(void *arg, const struct balance_change *change); /* NULL: nobody wants to know */
     void *on_change_arg;
+    struct balance_load *load;
     uv_timer_t summary;
     size_t suppressed[LINE_CNT]; /* since the last summary */
 };
@@ -326,6 +332,20 @@ struct balance_target *checks_find_target(const struct balance *balance, uint32_
 /* Ends a target that nobody wanted again while a load was under way; false: there is none, or it is not yet time. For
  * when nothing else is left to do. */
 bool checks_release_one(struct balance *balance);
+
+/* load.c: policies by load */
+
+struct balance_load *load_new(uv_loop_t *loop, struct balance *balance);
+/* No pool is left. Done in the loop's next round. */
+void load_free(struct balance_load *load);
+/* The pool has another group than before, or none. */
+void load_follow(struct balance_pool *pool);
+/* The member of another group was there before. */
+void load_take_over(struct balance_side *side, const struct balance_side *former, const struct plan_group *group);
+/* The next family's turn; false: nobody's it is. */
+bool load_one(struct balance *balance);
+/* What is measured of a member, as far as it is fresh. */
+void load_measure(const struct balance_family *family, uint32_t member, struct health_measure *measure);
 
 /* count.c */
 

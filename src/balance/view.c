@@ -68,7 +68,9 @@ static void view_member(struct viewing *v, const struct balance_family *family, 
         .unsettled = member->probed && member->unsettled,
         .verdict = member->probed ? member->verdict : HEALTH_UP,
         .share = v->share[index],
+        .weight_now = member->weight * ((double)(POOL_PART_ONE - member->withheld) / POOL_PART_ONE),
     };
+    load_measure(family, index, &v->members[index].measure);
     view_health(v, index, &family->sides[index]);
 }
 
@@ -78,6 +80,7 @@ static void view_sleeper(struct viewing *v, size_t index, const struct plan_grou
     v->members[index] = (struct balance_member_view){
         .address = note->address,
         .weight = note->weight,
+        .weight_now = note->weight,
         .tier = note->tier,
         .drained = !note->weight,
         .sleeping = true,

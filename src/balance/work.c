@@ -67,6 +67,7 @@ static void rebuild(struct balance_pool *pool)
     for (unsigned i = 0; i < 2; i++)
         members_rebuild(&pool->families[i]);
     move_plan(pool->balance, &pool->plan, plan); /* only now: what members pointed to may end with the old one */
+    load_follow(pool);
 }
 
 /* ---- the end of a pool */
@@ -149,6 +150,7 @@ void work_lose_pool(struct balance_pool *pool)
     ring_remove(&pool->change);
     balance->by_handle[pool->handle] = NULL;
     set_group(pool, NULL);
+    load_follow(pool);
     work_queue(pool, TODO_REBUILD | TODO_RETIRE, false);
     pool->zone = NULL;
     work_drop_zone_if_empty(balance, zone);
@@ -326,7 +328,7 @@ void work_slice(struct balance *balance, uint64_t budget_us)
     uint64_t now_us = clock_mono_us(), end_us = budget_us < UINT64_MAX - now_us ? now_us + budget_us : UINT64_MAX;
     bool more = verdict_take(balance, end_us);
     while (verdict_one(balance) || work_one(balance) || pointed_one(balance) || rescan_one(balance) ||
-           leave_one(balance) || checks_release_one(balance)) {
+           leave_one(balance) || load_one(balance) || checks_release_one(balance)) {
         if (clock_mono_us() < end_us)
             continue;
         more = true; /* or nothing, which the next slice will find */

@@ -36,6 +36,11 @@ static bool counts(const struct pool_load_member *member)
 
 static bool is_wish(enum pool_load_kind kind) { return kind == POOL_LOAD_WEIGHT || kind == POOL_LOAD_PERCENT; }
 
+static bool is_integrated(enum pool_load_kind kind)
+{
+    return kind == POOL_LOAD_UTILIZATION || kind == POOL_LOAD_CONNECTIONS;
+}
+
 /* Wishes are heeded from the first report on; what tells of clients needs clients. */
 static enum pool_load_kind steered_by(struct pool_load_member *member, bool *is_news)
 {
@@ -120,7 +125,7 @@ static void want_equal(struct step *step, enum pool_load_kind kind)
         }
     for (size_t i = 0; i < step->cnt; i++)
         if (step->kind[i] == kind)
-            step->want[i] = mean / sum - log_value(&step->members[i]) - LEAK * step->was[i];
+            step->want[i] = mean / sum - log_value(&step->members[i]);
 }
 
 static size_t count(const struct step *step, enum pool_load_kind kind)
@@ -136,7 +141,7 @@ static void want_kind(struct step *step, enum pool_load_kind kind)
     size_t cnt = count(step, kind);
     if (!cnt)
         return;
-    if ((kind == POOL_LOAD_UTILIZATION || kind == POOL_LOAD_CONNECTIONS) && cnt > 1)
+    if (is_integrated(kind) && cnt > 1)
         want_equal(step, kind);
     else
         want_map(step, kind); /* one alone keeps the sum: its configured weight */
@@ -173,8 +178,12 @@ static double move_of(struct step *step, size_t i)
         load->direction = 0;
         return fabs(want) < AT_REST ? want : want * step->gain[i];
     }
-    if (fabs(want) < DEAD_BAND || (!step->is_news[i] && !is_wish(step->kind[i])))
+    if (!step->is_news[i] && !is_wish(step->kind[i]))
         return 0;
+    double leak = is_integrated(step->kind[i]) ? LEAK * step->was[i] : 0;
+    if (fabs(want) < DEAD_BAND)
+        return -leak * step->gain[i];
+    want -= leak;
     double most = learn_step(load, want > 0 ? 1 : -1);
     return fmin(fmax(want * step->gain[i], -most), most);
 }

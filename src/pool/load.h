@@ -15,11 +15,12 @@
  *    as when idle, and a gain that is good for one swings with the other. So each member's greatest step halves when
  *    it would turn back, and grows by a quarter for each TTL that it has gone one way for more than six. A swing's half
  *    period is about twice the dead time, five to eight TTLs, so it dies out whatever the curve; noise has no direction
- *    and makes small steps; a real change has one, and gets the full step back.
+ *    and makes small steps; a real change has one, and gets the full step back. (A least part of the way, whatever was
+ *    learned, was tried: a 32nd already brings the noise back.)
  *  - Utilizations and connections steer by integrating: factor × (mean ÷ own), whose rest is where all are equal. The
- *    static map, weight = configured × (1 − u), would rest where nobody is equal (the idlest third would be given 30 %
- *    more at most), and connections + 1 as divisor at the square root of the right ratio. Where a report is low as
- *    there is nothing to do, its logarithm is noise: utilizations below 5 % count as 5 %, and to connections 1 is added.
+ *    static map, weight = configured × (1 − u), would rest where nobody is equal, and one by connections + 1 at the
+ *    square root of the right ratio. Where a report is low as there is nothing to do, its logarithm is noise: below 5 %
+ *    of utilization are 5 %, and connections are one more.
  *  - An integrator alone would let two nameservers wander apart: what one takes from a server the other adds, and the
  *    reports, which know their sum only, stay as they are. So the factor is drawn to 1 by a sixteenth of its logarithm.
  *    The price is that at rest a member at four times its configured weight is 9 % busier than the mean.

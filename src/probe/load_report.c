@@ -127,7 +127,7 @@ static bool read_text(struct orca *orca, const char *text, size_t len)
     return true;
 }
 
-/* ---- as JSON (RFC 8259): an object of which numbers and one object of numbers may count, all else is passed over ---- */
+/* ---- as JSON (RFC 8259): numbers of an object and of one object within it may count, all else is passed over ---- */
 
 enum { JSON_DEPTH_MAX = 8 };
 

@@ -3,9 +3,9 @@
  *
  * - orca: the field `endpoint-load-metrics` of the Open Request Cost Aggregation (xds.data.orca.v3.OrcaLoadReport; gRFC
  *   A51): "TEXT cpu_utilization=0.3, named_metrics.queue=0.5", older servers ":" for "=" and no word before; or "JSON"
- *   and an object, its keys also as the proto's JSON mapping has them ("cpuUtilization"). Serialized protos (BIN) are not
- *   read. application_utilization counts where it is above 0 (in a proto that is: where it is set), else cpu_utilization
- *   (gRFC A58); or the named metric that is asked for, and no other.
+ *   and an object, its keys also as the proto's JSON mapping has them ("cpuUtilization"). Serialized protos (BIN) are
+ *   not read. application_utilization counts where it is above 0 (in a proto that is: where it is set), else
+ *   cpu_utilization (gRFC A58); or the named metric that is asked for, and no other.
  * - weight: the field `X-Load-Balancing-Endpoint-Weight` (of Google Cloud's load balancers): a whole number.
  * - body: the number that an expression with one group finds (probe/pattern_number.h). */
 #pragma once

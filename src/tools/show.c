@@ -214,6 +214,34 @@ static void member_state_text(char out[LIST_MAX], const json_t *member)
              is_true(member, "unsettled") ? ", unsettled" : "", is_true(member, "drained") ? ", drained" : "");
 }
 
+/* "4", or "1.6 of 4" while something is withheld. */
+static void weight_cell(struct table *table, const json_t *member)
+{
+    const json_t *now = json_object_get(member, "weight_now");
+    if (json_is_real(now) && json_real_value(now) < (double)count_of(member, "weight"))
+        table_addf(table, "%.3g of %llu", json_real_value(now), count_of(member, "weight"));
+    else
+        table_addf(table, "%llu", count_of(member, "weight"));
+}
+
+static void measure_cells(struct table *table, const json_t *member)
+{
+    const json_t *response = json_object_get(member, "response_ms"), *load = json_object_get(member, "load");
+    const char *kind = text_of(load, "kind");
+    double value = json_number_value(json_object_get(load, "value"));
+    if (json_is_number(response))
+        table_addf(table, "%.1f ms", json_number_value(response));
+    else
+        table_add(table, "");
+    if (!kind)
+        table_add(table, "");
+    else if (!strcmp(kind, "utilization"))
+        table_addf(table, "%.2f", value);
+    else
+        table_addf(table, "%s%.0f%s", !strcmp(kind, "weight") ? "wants " : "", value,
+                   !strcmp(kind, "percent") ? " %" : "");
+}
+
 static void member_row(struct table *table, const json_t *member)
 {
     char text[LIST_MAX], age[HUMAN_MAX];
@@ -225,9 +253,10 @@ static void member_row(struct table *table, const json_t *member)
         table_add(table, human_duration(age, number_of(member, "since_age_seconds")));
     else
         table_add(table, "");
-    table_addf(table, "%llu", count_of(member, "weight"));
+    weight_cell(table, member);
     table_addf(table, "%llu", count_of(member, "tier"));
     table_addf(table, "%.1f %%", json_number_value(json_object_get(member, "share")) * 100);
+    measure_cells(table, member);
     table_add(table, reason ? reason : "");
 }
 
@@ -244,6 +273,8 @@ static void pool_row(struct table *table, const json_t *pool)
     table_add(table, "");
     table_addf(table, "%llu", count_of(pool, "tier"));
     table_add(table, "");
+    table_add(table, "");
+    table_add(table, "");
     table_addf(table, "%s, ttl %llu, up to %llu answers", policy ? policy : "-", count_of(pool, "ttl"),
                count_of(pool, "answers"));
 }
@@ -252,7 +283,8 @@ static void show_pools(const json_t *data)
 {
     static const struct table_column columns[] = {
         {"POOL", TABLE_LEFT},  {"STATE", TABLE_LEFT},  {"FOR", TABLE_RIGHT},  {"WEIGHT", TABLE_RIGHT},
-        {"TIER", TABLE_RIGHT}, {"SHARE", TABLE_RIGHT}, {"REASON", TABLE_LEFT}};
+        {"TIER", TABLE_RIGHT}, {"SHARE", TABLE_RIGHT}, {"RESPONSE", TABLE_RIGHT},
+        {"LOAD", TABLE_RIGHT}, {"REASON", TABLE_LEFT}};
     struct table *table = table_new(columns, sizeof columns / sizeof *columns);
     size_t i, k;
     json_t *pool, *member;

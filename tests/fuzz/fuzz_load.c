@@ -1,5 +1,5 @@
-/* Reports of load: the first byte says where the report stands and which is wanted, the rest is a header line or a body.
- * Whatever comes is a report within its bounds, or none; and none is left of what came before. */
+/* Reports of load: the first byte says where the report stands and which is wanted, the rest is a header line or a
+ * body. Whatever comes is a report within its bounds, or none; and none is left of what came before. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -89,6 +89,8 @@ static const struct balance_member_view members[] = {
      .verdict = HEALTH_UP,
      .since_wall_ms = 1764504000000ull,
      .reason = "status 200",
+     .weight_now = 1.5,
+     .measure = {.response_us = 1250, .load_kind = HEALTH_LOAD_UTILIZATION, .load = 32768},
      .share = 1},
     {.address = {.bytes = {192, 0, 2, 2}, .family = ADDR_V4},
      .tier = 2,
@@ -97,6 +99,7 @@ static const struct balance_member_view members[] = {
      .unsettled = true,
      .verdict = HEALTH_DOWN,
      .since_wall_ms = 1764504000000ull,
+     .measure = {.load_kind = HEALTH_LOAD_CONNECTIONS, .load = 291},
      .reason = "connection \xfe refused"},
     {.address = {.bytes = {192, 0, 2, 3}, .family = ADDR_V4}, .weight = 1, .tier = 1, .sleeping = true, .reason = ""},
 };

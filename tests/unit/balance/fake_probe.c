@@ -119,7 +119,8 @@ static void fill(struct probe_event *event, const struct fake_target *target)
     *event = (struct probe_event){.target = target->id,
                                   .verdict = target->verdict,
                                   .unsettled = target->unsettled,
-                                  .since_wall_ms = target->since_wall_ms};
+                                  .since_wall_ms = target->since_wall_ms,
+                                  .measure = target->measure};
     memcpy(event->reason, target->reason, sizeof event->reason);
 }
 

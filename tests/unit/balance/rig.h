@@ -34,6 +34,7 @@ struct fake_target {
     bool unsettled, waits; /* has an event */
     uint64_t since_wall_ms;
     char reason[PROBE_REASON_MAX];
+    struct health_measure measure;
 };
 /* The target that checks "ADDRESS" or "ADDRESS@PORT"; NULL: none. */
 struct fake_target *fake_find(const char *address);

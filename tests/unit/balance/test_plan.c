@@ -243,8 +243,8 @@ static void test_broken_groups(void **state)
     expect_all(GROUPS("{ name = \"a\"; all_down = [ 5 ]; },\n{ name = \"b\"; policy = \"x\"; members = (\n"
                       "{ address = \"192.0.2.1\"; weight = 3; }, { address = \"192.0.2.1\"; } ); }"),
                "3: error: \"zones.balance.all_down\": expected a string of 1 to 63 bytes, got 5\n"
-               "4: error: \"zones.balance.policy\": expected \"round_robin\", \"weighted\", \"random\" or \"hash\", "
-               "got \"x\"\n"
+               "4: error: \"zones.balance.policy\": expected \"round_robin\", \"weighted\", \"random\", \"hash\", "
+               "\"fastest\", \"least_connections\" or \"least_load\", got \"x\"\n"
                "5: error: zone \"example.com\", balance \"b\": member 192.0.2.1 stands twice, first at rondo.conf:5\n");
 }
 
@@ -354,6 +354,60 @@ static void test_warnings(void **state)
     diag_free(diag);
 }
 
+/* What a policy by load goes by must be reported by somebody. */
+static void test_policies_by_load(void **state)
+{
+    (void)state;
+#define REPORTING(text)                                                                                                \
+    "probes = ( { name = \"tcp\"; type = \"tcp\"; port = 1; }, { name = \"web\"; type = \"http\"; },\n"               \
+    "{ name = \"orca\"; type = \"http\"; load = \"orca\"; }, { name = \"queue\"; type = \"http\"; load = "          \
+    "\"orca\"; load_metric = \"queue\"; },\n"                                                                         \
+    "{ name = \"body\"; type = \"http\"; load = \"body\"; load_pattern = \"n: ([0-9]+)\"; } );\n"                   \
+    "zones = ( { balance = (\n" text "\n); } );"
+    static const char fastest[] = "policy \"fastest\" goes by response times: it needs a probe, of any type";
+    static const char connections[] = "policy \"least_connections\" needs a probe that reports them: of type \"http\", "
+                                      "with load = \"body\" and a load_pattern, or load = \"orca\" and a load_metric";
+    static const char load[] =
+        "policy \"least_load\" needs a probe that reports load: of type \"agent\", or \"http\" with a load";
+    static const struct {
+        const char *text, *problem; /* NULL: none */
+    } cases[] = {
+        {REPORTING("{ name = \"a\"; policy = \"fastest\"; }"), fastest},
+        {REPORTING("{ name = \"a\"; policy = \"fastest\"; probe = \"tcp\"; }"), NULL},
+        {REPORTING("{ name = \"a\"; policy = \"least_connections\"; }"), connections},
+        {REPORTING("{ name = \"a\"; policy = \"least_connections\"; probe = [ \"tcp\", \"orca\" ]; }"), connections},
+        {REPORTING("{ name = \"a\"; policy = \"least_connections\"; probe = [ \"tcp\", \"queue\" ]; }"), NULL},
+        {REPORTING("{ name = \"a\"; policy = \"least_connections\"; probe = \"body\"; }"), NULL},
+        {REPORTING("{ name = \"a\"; policy = \"least_load\"; probe = [ \"tcp\", \"web\" ]; }"), load},
+        {REPORTING("{ name = \"a\"; policy = \"least_load\"; probe = \"orca\"; }"), NULL},
+        {REPORTING("{ name = \"a\"; policy = \"least_load\"; probe = \"body\"; }"), NULL},
+        /* Members' own: all of them, or there may be others. */
+        {REPORTING("{ name = \"a\"; policy = \"fastest\"; members = ( { address = \"192.0.2.1\"; probe = "
+                   "\"tcp\"; } ); }"),
+         fastest},
+        {REPORTING("{ name = \"a\"; policy = \"fastest\"; others = \"ignore\"; members = ( { address = \"192.0.2.1\"; "
+                   "probe = \"tcp\"; } ); }"),
+         NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (cases[i].problem)
+            expect_refused(cases[i].text, cases[i].problem);
+        else
+            balance_plan_free(good(cases[i].text));
+    struct diag *diag = diag_new(100);
+    struct balance_plan *plan = plan_of(REPORTING("{ name = \"a\"; policy = \"least_load\"; probe = \"orca\"; "
+                                                  "members = (\n{ address = \"192.0.2.1\"; probe = \"tcp\"; } ); }"),
+                                        diag);
+    assert_non_null(plan);
+    expect_said(diag_text(diag), "6: warning: zone \"example.com\", balance \"a\": member 192.0.2.1 keeps its weight: "
+                                 "policy \"least_load\" needs a probe that reports load");
+    balance_plan_free(plan);
+    diag_free(diag);
+    /* Nothing that only follows from another error. */
+    expect_all(REPORTING("{ name = \"a\"; policy = \"fastest\"; probe = \"none\"; }"),
+               "5: error: zone \"example.com\", balance \"a\": there is no probe \"none\"\n");
+}
+
 static void test_too_many_members(void **state)
 {
     (void)state;
@@ -387,6 +441,7 @@ int main(void)
         cmocka_unit_test(test_too_many_members),   cmocka_unit_test(test_none),
         cmocka_unit_test(test_broken_rows),        cmocka_unit_test(test_broken_groups),
         cmocka_unit_test(test_broken_members),     cmocka_unit_test(test_zones_without_name_or_twice),
+        cmocka_unit_test(test_policies_by_load),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

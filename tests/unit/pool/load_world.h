@@ -73,5 +73,6 @@ struct world_band {
 };
 struct world_band world_share(const struct world *world, unsigned server, unsigned ttls);
 struct world_band world_utilization(const struct world *world, unsigned server, unsigned ttls);
-/* The first TTL from `since` on after which no share is farther than `part` of it from its mean over the last `ttls`. */
+/* The first TTL from `since` on after which no share is farther than `part` of it from its mean over the last
+ * `ttls`. */
 unsigned world_settled(const struct world *world, unsigned since, unsigned ttls, double part);

@@ -54,7 +54,7 @@ static void tell(const char *what, const struct world *world, double deviation)
 
 /* ---- one nameserver ---- */
 
-/* At half, two thirds, nine tenths of what there is: the steeper the servers' curves, the more tempting it is to swing. */
+/* At half, two thirds, nine tenths of what there is: the steeper the servers' curves, the more it tempts to swing. */
 static void a_slow_server_gets_less_and_that_is_that(void **unused)
 {
     (void)unused;

@@ -52,6 +52,9 @@ static void test_defaults(void **state)
         {"expect_status", "[ \"200-299\" ]"},
         {"expect_body", NULL},
         {"command", NULL},
+        {"load", "\"none\""},
+        {"load_metric", NULL},
+        {"load_pattern", NULL},
     };
     assert_int_equal(probe_opt_table.cnt, sizeof expected / sizeof *expected);
     for (size_t i = 0; i < probe_opt_table.cnt; i++) {
@@ -288,6 +291,33 @@ static void test_bodies(void **state)
                                   "it is too large: at most 256 characters, repetitions written out|");
 }
 
+static void test_loads(void **state)
+{
+    (void)state;
+    struct probe_options o = usual(PROBE_HTTP);
+    assert_false(probe_reports_load(&o));
+    o.load = PROBE_LOAD_ORCA;
+    expect(o, "");
+    assert_true(probe_reports_load(&o));
+    o.load_metric = plain("queue");
+    expect(o, "");
+    o.load = PROBE_LOAD_BODY;
+    assert_string_equal(check(o), "load_metric: it has no effect without load = \"orca\"|"
+                                  "load_pattern: missing: with load = \"body\" it says where the number stands|");
+    o.load_metric = NULL;
+    o.load_pattern = plain("Active connections: ([0-9]+)");
+    expect(o, "");
+    o.load_pattern = plain("Active connections: [0-9]+");
+    assert_string_equal(check(o), "load_pattern: not a POSIX extended regular expression with one group: it has no "
+                                  "group: parentheses around the number|");
+    o.load = PROBE_LOAD_WEIGHT;
+    o.load_pattern = plain("a(1)");
+    assert_string_equal(check(o), "load_pattern: it has no effect without load = \"body\"|");
+    o = usual(PROBE_TCP);
+    o.load = PROBE_LOAD_WEIGHT;
+    expect(o, "load: only a probe of type \"http\"");
+}
+
 static void test_nothing_is_expected(void **state)
 {
     (void)state;
@@ -337,6 +367,7 @@ int main(void)
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_paths_and_hosts),
         cmocka_unit_test(test_bodies),
+        cmocka_unit_test(test_loads),
         cmocka_unit_test(test_nothing_is_expected),
         cmocka_unit_test(test_spec_fill),
     };
