@@ -235,7 +235,7 @@ static bool put_in_effect(const struct step *step)
         const struct pool_load *load = &step->members[i].load;
         double part = fmin(exp(step->now[i] - greatest), 1);
         is_worth |= fabs(part / part_in_effect(load) - 1) > WORTH;
-        at_rest &= !step->now[i];
+        at_rest &= step->now[i] == 0;
     }
     bool is_changed = false;
     for (size_t i = 0; i < step->cnt && (is_worth || at_rest); i++) {
