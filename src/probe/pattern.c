@@ -9,20 +9,37 @@
 
 /* ---- the search ---- */
 
-bool pattern_matches(const struct pattern *pattern, const uint8_t *bytes, size_t len)
+bool pattern_scan(const struct pattern *pattern, struct pattern_scan *scan, const uint8_t *bytes, size_t len)
 {
-    struct set now = {{0}};
-    if (pattern->is_found_at_begin || pattern->is_found_at_end || (!len && pattern->is_found_in_nothing))
+    struct set now;
+    if (pattern->is_found_at_begin)
         return true;
+    memcpy(now.words, scan->set, sizeof now.words);
     for (size_t i = 0; i < len; i++) {
-        struct set next = i ? pattern->elsewhere : pattern->at_begin; /* a match may begin at every byte */
+        struct set next = i || scan->any ? pattern->elsewhere : pattern->at_begin; /* a match may begin at every byte */
         join_after(&next, pattern, &now);
         set_keep(&next, &pattern->is_byte[bytes[i]]);
         if (set_meets(&next, &pattern->found))
             return true;
         now = next;
     }
-    return set_meets(&now, &pattern->found_at_end);
+    memcpy(scan->set, now.words, sizeof now.words);
+    scan->any |= len > 0;
+    return false;
+}
+
+bool pattern_scan_end(const struct pattern *pattern, const struct pattern_scan *scan)
+{
+    struct set now;
+    memcpy(now.words, scan->set, sizeof now.words);
+    return pattern->is_found_at_begin || pattern->is_found_at_end || (!scan->any && pattern->is_found_in_nothing) ||
+           set_meets(&now, &pattern->found_at_end);
+}
+
+bool pattern_matches(const struct pattern *pattern, const uint8_t *bytes, size_t len)
+{
+    struct pattern_scan scan = {{0}, false};
+    return pattern_scan(pattern, &scan, bytes, len) || pattern_scan_end(pattern, &scan);
 }
 
 /* ---- the tables ---- */

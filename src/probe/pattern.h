@@ -53,6 +53,17 @@ const char *pattern_text(const struct pattern *pattern) ATTR_NONNULL_ALL;
 /* Does it match somewhere in these bytes? `^` and `$` are the begin and the end of them all. [any] */
 bool pattern_matches(const struct pattern *pattern, const uint8_t *bytes, size_t len) ATTR_NONNULL(1) ATTR_MUST_USE;
 
+/* The same for bytes that come in pieces, of which none is kept. All zero at first. */
+struct pattern_scan {
+    uint64_t set[PATTERN_BYTES_MAX / 64];
+    bool any; /* a byte came */
+};
+/* The next piece. True: it matches, whatever comes. Not to be called again then. [any] */
+bool pattern_scan(const struct pattern *pattern, struct pattern_scan *scan, const uint8_t *bytes, size_t len)
+    ATTR_NONNULL(1, 2) ATTR_MUST_USE;
+/* Does it match, given that nothing comes any more? [any] */
+bool pattern_scan_end(const struct pattern *pattern, const struct pattern_scan *scan) ATTR_NONNULL_ALL ATTR_MUST_USE;
+
 /* All patterns in use, to share them. [control] */
 struct pattern_set {
     struct pattern *first;

@@ -15,6 +15,14 @@
 
 #define TOO_LARGE "it is too large: at most 256 characters, repetitions written out"
 
+/* The same in two pieces. */
+static bool matches_in_pieces(const struct pattern *pattern, const uint8_t *body, size_t len, size_t first)
+{
+    struct pattern_scan scan = {{0}, false};
+    return pattern_scan(pattern, &scan, body, first) || pattern_scan(pattern, &scan, body + first, len - first) ||
+           pattern_scan_end(pattern, &scan);
+}
+
 static bool matches(const char *text, const char *body, size_t len)
 {
     struct pattern_set set = {NULL};
@@ -22,6 +30,8 @@ static bool matches(const char *text, const char *body, size_t len)
     uint8_t *exact = malloc(len ? len : 1); /* no byte behind it */
     memcpy(exact, body, len);
     bool is_match = pattern_matches(pattern, exact, len);
+    for (size_t first = 0; first <= len && len < 100; first++)
+        assert_int_equal(matches_in_pieces(pattern, exact, len, first), is_match);
     free(exact);
     pattern_put(pattern);
     pattern_set_fini(&set);
