@@ -6,13 +6,15 @@ static uint64_t greater(uint64_t a, uint64_t b) { return a > b ? a : b; }
  * passed, the next starts a whole interval and all of the jitter later, and takes its timeout. */
 static uint64_t first_contrary_ms(const struct health_timing *timing)
 {
-    return timing->interval_ms + (timing->interval_ms * HEALTH_JITTER_PERCENT + 99) / 100 + timing->timeout_ms;
+    uint64_t interval_ms = timing->interval_ms + (timing->interval_ms * HEALTH_JITTER_PERCENT + 99) / 100;
+    return greater(interval_ms, timing->start_gap_ms) + timing->timeout_ms;
 }
 
 uint64_t health_detection_ms(const struct health_timing *timing)
 {
     uint64_t more = timing->fall ? timing->fall - 1u : 0;
-    return first_contrary_ms(timing) + more * greater(timing->fast_interval_ms, timing->timeout_ms) + HEALTH_PUBLISH_MS;
+    uint64_t again_ms = greater(greater(timing->fast_interval_ms, timing->timeout_ms), timing->start_gap_ms);
+    return first_contrary_ms(timing) + more * again_ms + HEALTH_PUBLISH_MS;
 }
 
 /* Whoever asked before the first contrary result kept the answer for `ttl` from then, whoever asked after it for

@@ -9,12 +9,14 @@
 struct health_timing {
     uint64_t interval_ms, fast_interval_ms, timeout_ms;
     uint16_t rise, fall;
+    uint32_t start_gap_ms; /* starts of checks are so far apart at least, whatever the intervals; 0: no matter */
 };
 
 enum { HEALTH_JITTER_PERCENT = 10, HEALTH_PUBLISH_MS = 50 };
 
-/* interval·(1 + jitter) + timeout + (fall − 1)·max(fast_interval, timeout) + 50 ms. */
+/* max(interval·(1 + jitter), gap) + timeout + (fall − 1)·max(fast_interval, timeout, gap) + 50 ms, the gap being that of
+ * starts. */
 uint64_t health_detection_ms(const struct health_timing *timing) ATTR_NONNULL_ALL ATTR_PURE;
-/* max(detection + min(ttl_min, ttl), interval·(1 + jitter) + timeout + ttl), each with its 50 ms once. */
+/* max(detection + min(ttl_min, ttl), max(interval·(1 + jitter), gap) + timeout + ttl), each with its 50 ms once. */
 uint64_t health_staleness_ms(const struct health_timing *timing, uint64_t ttl_ms,
                              uint64_t ttl_min_ms) ATTR_NONNULL_ALL ATTR_PURE;

@@ -13,10 +13,14 @@ enum health_load {
     HEALTH_LOAD_PERCENT,     /* of its configured weight */
 };
 
+/* What a target's agent has said of it and not taken back. */
+enum { HEALTH_AGENT_DOWN = 1, HEALTH_AGENT_DRAIN = 2, HEALTH_AGENT_MAINT = 4 };
+
 struct health_measure {
     uint32_t response_us;   /* smoothed over successful checks; 0: none yet */
     uint32_t load;          /* by `load_kind` */
     uint8_t load_kind;      /* enum health_load */
+    uint8_t agent;          /* HEALTH_AGENT_… bits */
     bool drains;            /* its agent asks for no new clients */
     bool has_days_left;
     int16_t days_left;      /* until its certificate expires; below 0: it has */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "probe/driver.h"
+#include "probe/echo_socket.h"
 
 enum { DATAGRAMS_MOST = 64 };
 
@@ -90,16 +91,16 @@ static void not_begun(struct check *check, int error, const struct sockaddr_stor
         break;
     case EADDRNOTAVAIL:
     case EAFNOSUPPORT: /* a kernel without that family */
-        kind_fail(&check->run, (struct reason){REASON_NO_ADDRESS, family});
+        kind_end_unreached(&check->run, (struct reason){REASON_NO_ADDRESS, family});
         break;
     case ENETUNREACH:
     case EHOSTUNREACH: /* an "unreachable" route */
     case EINVAL:       /* a "blackhole" route; a link-local address, which needs its link's name */
-        kind_fail(&check->run, (struct reason){REASON_NO_ROUTE, family});
+        kind_end_unreached(&check->run, (struct reason){REASON_NO_ROUTE, family});
         break;
     case EPERM:  /* a packet filter */
     case EACCES: /* a "prohibit" route; a security module */
-        kind_fail(&check->run, (struct reason){REASON_FORBIDDEN, (uint32_t)way});
+        kind_end_unreached(&check->run, (struct reason){REASON_FORBIDDEN, (uint32_t)way});
         break;
     default:
         broken(check, way);
@@ -143,7 +144,7 @@ static void end_connecting(struct check *check, uint32_t events)
 static void delay_ack(const struct check *check)
 {
     const int off = 0;
-    if (!check->run.kind->resets)
+    if (check->run.speaks_first)
         (void)setsockopt(check->fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof off);
 }
 
@@ -160,7 +161,7 @@ static void send_out(struct check *check)
                 return;
             if (is_ours(errno))
                 check->local_error = errno;
-            else if (check->run.kind->transport == KIND_DATAGRAM)
+            else if (check->run.kind->transport != KIND_STREAM)
                 kind_broken(&check->run, errno);
             return;
         }
@@ -168,18 +169,37 @@ static void send_out(struct check *check)
     }
 }
 
+/* The way there can't be told from the socket's errors: what it says is that we may not. */
+static int open_echo_socket(struct check *check, int family)
+{
+    int fd = echo_socket_open(family, &check->raw);
+    if (fd < 0 && (errno == EACCES || errno == EPERM)) {
+        check->local_error = errno;
+        check->lack = (struct reason){REASON_NO_ECHO, 0};
+    }
+    return fd;
+}
+
+static int open_socket(struct check *check, int family)
+{
+    if (check->run.kind->transport == KIND_ECHO)
+        return open_echo_socket(check, family);
+    int type = check->run.kind->transport == KIND_STREAM ? SOCK_STREAM : SOCK_DGRAM;
+    return socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
 static void begin_connecting(struct check *check, int epoll_fd, uint64_t tag)
 {
-    bool is_stream = check->run.kind->transport == KIND_STREAM;
     struct sockaddr_storage to;
     socklen_t to_len = addr_to_sockaddr(&to, &check->run.target->address);
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.u64 = tag};
-    check->fd = socket(to.ss_family, (is_stream ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    check->fd = open_socket(check, to.ss_family);
     if (check->fd < 0) {
-        not_begun(check, errno, &to, to_len);
+        if (!check->local_error)
+            not_begun(check, errno, &to, to_len);
         return;
     }
-    if (is_stream)
+    if (check->run.kind->transport == KIND_STREAM)
         delay_ack(check);
     if (bind_source(check, check->fd))
         no_source(check, errno);
@@ -198,11 +218,12 @@ void check_open(struct check *check, const struct target *target, uint64_t now_u
     check->driven = NULL;
     check->is_late = false;
     check->fd = -1;
+    check->raw = false;
     kind_start(&check->run, target, now_us);
     if (check->run.kind->transport == KIND_DRIVEN)
         return;
     begin_connecting(check, epoll_fd, tag);
-    if (check->run.kind->transport == KIND_DATAGRAM && check_runs(check)) {
+    if (check->run.kind->transport != KIND_STREAM && check_runs(check)) {
         kind_connected(&check->run); /* there is nothing to wait for */
         send_out(check);
     }
@@ -234,8 +255,9 @@ static void receive_datagrams(struct check *check, uint8_t *buffer, size_t buffe
 {
     for (unsigned i = 0; i < DATAGRAMS_MOST && check_runs(check); i++) {
         ssize_t len = recv(check->fd, buffer, buffer_len, 0);
+        size_t header_len = len > 0 && check->raw ? echo_socket_header_len(buffer, (size_t)len) : 0;
         if (len >= 0)
-            kind_received(&check->run, buffer, (size_t)len);
+            kind_received(&check->run, buffer + header_len, (size_t)len - header_len);
         else if (errno == EAGAIN)
             return;
         else if (errno != EINTR)
@@ -253,10 +275,16 @@ void check_event(struct check *check, uint32_t events, uint8_t *buffer, size_t b
     bool to_end = events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR);
     if (!check_runs(check) || !(to_end || events & EPOLLIN))
         return;
-    if (check->run.kind->transport == KIND_DATAGRAM)
+    if (check->run.kind->transport != KIND_STREAM)
         receive_datagrams(check, buffer, buffer_len);
     else
         receive(check, to_end, buffer, buffer_len);
+}
+
+void check_wake(struct check *check)
+{
+    kind_wake(&check->run);
+    send_out(check);
 }
 
 void check_close(struct check *check)
@@ -266,7 +294,7 @@ void check_close(struct check *check)
         check->run.kind->driver->stop(check->driver, check);
     check->driver = NULL;
     if (check->fd >= 0) {
-        if (check->run.kind->resets)
+        if (check->run.resets)
             (void)setsockopt(check->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
         close(check->fd);
     }

@@ -18,6 +18,7 @@ struct check {
     bool hung_before;      /* the last one was late, and the owner lets it wait for others: for drivers with queues */
     bool is_late;          /* it is by its driver's clock */
     int fd;                /* -1: none */
+    bool raw;              /* the socket's datagrams begin with IP's header */
     int local_error;       /* not 0: it can't be done, and that is our own failure; the run is undecided */
     struct reason lack;    /* of a local_error, where the system's word for it would mislead; REASON_NONE else */
     struct driver *driver; /* that it is left to just now; NULL: none */
@@ -30,10 +31,13 @@ static inline bool check_runs(const struct check *check)
     return check->run.state == KIND_RUNNING && !check->local_error;
 }
 
-/* Begins one; `tag` comes back with its events. It may be over at once. One of a driven kind is but prepared. */
+/* Begins one, whose run has `measure` and `random`; `tag` comes back with its events. It may be over at once. One of a
+ * driven kind is but prepared. */
 void check_open(struct check *check, const struct target *target, uint64_t now_us, int epoll_fd,
                 uint64_t tag) ATTR_NONNULL_ALL;
-/* Something happened at its socket (EPOLL… bits). `buffer` is scratch. */
+/* Something happened at its socket (EPOLL… bits). `buffer` is scratch. The run's now_us is set, here and below. */
 void check_event(struct check *check, uint32_t events, uint8_t *buffer, size_t buffer_len) ATTR_NONNULL_ALL;
+/* The run's wake_us has come. */
+void check_wake(struct check *check) ATTR_NONNULL_ALL;
 /* Ends it, whatever its state; gone from the epoll set. */
 void check_close(struct check *check) ATTR_NONNULL_ALL;

@@ -105,6 +105,12 @@ void engine_wake(struct engine *engine)
     }
 }
 
+void engine_set_checks_max(struct engine *engine, uint32_t checks_max)
+{
+    __atomic_store_n(&engine->watch.checks_max, checks_max, __ATOMIC_RELAXED);
+    engine_wake(engine);
+}
+
 /* No signal is its business, but those that it causes itself: they'd kill the process without the report that a
  * debugger or sanitizer wants to give. */
 static int start_thread(struct engine *engine)

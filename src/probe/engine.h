@@ -16,5 +16,7 @@ void engine_stop(struct engine *engine);
  * one. [control] */
 enum err engine_start(struct engine **engine, struct exchange *exchange, uint64_t first_within_ms,
                       void (*wake)(void *arg), void *arg) ATTR_NONNULL(1, 2, 4) ATTR_MUST_USE;
+/* Of checks under way at a time; 0: as many as descriptors allow. [control] */
+void engine_set_checks_max(struct engine *engine, uint32_t checks_max) ATTR_NONNULL_ALL;
 /* A wish waits. [control] */
 void engine_wake(struct engine *engine) ATTR_NONNULL_ALL;

@@ -1,4 +1,4 @@
-/* http: sends a GET request and judges the response by its status, and by its body where something is expected of it.
+/* http: sends a request and judges the response by its status, and by its body where something is expected of it.
  * Redirects are not followed: a 3xx is a status like any other. */
 #include <ctype.h>
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include "probe/load_want.h"
 #include "probe/request.h"
 
-enum { HTTP_PORT = 80 };
+enum { HTTP_PORT = 80, HEADERS_MAX = 32 };
 
 /* ---- settings ---- */
 
@@ -35,6 +35,24 @@ static bool is_host(const char *text)
     return len > 0;
 }
 
+static void check_request(const struct probe_options *options, kind_say_fn *say, void *arg)
+{
+    char *const *headers = options->headers.items;
+    if (options->method && request_method_problem(options->method))
+        say(arg, "method", request_method_problem(options->method));
+    if (options->method && !strcmp(options->method, "HEAD") && (options->expect_body || load_want_needs_body(options)))
+        say(arg, options->expect_body ? "expect_body" : "load", "no answer to a HEAD request has a body");
+    if (options->headers.cnt > HEADERS_MAX)
+        say(arg, "headers", "more than 32");
+    for (size_t i = 0; i < options->headers.cnt && i < HEADERS_MAX; i++) {
+        char text[256];
+        const char *header_problem = request_header_problem(headers[i]);
+        snprintf(text, sizeof text, "\"%.100s\": %s", headers[i], header_problem ? header_problem : "");
+        if (header_problem)
+            say(arg, "headers", text);
+    }
+}
+
 static void check_options(const struct probe_options *options, kind_say_fn *say, void *arg)
 {
     char problem[PATTERN_PROBLEM_MAX], text[PATTERN_PROBLEM_MAX + 64];
@@ -42,6 +60,7 @@ static void check_options(const struct probe_options *options, kind_say_fn *say,
         say(arg, "path", "expected a path that begins with \"/\", without blanks, \"#\" or unescaped special bytes");
     if (options->host && !is_host(options->host))
         say(arg, "host", "expected a host name, or an address, IPv6 in brackets, without a port");
+    check_request(options, say, arg);
     if (!options->expect_status.cnt)
         say(arg, "expect_status", "an empty list: no status could ever pass");
     if (options->expect_body && pattern_has_problem(problem, options->expect_body)) {

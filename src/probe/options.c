@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dns/rr.h"
 #include "probe/kind.h"
 #include "probe/load_report.h"
 
@@ -16,9 +17,17 @@ enum {
     STATUS_MOST = 599,
 };
 
-static const char *const types[] = {[PROBE_TCP] = "tcp", [PROBE_HTTP] = "http", [PROBE_EXEC] = "exec", NULL};
+static const char *const types[] = {
+    [PROBE_TCP] = "tcp", [PROBE_HTTP] = "http", [PROBE_EXEC] = "exec",   [PROBE_DNS] = "dns",
+    [PROBE_PING] = "ping", [PROBE_AGENT] = "agent", [PROBE_TYPE_CNT] = NULL,
+};
 static const char *const loads[] = {[PROBE_LOAD_NONE] = "none", [PROBE_LOAD_ORCA] = "orca",
                                     [PROBE_LOAD_WEIGHT] = "weight", [PROBE_LOAD_BODY] = "body", NULL};
+static const char *const rcodes[] = {
+    [RCODE_NOERROR] = "NOERROR",   [RCODE_FORMERR] = "FORMERR", [RCODE_SERVFAIL] = "SERVFAIL",
+    [RCODE_NXDOMAIN] = "NXDOMAIN", [RCODE_NOTIMP] = "NOTIMP",   [RCODE_REFUSED] = "REFUSED",
+    NULL,
+};
 
 /* "204" or "200-299". */
 static enum err parse_status(void *field, const char *text, const char **expected)
@@ -56,6 +65,18 @@ static enum err parse_source(void *field, const char *text, const char **expecte
     return e;
 }
 
+static enum err parse_query_type(void *field, const char *text, const char **expected)
+{
+    uint16_t type;
+    *expected = "a type of records that can be asked for over UDP, such as \"SOA\", \"A\" or \"TYPE65280\"";
+    if (!field)
+        return ERR_OK;
+    if (rr_type_from_text(&type, text, strlen(text)) || !question_may_ask(type))
+        return ERR_INVALID;
+    memcpy(field, &type, sizeof type);
+    return ERR_OK;
+}
+
 /* ---- which type has which keys ---- */
 
 #define BIT(type) (1u << PROBE_##type)
@@ -67,6 +88,10 @@ static const struct {
     unsigned types;
 } owners[] = {
     {"source", EVERY & ~BIT(EXEC)},
+    {"send", BIT(TCP) | BIT(AGENT)},
+    {"expect", BIT(TCP)},
+    {"method", BIT(HTTP)},
+    {"headers", BIT(HTTP)},
     {"path", BIT(HTTP)},
     {"host", BIT(HTTP)},
     {"expect_status", BIT(HTTP)},
@@ -75,6 +100,13 @@ static const struct {
     {"load", BIT(HTTP)},
     {"load_metric", BIT(HTTP)},
     {"load_pattern", BIT(HTTP)},
+    {"query_name", BIT(DNS)},
+    {"query_type", BIT(DNS)},
+    {"recursion", BIT(DNS)},
+    {"expect_rcode", BIT(DNS)},
+    {"expect_answer", BIT(DNS)},
+    {"count", BIT(PING)},
+    {"loss_max", BIT(PING)},
 };
 
 static const struct opt *row_of(const char *key)
@@ -154,6 +186,8 @@ static void check_port(const struct probe_options *options, kind_say_fn *say, vo
 {
     const struct kind *kind = kinds[options->type];
     char text[96];
+    if (options->port && options->type == PROBE_PING)
+        say(arg, "port", "a probe of type \"ping\" has none");
     if (options->port || !kind->has_port || kind->port)
         return;
     snprintf(text, sizeof text, "missing: a probe of type \"%s\" has no default port", kind->name);
@@ -216,11 +250,13 @@ static const struct opt opts[] = {
     {KEY("name", OPT_STRING, OPT_REQUIRED, name), .least = 1, .most = 63, .sample = "\"web\"",
      .help = "What pools and members call the probe by: letters, digits, \"-\", \"_\" and \".\"."},
     {KEY("type", OPT_ENUM, OPT_REQUIRED, type), .names = types, .sample = "\"http\"",
-     .help = "What a check does. \"tcp\" passes when a connection is made; \"http\" sends a GET request and passes "
-             "when the answer has an expected status and body; \"exec\" runs a command that judges."},
+     .help = "What a check does. \"tcp\" passes when a connection is made, or an answer over it matches; \"http\" "
+             "sends a request and passes when the answer has an expected status and body; \"exec\" runs a command that "
+             "judges; \"dns\" asks a name server; \"ping\" sends ICMP echo requests; \"agent\" reads what a program "
+             "says of the server, in HAProxy's agent-check protocol. See CHECKS."},
     {KEY("port", OPT_INT, 0, port), .least = 1, .most = 65535, .sample = "80",
-     .help = "The port that is checked. A probe of type \"http\" takes 80 without it; type \"tcp\" must have it; type "
-             "\"exec\" hands it to the command."},
+     .help = "The port that is checked. A probe of type \"http\" takes 80 without it, \"dns\" 53; types \"tcp\" and "
+             "\"agent\" must have it; type \"exec\" hands it to the command; \"ping\" has none."},
     {KEY("source", OPT_CUSTOM, OPT_LIST, source), .parse = parse_source, .parse_size = sizeof(struct addr),
      .sample = "\"192.0.2.9\"",
      .help = "The addresses of this machine that checks come from, at most one a family; without one of the checked "
@@ -241,6 +277,19 @@ static const struct opt opts[] = {
     {KEY("fall", OPT_INT, 0, fall), .least = 1, .most = 100, .text_default = "3", .unit = "checks",
      .help = "How many checks in a row must fail before a member is taken out. The first check of a member that "
              "nothing is known of decides alone."},
+    {KEY("send", OPT_STRING, 0, send), .least = 1, .most = 4096, .sample = "\"PING\\r\\n\"",
+     .help = "tcp, agent: what is sent once the connection stands, at most 1 KiB. \\r, \\n, \\t and \\xHH are bytes, "
+             "as in all strings here; NUL is written \\\\x00, a backslash \\\\\\\\. Type \"tcp\" needs \"expect\" with "
+             "it."},
+    {KEY("expect", OPT_STRING, 0, expect), .least = 1, .most = PATTERN_MAX, .sample = "\"^\\\\+PONG\"",
+     .help = "tcp: a POSIX extended regular expression that must match in what the server says, of which the first 16 "
+             "KiB are looked at; \"^\" is their begin, \"$\" where the server closes. The check passes as soon as it "
+             "does. At most 256 characters, repetitions written out. Without it a connection is enough."},
+    {KEY("method", OPT_STRING, 0, method), .least = 1, .most = 32, .text_default = "\"GET\"",
+     .help = "http: the request's method. POST, PUT and PATCH are sent with an empty body."},
+    {KEY("headers", OPT_STRING, OPT_LIST, headers), .least = 1, .most = 1024, .sample = "[ \"X-Probe: rondo\" ]",
+     .help = "http: further header fields, \"Name: value\", at most 32. Host, Connection and what says where the "
+             "request ends are not among them; User-Agent, Accept and Accept-Encoding take the place of rondo's own."},
     {KEY("path", OPT_STRING, 0, path), .least = 1, .most = 1024, .text_default = "\"/\"",
      .help = "http: the path, with a query if need be, that is asked for. Redirects are not followed."},
     {KEY("host", OPT_STRING, 0, host), .least = 1, .most = 255, .sample = "\"www.example.com\"",
@@ -271,6 +320,23 @@ static const struct opt opts[] = {
      .sample = "\"Active connections: ([0-9]+)\"",
      .help = "http: with load = \"body\", a POSIX extended regular expression with one group, around the number; the "
              "more, the more loaded."},
+    {KEY("query_name", OPT_STRING, 0, query_name), .least = 1, .most = 1009, .sample = "\"example.com\"",
+     .help = "dns: the name that is asked for, with or without the final dot. A probe of this type must have it."},
+    {KEY("query_type", OPT_CUSTOM, 0, query_type), .parse = parse_query_type, .parse_size = sizeof(uint16_t),
+     .text_default = "\"SOA\"", .help = "dns: the type that is asked for."},
+    {KEY("recursion", OPT_BOOL, 0, recursion), .text_default = "false",
+     .help = "dns: whether recursion is asked for, as clients of a resolver do."},
+    {KEY("expect_rcode", OPT_ENUM, OPT_LIST, expect_rcode), .names = rcodes, .text_default = "[ \"NOERROR\" ]",
+     .help = "dns: the response codes that pass. An answer that was truncated to fit into a datagram is an answer."},
+    {KEY("expect_answer", OPT_STRING, 0, expect_answer), .least = 1, .most = PATTERN_MAX, .sample = "\"192.0.2.1\"",
+     .help = "dns: what one record of the asked type in the answer must be. For A and AAAA an address; else a POSIX "
+             "extended regular expression that must match in the record's data as text, as zone files have it. Without "
+             "it the records are of no interest."},
+    {KEY("count", OPT_INT, 0, count), .least = 1, .most = ECHO_COUNT_MAX, .text_default = "3", .unit = "requests",
+     .help = "ping: the echo requests of a check, spread over its timeout. No more are sent once the check has "
+             "passed."},
+    {KEY("loss_max", OPT_INT, 0, loss_max), .least = 0, .most = 99, .text_default = "80", .unit = "percent",
+     .help = "ping: how many of them may stay without an answer. By the defaults one answer of three is enough."},
 };
 
 const struct opt_table probe_opt_table = {
@@ -288,6 +354,15 @@ const struct opt_table probe_opt_table = {
 bool probe_reports_load(const struct probe_options *options)
 {
     return kinds[options->type]->reports_load || options->load != PROBE_LOAD_NONE;
+}
+
+bool probe_pings(const struct opt_list *rows)
+{
+    const struct probe_options *options = rows->items;
+    for (size_t i = 0; i < rows->cnt; i++)
+        if (kinds[options[i].type]->transport == KIND_ECHO)
+            return true;
+    return false;
 }
 
 bool probe_needs_host(const struct probe_options *options)

@@ -15,6 +15,7 @@ struct probe {
     struct target_table table;
     struct exchange *exchange; /* shared with the probe thread */
     struct engine *engine;     /* NULL: not started */
+    uint32_t checks_max;
 };
 
 struct probe *probe_new(void (*wake)(void *arg), void *arg)
@@ -40,7 +41,17 @@ void probe_free(struct probe *probe)
 enum err probe_start(struct probe *probe, uint64_t first_within_ms)
 {
     assert(!probe->engine);
-    return engine_start(&probe->engine, probe->exchange, first_within_ms, probe->wake, probe->wake_arg);
+    enum err e = engine_start(&probe->engine, probe->exchange, first_within_ms, probe->wake, probe->wake_arg);
+    if (!e)
+        engine_set_checks_max(probe->engine, probe->checks_max);
+    return e;
+}
+
+void probe_set_checks_max(struct probe *probe, uint32_t checks_max)
+{
+    probe->checks_max = checks_max;
+    if (probe->engine)
+        engine_set_checks_max(probe->engine, checks_max);
 }
 
 /* `known`: how it is, NULL: unknown. */

@@ -23,7 +23,7 @@
 #include "health/health.h"
 #include "health/measure.h"
 
-enum probe_type { PROBE_TCP, PROBE_HTTP, PROBE_EXEC, PROBE_TYPE_CNT };
+enum probe_type { PROBE_TCP, PROBE_HTTP, PROBE_EXEC, PROBE_DNS, PROBE_PING, PROBE_AGENT, PROBE_TYPE_CNT };
 
 /* Where a report of a server's load is read from (probe/load_report.h). */
 enum probe_load { PROBE_LOAD_NONE, PROBE_LOAD_ORCA, PROBE_LOAD_WEIGHT, PROBE_LOAD_BODY };
@@ -36,9 +36,15 @@ struct probe_options {
     struct opt_list source; /* struct addr, at most one a family, without port: where checks come from */
     uint64_t interval_ms, fast_interval_ms, timeout_ms;
     int64_t rise, fall;
+    /* tcp, agent */
+    char *send; /* with escapes, see probe/escape.h; NULL: nothing */
+    /* tcp */
+    char *expect; /* POSIX extended regex; NULL: a connection is enough */
     /* http */
+    char *method;                  /* "GET" */
     char *path;                    /* "/" */
     char *host;                    /* NULL: the owner name */
+    struct opt_list headers;       /* char *, "Name: value" */
     struct opt_list expect_status; /* struct probe_status_range */
     char *expect_body;             /* POSIX extended regex; NULL: none */
     int load;                      /* enum probe_load */
@@ -46,12 +52,24 @@ struct probe_options {
     char *load_pattern;            /* of PROBE_LOAD_BODY: POSIX extended regex with one group */
     /* exec */
     struct opt_list command; /* char *: the program's path and its arguments, with words in braces */
+    /* dns */
+    char *query_name;
+    uint16_t query_type;          /* 0: SOA */
+    bool recursion;
+    struct opt_list expect_rcode; /* int, an RCODE; empty: NOERROR */
+    char *expect_answer;          /* an address, or a POSIX extended regex; NULL: any answer */
+    /* ping */
+    int64_t count;    /* 0: PING_COUNT */
+    int64_t loss_max; /* percent */
     struct opt_where where;
 };
 struct probe_status_range {
     uint16_t least, most;
 };
 extern const struct opt_table probe_opt_table; /* "probes", a list */
+
+/* Whether any of these rows needs a raw socket where the system has no unprivileged ones for echo requests. */
+bool probe_pings(const struct opt_list *rows) ATTR_NONNULL_ALL ATTR_MUST_USE;
 
 /* True when a check of this row has to name a host, and the row does not say which: the owner name is taken then, which
  * must not be a wildcard. */
@@ -102,6 +120,9 @@ void probe_free(struct probe *probe);
 /* Starts the thread (ERR_IO, logged, when that can't be); the schedule begins. Targets may be subscribed before.
  * `first_within_ms`: a new target's first check starts within min(interval, this). [control] */
 enum err probe_start(struct probe *probe, uint64_t first_within_ms) ATTR_NONNULL_ALL ATTR_MUST_USE;
+
+/* At most so many checks are under way at a time; 0: as many as descriptors allow. [control] */
+void probe_set_checks_max(struct probe *probe, uint32_t checks_max) ATTR_NONNULL_ALL;
 
 /* Subscribes; the id (> 0) is the same for identical specs, counted. A new one begins unknown, or, when only its timing
  * sets it apart from another, as that other one is: with its verdict, and the results in a row that contradict it, as

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dns/rr.h"
+
 static const struct {
     const char *text;
     enum reason_shown shown;
@@ -37,6 +39,9 @@ static void value_text(char out[PROBE_REASON_MAX], enum reason_shown shown, uint
         break;
     case REASON_ERRNO:
         system_text(out, PROBE_REASON_MAX, number);
+        break;
+    case REASON_RCODE:
+        snprintf(out, PROBE_REASON_MAX, "%s", rcode_text(number));
         break;
     }
 }

@@ -8,8 +8,8 @@
 #include "probe/probe.h"
 
 /* The sentence may hold one "%": REASON_NUMBER is shown as a number, REASON_DURATION as a duration of so many ms,
- * REASON_ERRNO as the system's sentence for it. */
-enum reason_shown { REASON_PLAIN, REASON_NUMBER, REASON_DURATION, REASON_ERRNO };
+ * REASON_ERRNO as the system's sentence for it, REASON_RCODE as the RCODE's name. */
+enum reason_shown { REASON_PLAIN, REASON_NUMBER, REASON_DURATION, REASON_ERRNO, REASON_RCODE };
 
 #define REASON_MAP(X) \
     X(NONE, PLAIN, "not checked yet") \
@@ -19,6 +19,7 @@ enum reason_shown { REASON_PLAIN, REASON_NUMBER, REASON_DURATION, REASON_ERRNO }
     X(SYSTEM, ERRNO, "%") \
     X(LOCAL, ERRNO, "not checked, trying again: %") \
     X(NO_PORT, PLAIN, "not checked, trying again: no free local port") \
+    X(NO_ECHO, PLAIN, "not checked: neither net.ipv4.ping_group_range nor CAP_NET_RAW lets this process ping") \
     X(NO_SOURCE, PLAIN, "not checked, trying again: the source address is not one of this machine") \
     X(NOT_RUN, ERRNO, "not checked, trying again: the command cannot be run: %") \
     X(NO_PLACE, PLAIN, "not checked, trying again: too many commands run already") \
@@ -44,7 +45,16 @@ enum reason_shown { REASON_PLAIN, REASON_NUMBER, REASON_DURATION, REASON_ERRNO }
     X(HEAD_LONG, NUMBER, "headers of more than % KiB") \
     X(INTERIM_MANY, NUMBER, "more than % interim responses") \
     X(NO_MATCH, NUMBER, "status %, but the body does not match") \
-    X(NO_MATCH_CUT, NUMBER, "status %, but no match in the first 64 KiB of the body")
+    X(NO_MATCH_CUT, NUMBER, "status %, but no match in the first 64 KiB of the body") \
+    X(EXPECTED, PLAIN, "the expected answer") \
+    X(NOT_EXPECTED, NUMBER, "no match in the first % KiB") \
+    X(DNS_ANSWER, RCODE, "answer %") \
+    X(DNS_NO_RECORD, RCODE, "answer %, without the expected record") \
+    X(DNS_NO_RECORD_CUT, RCODE, "answer %, truncated before the expected record") \
+    X(DNS_MALFORMED, PLAIN, "malformed answer") \
+    X(DNS_OTHERS, DURATION, "no answer within %, but to other questions") \
+    X(ECHO_ANSWER, PLAIN, "echo answered") \
+    X(ECHO_LOST, NUMBER, "% percent of the echo requests lost")
 
 enum reason_code {
 #define X(name, shown, text) REASON_##name,

@@ -1,8 +1,10 @@
 #include "probe/request.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/mem.h"
 #include "probe/load_want.h"
@@ -34,24 +36,98 @@ static void host_text(char *out, size_t cap, const struct probe_spec *spec)
     tame(out);
 }
 
+/* ---- method and fields ---- */
+
+/* RFC 9110 section 5.6.2. */
+static size_t token_len(const char *text)
+{
+    size_t len = 0;
+    while (isalnum((unsigned char)text[len]) || (text[len] && strchr("!#$%&'*+-.^_`|~", text[len])))
+        len++;
+    return len;
+}
+
+const char *request_method_problem(const char *method)
+{
+    if (!*method || method[token_len(method)])
+        return "expected a word such as \"GET\", \"HEAD\" or \"OPTIONS\"";
+    return strcmp(method, "CONNECT") ? NULL : "a server that is no proxy has no answer to CONNECT";
+}
+
+static bool is_named(const char *header, const char *name)
+{
+    size_t len = strlen(name);
+    return !strncasecmp(header, name, len) && header[len] == ':';
+}
+
+/* What says where the message ends, or what becomes of the connection, must be what the request really does. */
+const char *request_header_problem(const char *header)
+{
+    static const char *const ours[] = {"Host",    "Connection", "Content-Length", "Transfer-Encoding",
+                                       "Upgrade", "Expect",     "Trailer",        "TE"};
+    size_t len = token_len(header);
+    if (!len || header[len] != ':')
+        return "expected \"Name: value\"";
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+        if (is_named(header, ours[i]))
+            return strcmp(ours[i], "Host") ? "this one is rondo's to send, or not to" : "\"host\" is the key for it";
+    for (const char *at = header + len + 1; *at; at++)
+        if ((*at < ' ' && *at != '\t') || *at > '~')
+            return "expected nothing but printable ASCII characters";
+    return NULL;
+}
+
+static bool is_given(const struct probe_options *options, const char *name)
+{
+    char *const *headers = options->headers.items;
+    for (size_t i = 0; i < options->headers.cnt; i++)
+        if (is_named(headers[i], name))
+            return true;
+    return false;
+}
+
+/* Methods whose meaning is in a body say that there is none (RFC 9110 section 8.6). */
+static bool has_body(const char *method)
+{
+    return !strcmp(method, "POST") || !strcmp(method, "PUT") || !strcmp(method, "PATCH");
+}
+
+/* All but Host and Connection, each with its line's end. */
+static char *fields_text(const struct probe_options *options, const char *method)
+{
+    char *const *headers = options->headers.items;
+    bool is_searched = options->expect_body || load_want_needs_body(options); /* a compressed body could not be */
+    const char *agent = is_given(options, "User-Agent") ? "" : "User-Agent: rondo/" RONDO_VERSION "\r\n";
+    const char *accept = is_given(options, "Accept") ? "" : "Accept: */*\r\n";
+    const char *coding = is_given(options, "Accept-Encoding") || !is_searched ? "" : "Accept-Encoding: identity\r\n";
+    char *text = mem_printf("%s%s%s%s%s", agent, accept, coding, load_want_request(options),
+                            has_body(method) ? "Content-Length: 0\r\n" : "");
+    for (size_t i = 0; i < options->headers.cnt; i++) {
+        char *longer = mem_printf("%s%s\r\n", text, headers[i]);
+        free(text);
+        text = longer;
+    }
+    return text;
+}
+
+/* ---- the request ---- */
+
 char *request_make(const struct probe_spec *spec)
 {
     char host[HOST_MAX + 16];
+    const char *method = spec->options.method ? spec->options.method : "GET";
     char *path = mem_strdup(spec->options.path && *spec->options.path ? spec->options.path : "/");
-    bool wants_body = spec->options.expect_body || load_want_needs_body(&spec->options);
+    char *fields = fields_text(&spec->options, method);
     host_text(host, sizeof host, spec);
     tame(path);
-    /* A compressed body could not be searched. */
-    char *request = mem_printf("GET %s HTTP/1.1\r\n"
+    char *request = mem_printf("%s %s HTTP/1.1\r\n"
                                "Host: %s\r\n"
-                               "User-Agent: rondo/" RONDO_VERSION "\r\n"
-                               "Accept: */*\r\n"
-                               "%s%s"
+                               "%s"
                                "Connection: close\r\n"
                                "\r\n",
-                               path, host, wants_body ? "Accept-Encoding: identity\r\n" : "",
-                               load_want_request(&spec->options));
+                               method, path, host, fields);
     free(path);
+    free(fields);
     return request;
 }
 

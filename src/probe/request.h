@@ -17,6 +17,9 @@ struct request_detail {
 
 /* As struct kind's pack. */
 uint8_t *request_pack(const struct probe_spec *spec, size_t *len) ATTR_NONNULL_ALL ATTR_MUST_USE;
+/* What is wrong with a row's `method` or with one of its `headers`; NULL: nothing. */
+const char *request_method_problem(const char *method) ATTR_NONNULL_ALL;
+const char *request_header_problem(const char *header) ATTR_NONNULL_ALL;
 /* The request alone, malloc'ed text. */
 char *request_make(const struct probe_spec *spec) ATTR_NONNULL_ALL ATTR_MUST_USE;
 

@@ -137,7 +137,8 @@ void target_digest(uint8_t digest[TARGET_DIGEST_LEN], const struct target *targe
 static bool same_timing(const struct health_timing *a, const struct health_timing *b)
 {
     return a->interval_ms == b->interval_ms && a->fast_interval_ms == b->fast_interval_ms &&
-           a->timeout_ms == b->timeout_ms && a->rise == b->rise && a->fall == b->fall;
+           a->timeout_ms == b->timeout_ms && a->rise == b->rise && a->fall == b->fall &&
+           a->start_gap_ms == b->start_gap_ms;
 }
 
 /* ---- the table ---- */

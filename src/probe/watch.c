@@ -28,6 +28,7 @@ struct watched {
     struct health_target health;
     struct health_measure measure;
     uint64_t duration_us;
+    uint64_t start_us; /* of the last check; 0: there was none */
     uint32_t generation;
     uint32_t turn_before, turn_after; /* WATCHED_TURN: slot + 1 */
     uint8_t state;
@@ -89,10 +90,13 @@ static void leave_turn(struct watch *watch, uint32_t slot)
     watch->waiting_cnt--;
 }
 
+/* Whatever the schedule wants: not too often. */
 static void wait_until(struct watch *watch, uint32_t slot, uint64_t due_us)
 {
-    at(watch, slot)->state = WATCHED_WAITING;
-    schedule_heap_set(&watch->heap, slot, due_us);
+    struct watched *w = at(watch, slot);
+    uint64_t least_us = w->start_us ? w->start_us + w->target->timing.start_gap_ms * UINT64_C(1000) : 0;
+    w->state = WATCHED_WAITING;
+    schedule_heap_set(&watch->heap, slot, due_us > least_us ? due_us : least_us);
 }
 
 /* ---- checks ---- */
@@ -149,6 +153,7 @@ struct ending {
     uint64_t start_us;
     int local_error;
     bool is_late, stalled;
+    bool advises; /* its kind */
 };
 
 static const char *address_text(char out[ADDR_TEXT_MAX], const struct addr *address)
@@ -156,12 +161,21 @@ static const char *address_text(char out[ADDR_TEXT_MAX], const struct addr *addr
     return address->port ? addr_port_to_text(out, address) : addr_to_text(out, address);
 }
 
+static bool may_warn(struct watch *watch, struct reason reason)
+{
+    if (reason.code != REASON_NO_ECHO)
+        return log_rate_ok(&watch->local_rate, LOCAL_BURST);
+    bool told = watch->told_no_echo;
+    watch->told_no_echo = true;
+    return !told;
+}
+
 /* Could not be checked for a lack of ours: nothing is counted, however often it happens. */
 static void not_checked(struct watch *watch, uint32_t slot, struct reason reason)
 {
     struct watched *w = at(watch, slot);
     char address[ADDR_TEXT_MAX], text[PROBE_REASON_MAX];
-    if (log_rate_ok(&watch->local_rate, LOCAL_BURST))
+    if (may_warn(watch, reason))
         log_warning("member at \"%s\" %s", address_text(address, &w->target->address),
                     reason_to_text(text, reason));
     tell(watch, slot, reason, "", false);
@@ -200,7 +214,7 @@ static void judge(struct watch *watch, uint32_t slot, const struct ending *endin
     struct watched *w = at(watch, slot);
     const struct health_timing *timing = &w->target->timing;
     const struct health_settings settings = {.rise = timing->rise, .fall = timing->fall};
-    enum health_result result = ending->state == KIND_PASSED ? HEALTH_PASS : HEALTH_FAIL;
+    enum health_result result = ending->state == KIND_FAILED ? HEALTH_FAIL : HEALTH_PASS;
     enum schedule_state state = w->health.result_cnt ? SCHEDULE_STEADY : SCHEDULE_FIRST;
     bool is_event = take_measure(w, ending);
     if (health_observe(&w->health, &settings, HEALTH_OBSERVER_SELF, result, clock_wall_ms()) == HEALTH_CHANGED)
@@ -231,7 +245,7 @@ static void conclude(struct watch *watch, uint32_t slot, const struct ending *en
         w->excused = true;
         wait_until(watch, slot,
                    schedule_retry_us(&w->target->timing, watch->now_us, (uint32_t)random_u64(&watch->rng)));
-    } else if (ending->state == KIND_IGNORED) {
+    } else if (ending->state == KIND_IGNORED && !(ending->advises && w->health.verdict == HEALTH_UNKNOWN)) {
         pass_over(watch, slot, ending);
     } else {
         judge(watch, slot, ending);
@@ -253,64 +267,31 @@ static void finish(struct watch *watch, uint32_t slot, bool is_late)
         .local_error = w->check->local_error,
         .is_late = is_late,
         .stalled = w->check->stall_cnt != watch->clock.stall_cnt,
+        .advises = run->kind->advises,
     };
     struct reason lack = w->check->lack;
     memcpy(ending.text, run->text, sizeof ending.text);
     /* A driver that puts the start off goes by a clock that does not stand still. */
     w->duration_us = watch->now_us > ending.start_us ? watch->now_us - ending.start_us : 0;
+    if (run->response_us)
+        w->duration_us = run->response_us;
     end_check(watch, w);
     conclude(watch, slot, &ending, lack);
 }
 
-/* ---- drivers ---- */
-
 static void on_driven(void *arg, struct check *check)
 {
-    check->driver = NULL;
     finish(arg, check->slot, check->is_late);
 }
 
-/* NULL: there can't be one now. */
-static struct driver *driver_of(struct watch *watch, const struct driver_type *type)
-{
-    unsigned i = 0;
-    while (watch->drivers[i].type && watch->drivers[i].type != type)
-        i++;
-    struct watch_driver *own = &watch->drivers[i];
-    if (!own->driver) {
-        own->type = type;
-        own->host = (struct driver_host){watch->epoll_fd, (uint64_t)(i + 1) << 32, on_driven, watch};
-        own->driver = type->open(&own->host);
-    }
-    return own->driver;
-}
-
-static void start_driven(struct watch *watch, struct check *check)
-{
-    const struct driver_type *type = check->run.kind->driver;
-    check->driver = driver_of(watch, type);
-    if (!check->driver) {
-        check->local_error = ENOSYS;
-        return;
-    }
-    type->start(check->driver, check);
-    if (!check_runs(check))
-        check->driver = NULL;
-}
-
-static uint64_t driver_due_us(const struct watch_driver *own)
-{
-    return own->driver && own->type->due_us ? own->type->due_us(own->driver) : UINT64_MAX;
-}
-
-static void tick_drivers(struct watch *watch)
-{
-    for (unsigned i = 0; i < WATCH_DRIVERS_MAX; i++)
-        if (driver_due_us(&watch->drivers[i]) <= watch->now_us)
-            watch->drivers[i].type->tick(watch->drivers[i].driver, watch->now_us);
-}
-
 /* ---- beginning ---- */
+
+static void draw(struct check *check, const struct target *target)
+{
+    enum kind_transport transport = kinds[target->type]->transport;
+    if (transport == KIND_DATAGRAM || transport == KIND_ECHO)
+        random_bytes(&check->run.random, sizeof check->run.random);
+}
 
 static void begin(struct watch *watch, uint32_t slot)
 {
@@ -321,13 +302,15 @@ static void begin(struct watch *watch, uint32_t slot)
     check->hung_before = w->hangs;
     check->stall_cnt = watch->clock.stall_cnt;
     check->run.measure = w->measure;
+    draw(check, w->target);
     w->state = WATCHED_RUNNING;
+    w->start_us = watch->now_us;
     watch->running_cnt++;
     check_open(check, w->target, watch->now_us, watch->epoll_fd, slot);
     if (check->run.kind->driver && check_runs(check))
-        start_driven(watch, check);
+        drivers_start(&watch->drivers, check);
     if (check_runs(check))
-        schedule_heap_set(&watch->heap, slot, check->run.deadline_us);
+        schedule_heap_set(&watch->heap, slot, kind_due_us(&check->run));
     else
         finish(watch, slot, false);
 }
@@ -336,13 +319,13 @@ void watch_event(struct watch *watch, uint64_t tag, uint32_t events, uint8_t *bu
 {
     uint32_t slot = (uint32_t)tag;
     if (tag >> 32) {
-        const struct watch_driver *own = &watch->drivers[(tag >> 32) - 1];
-        own->type->event(own->driver, slot, events);
+        drivers_event(&watch->drivers, tag, events);
         return;
     }
     struct watched *w = at(watch, slot);
     if (w->state != WATCHED_RUNNING)
         return;
+    w->check->run.now_us = watch->now_us;
     check_event(w->check, events, buffer, buffer_len);
     if (!check_runs(w->check))
         finish(watch, slot, false);
@@ -359,11 +342,24 @@ static void end_late(struct check *check)
         kind_late(&check->run);
 }
 
-/* The deadline of a check, or the time to begin one. */
+static void wake_check(struct watch *watch, uint32_t slot)
+{
+    struct check *check = at(watch, slot)->check;
+    check->run.now_us = watch->now_us;
+    check_wake(check);
+    if (check_runs(check))
+        schedule_heap_set(&watch->heap, slot, kind_due_us(&check->run));
+    else
+        finish(watch, slot, false);
+}
+
+/* Something that a check waits for, its deadline, or the time to begin one. */
 static void come_due(struct watch *watch, uint32_t slot)
 {
     struct watched *w = at(watch, slot);
-    if (w->state == WATCHED_RUNNING) {
+    if (w->state == WATCHED_RUNNING && w->check->run.wake_us && w->check->run.deadline_us > watch->now_us) {
+        wake_check(watch, slot);
+    } else if (w->state == WATCHED_RUNNING) {
         end_late(w->check);
         finish(watch, slot, true);
     } else {
@@ -378,13 +374,20 @@ static bool is_due(const struct watch *watch, uint32_t *slot)
     return schedule_heap_first(&watch->heap, slot, &due_us) && due_us <= watch->now_us;
 }
 
+static uint32_t places(const struct watch *watch)
+{
+    uint32_t most = __atomic_load_n(&watch->checks_max, __ATOMIC_RELAXED);
+    return most && most < watch->running_max ? most : watch->running_max;
+}
+
 /* Slot + 1 of whom to begin with; 0: none, or none may. Those that hang leave a quarter of the places to the others,
  * who would otherwise wait for one of their deadlines. */
 static uint32_t may_begin(const struct watch *watch)
 {
+    uint32_t most = places(watch);
     if (watch->turns[false].first)
-        return watch->running_cnt < watch->running_max ? watch->turns[false].first : 0;
-    return watch->running_cnt < watch->running_max - watch->running_max / 4 ? watch->turns[true].first : 0;
+        return watch->running_cnt < most ? watch->turns[false].first : 0;
+    return watch->running_cnt < most - most / 4 ? watch->turns[true].first : 0;
 }
 
 static void warn_waiting(struct watch *watch)
@@ -392,8 +395,8 @@ static void warn_waiting(struct watch *watch)
     if (watch->now_us < watch->may_warn_us)
         return;
     watch->may_warn_us = watch->now_us + (uint64_t)WARN_AGAIN_SEC * 1000000;
-    log_warning("%u checks wait: %u are under way, and at most %u may be with this limit of open files",
-                watch->waiting_cnt, watch->running_cnt, watch->running_max);
+    log_warning("%u checks wait: %u are under way, and at most %u may be %s", watch->waiting_cnt, watch->running_cnt,
+                places(watch), places(watch) < watch->running_max ? "by checks_max" : "with this limit of open files");
 }
 
 /* Deadlines are judged by the time of the last look at the sockets: `now` does not move while they are gone through. */
@@ -402,7 +405,7 @@ bool watch_turn(struct watch *watch, unsigned most)
     uint64_t seen_us = watch->now_us;
     uint32_t slot;
     unsigned done = 0;
-    tick_drivers(watch);
+    drivers_tick(&watch->drivers, watch->now_us);
     for (; done < most && is_due(watch, &slot); done++) {
         come_due(watch, slot);
         watch->now_us = seen_us;
@@ -423,10 +426,8 @@ uint64_t watch_wait_us(const struct watch *watch)
     uint64_t due_us;
     if (!schedule_heap_first(&watch->heap, &slot, &due_us))
         due_us = UINT64_MAX;
-    for (unsigned i = 0; i < WATCH_DRIVERS_MAX; i++) {
-        uint64_t driver_us = driver_due_us(&watch->drivers[i]);
-        due_us = driver_us < due_us ? driver_us : due_us;
-    }
+    uint64_t driver_us = drivers_due_us(&watch->drivers);
+    due_us = driver_us < due_us ? driver_us : due_us;
     if (due_us == UINT64_MAX)
         return UINT64_MAX;
     return due_us > watch->now_us ? due_us - watch->now_us : 0;
@@ -498,6 +499,7 @@ static uint32_t running_max(void)
 void watch_open(struct watch *watch, int epoll_fd)
 {
     watch->epoll_fd = epoll_fd;
+    watch->drivers = (struct drivers){.epoll_fd = epoll_fd, .ended = on_driven, .arg = watch};
     watch->worked_us = worked_us();
     watch->running_max = running_max();
     random_seed(&watch->rng);
@@ -510,9 +512,7 @@ void watch_close(struct watch *watch)
 {
     for (uint32_t slot = 0; slot < watch->target_cnt; slot++)
         drop(watch, slot);
-    for (unsigned i = 0; i < WATCH_DRIVERS_MAX; i++)
-        if (watch->drivers[i].driver)
-            watch->drivers[i].type->close(watch->drivers[i].driver);
+    drivers_close(&watch->drivers);
     while (watch->free_checks) {
         struct check *check = watch->free_checks;
         watch->free_checks = check->next_free;

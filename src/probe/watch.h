@@ -11,12 +11,12 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "probe/check.h"
-#include "probe/driver.h"
+#include "probe/drivers.h"
 #include "probe/exchange.h"
 #include "probe/schedule.h"
 
 /* Of the descriptors that the process may have, checks use one in SHARE; more than MOST are never under way. */
-enum { WATCH_RUNNING_SHARE = 4, WATCH_RUNNING_MOST = 16384, WATCH_DRIVERS_MAX = 4 };
+enum { WATCH_RUNNING_SHARE = 4, WATCH_RUNNING_MOST = 16384 };
 
 struct watch {
     /* Set before watch_open. */
@@ -24,10 +24,11 @@ struct watch {
     uint64_t first_within_us;
     void (*wake)(void *arg);
     void *wake_arg;
+    uint32_t checks_max; /* atomic, set at any time: of checks under way; 0: as many as descriptors allow */
     /* Its own. */
     struct watched *targets; /* by slot */
     size_t target_cnt;
-    struct schedule_heap heap; /* by slot: the next start, or the deadline of the check under way */
+    struct schedule_heap heap; /* by slot: the next start, or what the check under way is to be told by the clock */
     /* Due, but the checks under way are as many as may be: first come, first served, those that hang last. */
     struct watch_turns {
         uint32_t first, last; /* slot + 1 */
@@ -42,12 +43,9 @@ struct watch {
     struct random_state rng;
     uint32_t spread;
     struct log_rate local_rate;
+    bool told_no_echo; /* that no echo request may be sent is nothing that passes: it is logged once */
     int epoll_fd;
-    struct watch_driver {
-        const struct driver_type *type; /* NULL: none yet */
-        struct driver *driver;
-        struct driver_host host;
-    } drivers[WATCH_DRIVERS_MAX];
+    struct drivers drivers;
 };
 
 /* `epoll_fd`: where checks register their sockets, with the slot as tag, and drivers theirs with a tag above 32 bits;

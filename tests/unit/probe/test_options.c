@@ -47,6 +47,10 @@ static void test_defaults(void **state)
         {"timeout", "\"1s\""},
         {"rise", "2"},
         {"fall", "3"},
+        {"send", NULL},
+        {"expect", NULL},
+        {"method", "\"GET\""},
+        {"headers", NULL},
         {"path", "\"/\""},
         {"host", NULL},
         {"expect_status", "[ \"200-299\" ]"},
@@ -55,6 +59,13 @@ static void test_defaults(void **state)
         {"load", "\"none\""},
         {"load_metric", NULL},
         {"load_pattern", NULL},
+        {"query_name", NULL},
+        {"query_type", "\"SOA\""},
+        {"recursion", "false"},
+        {"expect_rcode", "[ \"NOERROR\" ]"},
+        {"expect_answer", NULL},
+        {"count", "3"},
+        {"loss_max", "80"},
     };
     assert_int_equal(probe_opt_table.cnt, sizeof expected / sizeof *expected);
     for (size_t i = 0; i < probe_opt_table.cnt; i++) {
@@ -91,6 +102,28 @@ static void test_limits(void **state)
     assert_int_equal(parse("type", "tcp", &type), ERR_OK);
     assert_int_equal(type, PROBE_TCP);
     assert_int_equal(parse("type", "icmp", &type), ERR_INVALID);
+    assert_int_equal(parse("count", "0", &n), ERR_RANGE);
+    assert_int_equal(parse("count", "20", &n), ERR_OK);
+    assert_int_equal(parse("count", "21", &n), ERR_RANGE);
+    assert_int_equal(parse("loss_max", "100", &n), ERR_RANGE);
+    assert_int_equal(parse("loss_max", "0", &n), ERR_OK);
+    assert_int_equal(parse("expect_rcode", "REFUSED", &type), ERR_OK);
+    assert_int_equal(type, 5);
+    assert_int_equal(parse("expect_rcode", "BADVERS", &type), ERR_INVALID);
+}
+
+static void test_query_types(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"", "0", "TYPE0", "AXFR", "IXFR", "OPT", "TSIG", "TKEY", "A A", "nothing"};
+    uint16_t type = 77;
+    for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(parse("query_type", bad[i], &type), ERR_INVALID);
+    assert_int_equal(type, 77);
+    assert_int_equal(parse("query_type", "aaaa", &type), ERR_OK);
+    assert_int_equal(type, 28);
+    assert_int_equal(parse("query_type", "TYPE65280", &type), ERR_OK);
+    assert_int_equal(type, 65280);
 }
 
 static void test_status_ranges(void **state)
@@ -326,6 +359,124 @@ static void test_nothing_is_expected(void **state)
     expect(o, "expect_status: an empty list");
 }
 
+/* ---- the other kinds ---- */
+
+static void test_tcp_talks(void **state)
+{
+    (void)state;
+    struct probe_options o = usual(PROBE_TCP);
+    o.expect = plain("^220 ");
+    expect(o, "");
+    o.send = plain("EHLO\\r\n");
+    expect(o, "");
+    o.expect = NULL;
+    expect(o, "send: has no effect without \"expect\": nothing is waited for|");
+    o.expect = plain("(x");
+    expect(o, "expect: not a POSIX extended regular expression: a ( has no )|");
+    o.expect = plain("x");
+    o.send = plain("\\q");
+    expect(o, "send: expected text in which a \"\\\" begins \\r, \\n, \\t, \\\\ or \\xHH|");
+    o = usual(PROBE_HTTP);
+    o.send = o.expect = plain("x");
+    expect(o, "send: only a probe of type \"tcp\" or \"agent\" has it|expect: only a probe of type \"tcp\" has it|");
+}
+
+static void test_http_requests(void **state)
+{
+    (void)state;
+    static char *good[] = {(char *)(uintptr_t)"X-Probe: rondo", (char *)(uintptr_t)"Authorization:Basic eDp5",
+                           (char *)(uintptr_t)"a!#$%&'*+-.^_`|~9:\t ~", (char *)(uintptr_t)"Hosts: x"};
+    static const char *const bad[] = {"X-Probe",       ": x",          "X Probe: x",        "X-Probe : x", "X:\r\nY: z",
+                                      "X: \x7f",       "X: \xc3\xa4", "host: x",           "Connection: close",
+                                      "content-length: 1", "Transfer-Encoding: chunked", "TE: gzip", "Upgrade: h2c",
+                                      "Expect: 100-continue", "Trailer: x"};
+    static const char *const methods[] = {"", "GET ", "G(T", "CONNECT", "GET\r\n"};
+    struct probe_options o = usual(PROBE_HTTP);
+    o.headers = (struct opt_list){good, 4};
+    o.method = plain("PROPFIND");
+    expect(o, "");
+    for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char *header = plain(bad[i]);
+        o.headers = (struct opt_list){&header, 1};
+        expect(o, "headers: \"");
+    }
+    static char *many[33];
+    for (unsigned i = 0; i < 33; i++)
+        many[i] = good[0];
+    o.headers = (struct opt_list){many, 33};
+    expect(o, "headers: more than 32|");
+    o = usual(PROBE_HTTP);
+    for (unsigned i = 0; i < sizeof methods / sizeof *methods; i++) {
+        o.method = plain(methods[i]);
+        expect(o, "method: ");
+    }
+    o.method = plain("HEAD");
+    expect(o, "");
+    o.expect_body = plain("x");
+    expect(o, "expect_body: no answer to a HEAD request has a body|");
+    o = usual(PROBE_TCP);
+    o.method = plain("HEAD");
+    expect(o, "method: only a probe of type \"http\" has it|");
+    o.method = plain("GET"); /* its default does no harm */
+    expect(o, "");
+}
+
+static void test_dns_questions(void **state)
+{
+    (void)state;
+    static int rcodes[] = {3};
+    struct probe_options o = usual(PROBE_DNS);
+    expect(o, "query_name: missing: a probe of type \"dns\" asks for a name|");
+    o.query_name = plain("www..example");
+    expect(o, "query_name: expected a domain name, such as \"www.example.com\"|");
+    o.query_name = plain("www.example.com");
+    expect(o, "");
+    o.query_type = 1;
+    o.expect_answer = plain("192.0.2.1");
+    o.expect_rcode = (struct opt_list){rcodes, 1};
+    o.recursion = true;
+    expect(o, "");
+    o.expect_answer = plain("(192");
+    expect(o, "expect_answer: neither an address of the asked type nor a POSIX extended regular expression: a ( has no "
+              ")|");
+    o.expect_answer = plain("2001:db8::1"); /* an expression, then, that no address matches; but no error */
+    expect(o, "");
+    o.type = PROBE_HTTP;
+    o.port = 0;
+    expect(o, "query_name: only a probe of type \"dns\" has it|query_type: only a probe of type \"dns\" has it|"
+              "recursion: only a probe of type \"dns\" has it|expect_rcode: only a probe of type \"dns\" has it|"
+              "expect_answer: only a probe of type \"dns\" has it|");
+}
+
+static void test_ping_and_agent(void **state)
+{
+    (void)state;
+    struct probe_options o = usual(PROBE_PING);
+    o.count = 3;
+    o.loss_max = 80;
+    expect(o, "");
+    o.port = 7;
+    expect(o, "port: a probe of type \"ping\" has none|");
+    o = usual(PROBE_AGENT);
+    expect(o, "port: missing: a probe of type \"agent\" has no default port|");
+    o.port = 7;
+    o.send = plain("state\n");
+    expect(o, "");
+    o.count = 5;
+    o.loss_max = 20;
+    expect(o, "count: only a probe of type \"ping\" has it|loss_max: only a probe of type \"ping\" has it|");
+}
+
+static void test_who_pings(void **state)
+{
+    (void)state;
+    struct probe_options rows[2] = {usual(PROBE_TCP), usual(PROBE_DNS)};
+    assert_false(probe_pings(&(struct opt_list){rows, 2}));
+    rows[1] = usual(PROBE_PING);
+    assert_true(probe_pings(&(struct opt_list){rows, 2}));
+    assert_false(probe_pings(&(struct opt_list){NULL, 0}));
+}
+
 /* ---- from a row to a spec ---- */
 
 static void test_spec_fill(void **state)
@@ -351,6 +502,12 @@ static void test_spec_fill(void **state)
     probe_spec_fill(&spec, &o, &address, "www.example.com");
     assert_null(spec.host);
     assert_int_equal(spec.address.port, 443);
+    o = usual(PROBE_DNS);
+    probe_spec_fill(&spec, &o, &address, "www.example.com");
+    assert_int_equal(spec.address.port, 53);
+    o = usual(PROBE_PING);
+    probe_spec_fill(&spec, &o, &address, "www.example.com");
+    assert_int_equal(spec.address.port, 0);
 }
 
 int main(void)
@@ -369,6 +526,12 @@ int main(void)
         cmocka_unit_test(test_bodies),
         cmocka_unit_test(test_loads),
         cmocka_unit_test(test_nothing_is_expected),
+        cmocka_unit_test(test_query_types),
+        cmocka_unit_test(test_tcp_talks),
+        cmocka_unit_test(test_http_requests),
+        cmocka_unit_test(test_dns_questions),
+        cmocka_unit_test(test_ping_and_agent),
+        cmocka_unit_test(test_who_pings),
         cmocka_unit_test(test_spec_fill),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -253,6 +253,25 @@ static void test_requests(void **state)
     expect_request(s, "GET / HTTP/1.1\r\nHost: [2001:db8::2]\r\n");
 }
 
+static void test_methods_and_headers(void **state)
+{
+    (void)state;
+    static char *headers[] = {(char *)(uintptr_t)"X-Probe: rondo", (char *)(uintptr_t)"user-agent:x",
+                              (char *)(uintptr_t)"Accept: text/plain", (char *)(uintptr_t)"Accept-Encoding: gzip"};
+    struct probe_spec s = http("192.0.2.1");
+    s.options.method = plain("POST");
+    expect_request(s, "POST / HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: rondo/" RONDO_VERSION
+                      "\r\nAccept: */*\r\nContent-Length: 0\r\nConnection: ");
+    s.options.method = plain("HEAD");
+    s.options.headers = (struct opt_list){headers, 1};
+    expect_request(s, "HEAD / HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: rondo/" RONDO_VERSION
+                      "\r\nAccept: */*\r\nX-Probe: rondo\r\nConnection: ");
+    s.options.headers.cnt = 4;
+    s.options.expect_body = plain("x");
+    expect_request(s, "HEAD / HTTP/1.1\r\nHost: www.example.com\r\nX-Probe: rondo\r\nuser-agent:x\r\n"
+                      "Accept: text/plain\r\nAccept-Encoding: gzip\r\nConnection: ");
+}
+
 static void test_requests_are_tame(void **state)
 {
     (void)state;
@@ -464,6 +483,7 @@ int main(void)
         cmocka_unit_test(test_same_is_by_value),
         cmocka_unit_test(test_many_targets),
         cmocka_unit_test(test_requests),
+        cmocka_unit_test(test_methods_and_headers),
         cmocka_unit_test(test_requests_are_tame),
         cmocka_unit_test_setup_teardown(test_wishes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_texts, set_up, tear_down),

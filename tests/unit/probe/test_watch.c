@@ -76,20 +76,25 @@ static int tear_down(void **state)
     return 0;
 }
 
-static uint32_t add_known_at(struct fixture *f, struct addr address, const struct exchange_report *known)
+static uint32_t add_spec(struct fixture *f, const struct probe_spec *spec, const struct exchange_report *known)
 {
-    struct probe_spec spec = {
-        .options.type = PROBE_HTTP,
-        .address = address,
-        .timing = f->timing,
-    };
     struct exchange_wish wish;
     bool is_new;
-    uint32_t slot = target_table_add(&f->table, &spec, &is_new);
+    uint32_t slot = target_table_add(&f->table, spec, &is_new);
     assert_true(exchange_want(f->exchange, slot, target_table_at(&f->table, slot), known));
     assert_true(exchange_take(f->exchange, &wish));
     watch_wish(&f->watch, &wish);
     return slot;
+}
+
+static uint32_t add_known_at(struct fixture *f, struct addr address, const struct exchange_report *known)
+{
+    const struct probe_spec spec = {
+        .options.type = PROBE_HTTP,
+        .address = address,
+        .timing = f->timing,
+    };
+    return add_spec(f, &spec, known);
 }
 
 static uint32_t add_at(struct fixture *f, struct addr address) { return add_known_at(f, address, NULL); }
@@ -259,6 +264,196 @@ static void test_a_long_timeout_is_kept(void **state)
     assert_int_equal(look(f, slot).verdict, HEALTH_DOWN);
     assert_int_equal(look(f, slot).reason.code, REASON_NO_ANSWER);
     assert_in_range(watch_wait_us(&f->watch), 4 * SECOND, 11 * SECOND / 2 - SECOND);
+}
+
+/* Slow, but healthy: an answer takes nine tenths of the timeout, and longer than fast_interval. One check is lost;
+ * those that follow it sooner have all of their time too, or it would be down for good. */
+static void test_slow_but_healthy(void **state)
+{
+    struct fixture *f = *state;
+    f->timing.fast_interval_ms = 200;
+    uint32_t slot = add(f, 0);
+    pass(f, 0, 0, 0);
+    for (unsigned i = 0; i < 6; i++) {
+        bool is_lost = i == 1 || i == 3;
+        pass(f, 0, 0, 1);
+        int fd = take(f, NULL);
+        pass(f, 9 * SECOND / 10, SECOND, 0);
+        assert_int_equal(f->watch.running_cnt, 1);
+        if (!is_lost)
+            answer(fd, yes);
+        pass(f, is_lost ? SECOND / 10 : 1000, SECOND, !is_lost);
+        if (is_lost)
+            close(fd);
+        assert_int_equal(look(f, slot).verdict, HEALTH_UP);
+        assert_int_equal(look(f, slot).unsettled, is_lost);
+        if (!f->watch.running_cnt) /* else the next has begun */
+            pass(f, watch_wait_us(&f->watch), 6 * SECOND, 0);
+        assert_int_equal(f->watch.running_cnt, 1);
+    }
+}
+
+/* ---- what a check waits for beside its deadline ---- */
+
+static int name_server(struct fixture *f, struct sockaddr_in *at)
+{
+    socklen_t len = sizeof *at;
+    (void)f;
+    *at = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    assert_true(fd >= 0 && !bind(fd, (struct sockaddr *)at, sizeof *at) &&
+                !getsockname(fd, (struct sockaddr *)at, &len));
+    return fd;
+}
+
+static uint32_t add_name_server(struct fixture *f, const struct sockaddr_in *at)
+{
+    const struct probe_spec spec = {
+        .options = {.type = PROBE_DNS, .query_name = (char *)(uintptr_t)"example.com"},
+        .address = {.bytes = {127, 0, 0, 1}, .family = ADDR_V4, .port = ntohs(at->sin_port)},
+        .timing = f->timing,
+    };
+    return add_spec(f, &spec, NULL);
+}
+
+/* The next question; its answer, when one is wanted, is NOERROR. */
+static uint16_t take_question(int fd, bool is_answered)
+{
+    uint8_t message[512];
+    struct sockaddr_in from;
+    socklen_t from_len = sizeof from;
+    struct pollfd comes = {.fd = fd, .events = POLLIN};
+    assert_int_equal(poll(&comes, 1, PATIENCE_MS), 1);
+    ssize_t len = recvfrom(fd, message, sizeof message, 0, (struct sockaddr *)&from, &from_len);
+    assert_int_equal(len, 12 + 13 + 4);
+    message[2] |= 0x80;
+    if (is_answered)
+        assert_int_equal(sendto(fd, message, (size_t)len, 0, (struct sockaddr *)&from, from_len), len);
+    return (uint16_t)(message[0] << 8 | message[1]);
+}
+
+/* A question that is lost is asked again after half of the time, with the same ID; the next check has another one. */
+static void test_a_lost_question_is_asked_again(void **state)
+{
+    struct fixture *f = *state;
+    struct sockaddr_in at;
+    int fd = name_server(f, &at);
+    uint32_t slot = add_name_server(f, &at);
+    uint16_t ids[8];
+    bool differ = false;
+    for (unsigned i = 0; i < 8; i++) {
+        pass(f, i ? watch_wait_us(&f->watch) : 0, 6 * SECOND, 0);
+        ids[i] = take_question(fd, false);
+        assert_int_equal(watch_wait_us(&f->watch), SECOND / 2);
+        pass(f, SECOND / 2, SECOND, 0);
+        assert_int_equal(watch_wait_us(&f->watch), SECOND / 2);
+        assert_int_equal(take_question(fd, true), ids[i]);
+        pass(f, 1000, 1000, 1);
+        assert_int_equal(f->watch.running_cnt, 0);
+        assert_int_equal(look(f, slot).verdict, HEALTH_UP);
+        assert_false(look(f, slot).unsettled);
+        differ |= ids[i] != ids[0];
+    }
+    assert_true(differ);
+    pass(f, watch_wait_us(&f->watch), 6 * SECOND, 0);
+    (void)take_question(fd, false);
+    pass(f, SECOND / 2, SECOND, 0);
+    (void)take_question(fd, false);
+    pass(f, SECOND / 2, SECOND, 0); /* that was all */
+    assert_true(look(f, slot).unsettled);
+    assert_int_equal(look(f, slot).reason.code, REASON_NO_ANSWER);
+    close(fd);
+}
+
+/* Nobody listens: one failure at once, not when its time is over. */
+static void test_a_closed_port_of_datagrams(void **state)
+{
+    struct fixture *f = *state;
+    struct sockaddr_in at;
+    close(name_server(f, &at));
+    uint32_t slot = add_name_server(f, &at);
+    pass(f, 0, 0, 0);
+    pass(f, 1000, 1000, 1);
+    assert_int_equal(look(f, slot).verdict, HEALTH_DOWN);
+    reason_to_text(reason, look(f, slot).reason);
+    assert_string_equal(reason, "connection refused");
+}
+
+/* ---- agents ---- */
+
+static uint32_t add_agent(struct fixture *f, unsigned number)
+{
+    const struct probe_spec spec = {
+        .options.type = PROBE_AGENT,
+        .address = {.bytes = {127, 0, 0, (uint8_t)(1 + number)}, .family = ADDR_V4, .port = ntohs(f->at.sin_port)},
+        .timing = f->timing,
+    };
+    return add_spec(f, &spec, NULL);
+}
+
+/* One check of it: what it says; NULL: it closes without a word. */
+static void tell(struct fixture *f, const char *line)
+{
+    if (!f->watch.running_cnt)
+        pass(f, watch_wait_us(&f->watch), 6 * SECOND, 0);
+    pass(f, 0, 0, 1);
+    int fd = take(f, NULL);
+    if (line)
+        assert_true(send(fd, line, strlen(line), MSG_NOSIGNAL) > 0);
+    close(fd);
+    pass(f, 1000, 1000, 1);
+    assert_int_equal(f->watch.running_cnt, 0);
+}
+
+/* Away from the start, it is as if nobody had asked: up. Later nothing changes, be the verdict up or down. */
+static void test_an_agent_that_is_away(void **state)
+{
+    struct fixture *f = *state;
+    f->timing.rise = f->timing.fall = 1;
+    uint32_t slot = add_agent(f, 0);
+    pass(f, 0, 0, 0);
+    tell(f, NULL);
+    assert_int_equal(look(f, slot).verdict, HEALTH_UP);
+    assert_int_equal(f->woken, 1);
+    assert_string_equal(reason, "no word, nothing changes: closed without an answer");
+    assert_int_equal(look(f, slot).measure.response_us, 0);
+    tell(f, "down#disk full\n");
+    assert_int_equal(look(f, slot).verdict, HEALTH_DOWN);
+    assert_string_equal(reason, "agent: down, disk full");
+    for (unsigned i = 0; i < 3; i++) {
+        tell(f, i == 1 ? "gibberish\n" : NULL);
+        assert_int_equal(look(f, slot).verdict, HEALTH_DOWN);
+        assert_false(look(f, slot).unsettled);
+        assert_in_range(watch_wait_us(&f->watch), 5 * SECOND - 1000, 11 * SECOND / 2);
+    }
+    tell(f, "up\n");
+    assert_int_equal(look(f, slot).verdict, HEALTH_UP);
+    tell(f, NULL);
+    assert_int_equal(look(f, slot).verdict, HEALTH_UP);
+}
+
+/* That it drains is told, though the verdict is the same; that it says so again is not. */
+static void test_a_drain_is_an_event(void **state)
+{
+    struct fixture *f = *state;
+    struct exchange_report report;
+    uint32_t told, slot = add_agent(f, 0);
+    pass(f, 0, 0, 0);
+    tell(f, "up 50%\n");
+    assert_true(exchange_next(f->exchange, &told, &report, reason));
+    assert_false(report.measure.drains);
+    assert_int_equal(report.measure.load, 50);
+    tell(f, "drain\n");
+    assert_true(exchange_next(f->exchange, &told, &report, reason));
+    assert_int_equal(told, slot);
+    assert_true(report.measure.drains && report.verdict == HEALTH_UP);
+    tell(f, "drain\n");
+    tell(f, NULL);
+    assert_false(exchange_next(f->exchange, &told, &report, reason));
+    assert_true(look(f, slot).measure.drains);
+    tell(f, "ready\n");
+    assert_true(exchange_next(f->exchange, &told, &report, reason));
+    assert_false(report.measure.drains);
 }
 
 /* We are late by 90 ms, the answer was not. */
@@ -498,6 +693,56 @@ static void test_those_that_hang_wait_behind_others(void **state)
     assert_int_equal(f->watch.waiting_cnt, 1);
 }
 
+/* The cap comes and goes while checks run. */
+static void test_fewer_may_run(void **state)
+{
+    struct fixture *f = *state;
+    for (unsigned i = 0; i < CNT; i++)
+        (void)add(f, i);
+    f->watch.checks_max = 3;
+    pass(f, 0, 0, 0);
+    pass(f, 0, 0, 3);
+    assert_int_equal(f->watch.running_cnt, 3);
+    assert_int_equal(f->watch.waiting_cnt, CNT - 3);
+    f->watch.checks_max = 2;
+    answer(take(f, NULL), yes);
+    pass(f, 1000, 1000, 1);
+    assert_int_equal(f->watch.running_cnt, 2);
+    f->watch.checks_max = 0;
+    pass(f, 0, 0, 0);
+    assert_int_equal(f->watch.running_cnt, CNT - 1);
+    f->watch.checks_max = 1000000; /* never more than descriptors allow */
+    f->watch.running_max = 4;
+    assert_false(watch_turn(&f->watch, 64));
+    assert_int_equal(f->watch.running_cnt, CNT - 1);
+}
+
+/* ---- not too often ---- */
+
+/* A refused check is over at once; the next would begin 10 ms after its start. */
+static void test_starts_are_a_gap_apart(void **state)
+{
+    struct fixture *f = *state;
+    f->timing.fast_interval_ms = 10;
+    f->timing.fall = 5;
+    f->timing.start_gap_ms = 100;
+    uint32_t slot = add(f, 0);
+    pass(f, 0, 0, 0);
+    check_all(f, yes);
+    pass(f, 5 * SECOND, 5 * SECOND, 0);
+    for (unsigned i = 0; i < 5; i++) {
+        check_all(f, no);
+        if (i < 4)
+            assert_int_equal(watch_wait_us(&f->watch), 100000 - 1000);
+        pass(f, watch_wait_us(&f->watch), 6 * SECOND, 0);
+    }
+    assert_int_equal(look(f, slot).verdict, HEALTH_DOWN);
+    /* The retry of one that was excused, too: half of fast_interval is less. */
+    fail_in_a_stall(f);
+    assert_int_equal(f->watch.running_cnt, 0);
+    assert_in_range(watch_wait_us(&f->watch), 90000, 100000);
+}
+
 /* ---- coming and going ---- */
 
 static void test_leaving_ends_the_check(void **state)
@@ -547,6 +792,11 @@ int main(void)
         TEST(test_known_at_first),
         TEST(test_deadline),
         TEST(test_a_long_timeout_is_kept),
+        TEST(test_slow_but_healthy),
+        TEST(test_a_lost_question_is_asked_again),
+        TEST(test_a_closed_port_of_datagrams),
+        TEST(test_an_agent_that_is_away),
+        TEST(test_a_drain_is_an_event),
         TEST(test_what_is_there_is_read_before_the_deadline_is_judged),
         TEST(test_no_way_is_down),
         TEST(test_our_own_lack_is_no_verdict),
@@ -555,6 +805,8 @@ int main(void)
         TEST(test_work_is_no_stall),
         TEST(test_no_more_than_may_run),
         TEST(test_first_due_is_first),
+        TEST(test_fewer_may_run),
+        TEST(test_starts_are_a_gap_apart),
         TEST(test_leaving_a_turn),
         TEST(test_those_that_hang_wait_behind_others),
         TEST(test_leaving_ends_the_check),
