@@ -101,6 +101,8 @@ void balance_set_plan(struct balance *balance, struct balance_plan **plan)
     struct balance_plan *was = balance->plan;
     balance->plan = *plan;
     *plan = NULL;
+    if (balance->probe)
+        probe_set_checks_max(balance->probe, balance->plan->checks_max);
     balance->loading = true;
     was->older = balance->old_plans;
     balance->old_plans = was;

@@ -24,6 +24,7 @@
 #include "base/opt.h"
 #include "pool/directory.h"
 #include "probe/probe.h"
+#include "probe/rules.h"
 #include "zone/version.h"
 
 /* One row of a zone's `balance` list. */
@@ -69,6 +70,11 @@ void balance_plan_free(struct balance_plan *plan);
 enum err balance_plan_make(struct balance_plan **plan, const struct opt_list *zones, const uint8_t *const *apexes,
                            const struct opt_list *probes, const struct answer_sites *sites, struct diag *diag)
     ATTR_NONNULL(1, 2, 3, 4, 6) ATTR_MUST_USE;
+
+/* What the group `health` says of all checks; without it, there is no limit but for addresses that come from somebody
+ * else. Warnings (a probe that asks for more checks than it may) to `diag`. Before anybody has the plan. */
+void balance_plan_limit(struct balance_plan *plan, const struct probe_health_options *options,
+                        const struct opt_list *probes, struct diag *diag) ATTR_NONNULL_ALL;
 
 struct balance;
 /* No reader may be left. Waits for jobs (it runs the loop's callbacks for that); the loop then has

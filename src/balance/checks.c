@@ -24,6 +24,7 @@ static void know(const struct balance *balance, struct balance_target *target)
     probe_state(balance->probe, target->id, &state);
     target->verdict = state.verdict;
     target->unsettled = state.unsettled;
+    target->drains = state.measure.drains;
 }
 
 static void unpark(struct balance *balance, struct balance_target *target)
@@ -92,20 +93,41 @@ static void unlink_check(struct balance_check *check)
         check->next->at = check->at;
 }
 
+static bool is_elsewhere(const struct plan_member *note)
+{
+    return note && note->check_address.family != ADDR_NONE;
+}
+
+void checks_fill_spec(struct probe_spec *spec, const struct balance_family *family, const struct plan_member *note,
+                      const struct probe_options *row, const struct addr *address, const char *host)
+{
+    probe_spec_fill(spec, row, is_elsewhere(note) ? &note->check_address : address, host);
+    spec->timing.start_gap_ms = family->pool->plan->start_gap_ms;
+}
+
+/* An address to check instead was written down here, whoever the member is. */
+enum probe_permission checks_permission(const struct balance_plan *plan, const struct plan_member *note,
+                                        const struct addr *address, bool foreign)
+{
+    enum probe_origin origin = foreign && !is_elsewhere(note) ? PROBE_ORIGIN_FOREIGN : PROBE_ORIGIN_OPERATOR;
+    return probe_may(plan->may, is_elsewhere(note) ? &note->check_address : address, origin);
+}
+
 void checks_open(struct balance_side *side, struct balance_family *family, uint32_t member, const struct addr *address,
                  const char *host)
 {
     struct balance *balance = family->pool->balance;
     const struct plan_probes *probes = plan_probes_of(family->group, side->note);
-    const struct addr *checked =
-        side->note && side->note->check_address.family != ADDR_NONE ? &side->note->check_address : address;
     if (!balance->probe || !probes->cnt)
+        return;
+    side->barred = checks_permission(family->pool->plan, side->note, address, side->foreign);
+    if (side->barred != PROBE_MAY)
         return;
     side->check_cnt = (uint32_t)probes->cnt;
     side->checks = mem_zalloc(probes->cnt, sizeof *side->checks);
     for (size_t i = 0; i < probes->cnt; i++) {
         struct probe_spec spec;
-        probe_spec_fill(&spec, probes->rows[i], checked, host);
+        checks_fill_spec(&spec, family, side->note, probes->rows[i], address, host);
         side->checks[i] =
             (struct balance_check){.target = take_target(balance, &spec), .family = family, .member = member};
         link_check(&side->checks[i]);
@@ -141,6 +163,8 @@ enum health_verdict checks_verdict(const struct balance_side *side, bool *unsett
 {
     enum health_verdict verdict = side->check_cnt ? HEALTH_UP : side->before;
     *unsettled = false;
+    if (side->barred != PROBE_MAY)
+        return HEALTH_DOWN; /* nobody knows whether it lives */
     for (uint32_t i = 0; i < side->check_cnt; i++) {
         const struct balance_target *target = side->checks[i].target;
         *unsettled |= target->unsettled;
@@ -150,4 +174,12 @@ enum health_verdict checks_verdict(const struct balance_side *side, bool *unsett
             verdict = side->before;
     }
     return verdict;
+}
+
+bool checks_drains(const struct balance_side *side)
+{
+    for (uint32_t i = 0; i < side->check_cnt; i++)
+        if (side->checks[i].target->drains)
+            return true;
+    return false;
 }

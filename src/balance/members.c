@@ -30,7 +30,7 @@ static void take_side(struct pool_member *member, const struct balance_side *sid
     uint32_t weight = side->note ? side->note->weight : 1;
     member->verdict = checks_verdict(side, &member->unsettled);
     member->forced = side->forced;
-    member->weight = side->drained ? 0 : weight;
+    member->weight = side->drained || checks_drains(side) ? 0 : weight;
     member->withheld = withheld_of(side);
 }
 

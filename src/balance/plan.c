@@ -152,6 +152,7 @@ enum err balance_plan_make(struct balance_plan **plan, const struct opt_list *zo
         if (rows[i].groups.cnt)
             add_zone(&p, &rows[i], apexes[i]);
     plan_index(p.plan);
+    p.plan->may = probe_rules_new(&(struct probe_health_options){0});
     free(p.probes);
     bool good = diag_cnt(diag, DIAG_ERROR) == errors_before;
     if (!good) {
@@ -162,6 +163,31 @@ enum err balance_plan_make(struct balance_plan **plan, const struct opt_list *zo
     return good ? ERR_OK : ERR_INVALID;
 }
 
+/* Starts come as seldom as all the same: what was written is not what is done. */
+static void check_gap(const struct balance_plan *plan, const struct probe_options *probe, struct diag *diag)
+{
+    char gap[OPT_DURATION_TEXT_MAX], interval[OPT_DURATION_TEXT_MAX];
+    if (probe->fast_interval_ms >= plan->start_gap_ms || probe->where.is_broken)
+        return;
+    diag_warning(diag, probe->where.file, probe->where.line,
+                 "probe \"%s\": checks start %s apart at least, by \"target_rate\", not a fast_interval of %s", probe->name,
+                 opt_duration_to_text(gap, plan->start_gap_ms),
+                 opt_duration_to_text(interval, probe->fast_interval_ms));
+}
+
+void balance_plan_limit(struct balance_plan *plan, const struct probe_health_options *options,
+                        const struct opt_list *probes, struct diag *diag)
+{
+    const struct probe_options *rows = probes->items;
+    probe_rules_free(plan->may);
+    plan->may = probe_rules_new(options);
+    plan->start_gap_ms = probe_start_gap_ms(options);
+    plan->checks_max = (uint32_t)options->checks_max;
+    plan->bars = options->probe_deny.cnt > 0;
+    for (size_t i = 0; i < probes->cnt; i++)
+        check_gap(plan, &rows[i], diag);
+}
+
 void balance_plan_free(struct balance_plan *plan)
 {
     if (!plan)
@@ -170,6 +196,7 @@ void balance_plan_free(struct balance_plan *plan)
         for (struct map_link *link = plan->zones.buckets[i]; link; link = link->next)
             map_fini(&MAP_ITEM(link, struct plan_zone, link)->groups);
     map_fini(&plan->zones);
+    probe_rules_free(plan->may);
     arena_fini(&plan->arena);
     free(plan);
 }

@@ -6,6 +6,7 @@
 #include "balance/map.h"
 #include "base/arena.h"
 #include "base/hash.h"
+#include "probe/rules.h"
 
 /* Probes of a group or a member; points into the plan. */
 struct plan_probes {
@@ -56,6 +57,10 @@ struct balance_plan {
     struct map zones;        /* those with groups */
     uint64_t zone_depths[2]; /* bit d: some of them has d labels */
     uint64_t rules;          /* see balance_marked */
+    struct probe_rules *may; /* whom to probe */
+    bool bars;               /* some members are not to be */
+    uint32_t start_gap_ms;   /* as struct health_timing has it */
+    uint32_t checks_max;     /* as probe_set_checks_max has it */
     /* The balance's. [control] */
     size_t user_cnt; /* zones that follow it, and pools whose group is one of these */
     struct balance_plan *older;

@@ -46,6 +46,7 @@ struct balance_target {
     uint32_t id;
     enum health_verdict verdict;
     bool unsettled;
+    bool drains; /* an agent asks for no new clients */
     struct balance_check *checks;
     struct balance_walk *walk; /* NULL: all members know what it said last */
     struct ring parked;        /* in balance.parked while it has no checks; the subscription of the last one is kept */
@@ -78,6 +79,8 @@ struct balance_side {
     struct balance_check *checks;
     uint32_t check_cnt;
     bool open;                      /* the checks are, be they none */
+    bool foreign;                   /* somebody else wrote its address down: PROBE_ORIGIN_FOREIGN */
+    enum probe_permission barred;   /* by which it is not checked, and so is down; PROBE_MAY: it is */
     enum health_verdict before;     /* of the member when others were its checks: counts for those without a result */
     const struct plan_member *note; /* NULL: `members` does not name it */
     /* What operators, load and time make of it; members_refresh takes it over into the pool_member. */
@@ -328,6 +331,14 @@ void checks_move(struct balance_side *side, uint32_t member);
 void checks_mute(struct balance_side *side);
 /* The verdict over all checks of a member; while they are not open or have no result, what it was before. */
 enum health_verdict checks_verdict(const struct balance_side *side, bool *unsettled);
+/* What checks the members finds says that it wants no new clients. */
+bool checks_drains(const struct balance_side *side);
+/* What a probe of a member is: its own address or the one to check instead, and the limits of the pool's plan. */
+void checks_fill_spec(struct probe_spec *spec, const struct balance_family *family, const struct plan_member *note,
+                      const struct probe_options *row, const struct addr *address, const char *host);
+/* Whether a member may be probed by this plan. */
+enum probe_permission checks_permission(const struct balance_plan *plan, const struct plan_member *note,
+                                        const struct addr *address, bool foreign);
 struct balance_target *checks_find_target(const struct balance *balance, uint32_t id);
 /* Ends a target that nobody wanted again while a load was under way; false: there is none, or it is not yet time. For
  * when nothing else is left to do. */

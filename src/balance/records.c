@@ -158,10 +158,28 @@ static bool all_drained(const struct balance_records *records, const struct plan
     return any;
 }
 
+/* Who is a member, checked, and may not be. */
+static void check_barred(const struct balance_pool *pool, const struct balance_records *records,
+                         const struct plan_group *group, const char *owner, struct diag *diag)
+{
+    for (uint32_t i = 0; i < records->cnt; i++) {
+        const struct plan_member *note = plan_find_member(group, &records->addresses[i]);
+        const struct opt_where *where = note ? &note->where : &group->where;
+        char text[ADDR_TEXT_MAX];
+        if ((!note && group->ignore_others) || !plan_probes_of(group, note)->cnt ||
+            checks_permission(pool->balance->plan, note, &records->addresses[i], false) == PROBE_MAY)
+            continue;
+        diag_warning(diag, where->file, where->line,
+                     "pool \"%s\": %s may not be checked, by \"probe_deny\", and so counts as down", owner,
+                     addr_to_text(text, &records->addresses[i]));
+    }
+}
+
 void records_check(const struct balance_pool *pool, const struct plan_group *group, struct diag *diag)
 {
     char owner[NAME_TEXT_MAX], why[REFUSAL_MAX];
-    if (!group->member_cnt && !may_be_refused(pool))
+    bool bars = pool->balance->plan->bars;
+    if (!group->member_cnt && !may_be_refused(pool) && !bars)
         return; /* most pools */
     name_to_text_bare(owner, pool->owner);
     for (unsigned i = 0; i < 2; i++) {
@@ -170,6 +188,8 @@ void records_check(const struct balance_pool *pool, const struct plan_group *gro
         check_sleeping(&pool->families[i], group, owner, diag);
         if (!records->cnt)
             continue;
+        if (bars)
+            check_barred(pool, records, group, owner, diag);
         if (is_refused(pool->owner, records, group, why))
             diag_warning(diag, where->file, where->line, "\"%s\" %s is no pool and answered whole: %s", owner,
                          balance_types[i], why);

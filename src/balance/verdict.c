@@ -48,6 +48,16 @@ static void tell_verdict(const struct balance_family *family, uint32_t index, co
               health_verdict_name(member->verdict), reason, family->up_cnt, family->cnt);
 }
 
+static void tell_drain(const struct balance_family *family, uint32_t index, const char *reason)
+{
+    const struct pool_member *member = &family->members[index];
+    char owner[NAME_TEXT_MAX], address[ADDR_TEXT_MAX];
+    if (!may_tell(family->pool->balance, LINE_UP))
+        return;
+    log_notice("pool \"%s\": %s is %s (%s)", name_to_text_bare(owner, family->pool->owner),
+               addr_to_text(address, &member->address), member->weight ? "no longer drained" : "drained", reason);
+}
+
 void balance_on_change(struct balance *balance, void (*fn)(void *arg, const struct balance_change *change), void *arg)
 {
     balance->on_change = fn;
@@ -75,6 +85,7 @@ static void tell_member(const struct balance_check *check, const char *reason)
     if (!family)
         return;
     enum health_verdict before = family->members[check->member].verdict;
+    bool was_drained = !family->members[check->member].weight;
     if (!members_refresh(family, check->member))
         return;
     enum health_verdict now = family->members[check->member].verdict;
@@ -82,6 +93,8 @@ static void tell_member(const struct balance_check *check, const char *reason)
         tell_verdict(family, check->member, reason);
         verdict_tell_change(family, check->member, health_verdict_name(before), health_verdict_name(now), reason);
     }
+    if (was_drained != !family->members[check->member].weight)
+        tell_drain(family, check->member, reason);
     work_queue(family->pool, TODO_COMPILE_A << family->index, now == HEALTH_DOWN && before != HEALTH_DOWN);
 }
 
@@ -161,6 +174,7 @@ static void take_event(struct balance *balance, const struct probe_event *event)
         return;
     target->verdict = event->verdict;
     target->unsettled = event->unsettled;
+    target->drains = event->measure.drains;
     struct balance_walk first = {.target = target, .at = target->checks}, *walk = target->walk ? target->walk : &first;
     memcpy(walk->reason, event->reason, sizeof walk->reason);
     if (target->walk) {

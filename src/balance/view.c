@@ -47,7 +47,7 @@ static void view_health(struct viewing *v, size_t index, const struct balance_si
 {
     struct balance_member_view *view = &v->members[index];
     struct probe_event state;
-    view->reason = "";
+    view->reason = probe_permission_text(side->barred);
     if (!speaker(v->balance, side, view->verdict, &state) &&
         !speaker(v->balance, side, HEALTH_UNKNOWN, &state)) /* a verdict of former checks */
         return;
@@ -129,7 +129,7 @@ static void view_bounds(struct balance_pool_view *view, const struct balance_fam
         const struct plan_probes *probes = plan_probes_of(family->group, family->sides[i].note);
         for (size_t p = 0; p < probes->cnt; p++) {
             struct probe_spec spec;
-            probe_spec_fill(&spec, probes->rows[p], &family->members[i].address, "");
+            checks_fill_spec(&spec, family, family->sides[i].note, probes->rows[p], &family->members[i].address, "");
             uint64_t detection_ms = health_detection_ms(&spec.timing);
             uint64_t staleness_ms =
                 health_staleness_ms(&spec.timing, settings->ttl_sec * 1000ull, settings->ttl_min_sec * 1000ull);

@@ -11,6 +11,7 @@ struct probe {
     void *wake_arg;
     bool runs;
     uint64_t first_within_ms;
+    uint32_t checks_max;
     struct fake_target *targets;
     size_t cnt;
     size_t waiting_cnt, next;
@@ -45,6 +46,8 @@ enum err probe_start(struct probe *probe, uint64_t first_within_ms)
     return ERR_OK;
 }
 
+void probe_set_checks_max(struct probe *probe, uint32_t checks_max) { probe->checks_max = checks_max; }
+
 bool fake_runs(uint64_t *first_within_ms)
 {
     *first_within_ms = the_probe->first_within_ms;
@@ -63,7 +66,8 @@ static struct fake_target target_of(const struct probe_spec *spec)
 static bool same_timing(const struct health_timing *a, const struct health_timing *b)
 {
     return a->interval_ms == b->interval_ms && a->fast_interval_ms == b->fast_interval_ms &&
-           a->timeout_ms == b->timeout_ms && a->rise == b->rise && a->fall == b->fall;
+           a->timeout_ms == b->timeout_ms && a->rise == b->rise && a->fall == b->fall &&
+           a->start_gap_ms == b->start_gap_ms;
 }
 
 static bool same_check(const struct fake_target *a, const struct fake_target *b)
@@ -151,6 +155,8 @@ size_t probe_target_cnt(const struct probe *probe)
 }
 
 /* ---- told by tests */
+
+uint32_t fake_checks_max(void) { return the_probe->checks_max; }
 
 struct fake_target *fake_find(const char *text)
 {

@@ -19,12 +19,13 @@ static const uint8_t example_org[] = "\7example\3org";
 
 struct balance_plan *plan_of(const char *text, struct diag *diag)
 {
-    static const struct opt_table *const tables[] = {&probe_opt_table, &balance_zone_opt_table,
-                                                     &answer_site_opt_table};
+    static const struct opt_table *const tables[] = {&probe_opt_table, &probe_health_opt_table,
+                                                     &balance_zone_opt_table, &answer_site_opt_table};
     const uint8_t *apexes[] = {test_apex, example_org};
     struct conf *conf;
     struct balance_plan *plan = NULL;
-    enum err loaded = conf_load_text(&conf, "rondo.conf", text, strlen(text), tables, 3, diag);
+    const size_t table_cnt = sizeof tables / sizeof *tables;
+    enum err loaded = conf_load_text(&conf, "rondo.conf", text, strlen(text), tables, table_cnt, diag);
     assert_non_null(conf);
     struct opt_list zones = conf_list(conf, &balance_zone_opt_table), probes = conf_list(conf, &probe_opt_table);
     struct opt_list rows = conf_list(conf, &answer_site_opt_table);
@@ -35,6 +36,8 @@ struct balance_plan *plan_of(const char *text, struct diag *diag)
     enum err e = balance_plan_make(&plan, &zones, apexes, &probes, sites, diag);
     assert_true((e == ERR_OK) == (plan != NULL));
     answer_sites_free(sites); /* the plan needs it no more either */
+    if (plan)
+        balance_plan_limit(plan, conf_group(conf, &probe_health_opt_table), &probes, diag);
     conf_free(conf); /* the plan needs it no more */
     if (!loaded)
         return plan;

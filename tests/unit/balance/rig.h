@@ -42,6 +42,7 @@ void fake_say(const char *address, enum health_verdict verdict, bool unsettled, 
 size_t fake_subscribed(void);    /* counts of all targets */
 size_t fake_subscriptions(void); /* calls so far */
 bool fake_runs(uint64_t *first_within_ms);
+uint32_t fake_checks_max(void);
 
 /* ---- the rig */
 

@@ -209,10 +209,11 @@ static void test_broken_rows(void **state)
 {
     (void)state;
     /* A probe is there by its name, whatever else it lacks; one without a name may be any. */
-    expect_all("probes = ( { name = \"web\"; type = \"htp\"; },\n{ name = \"api\"; type = \"http\"; host = 5; } );\n"
+    expect_all("probes = ( { name = \"web\"; type = \"http\"; rise = 0; },\n"
+               "{ name = \"api\"; type = \"http\"; host = 5; } );\n"
                "zones = ( { balance = ( { name = \"*\"; probe = [ \"web\", \"api\" ]; }, \n"
                "{ name = \"b\"; probe = \"none\"; } ); } );",
-               "1: error: \"probes.type\": expected \"tcp\" or \"http\", got \"htp\"; did you mean \"http\"?\n"
+               "1: error: \"probes.rise\": expected a whole number from 1 to 100 checks, got 0\n"
                "2: error: \"probes.host\": expected a string of 1 to 255 bytes, got 5\n"
                "4: error: zone \"example.com\", balance \"b\": there is no probe \"none\"\n");
     expect_all("probes = ( { name = \"web\"; type = \"http\"; },\n{ type = \"http\"; } );\n"
