@@ -36,6 +36,8 @@ static enum err make_annotations(struct configuration *c, struct diag *diag)
     const uint8_t **apexes = mem_zalloc(zones.cnt, sizeof *apexes);
     find_apexes(apexes, &arena, &zones);
     enum err e = balance_plan_make(&c->annotations, &groups, apexes, &probes, c->sites, diag);
+    if (!e)
+        balance_plan_limit(c->annotations, conf_group(c->conf, &probe_health_opt_table), &probes, diag);
     free(apexes);
     arena_fini(&arena);
     return e;

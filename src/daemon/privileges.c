@@ -2,11 +2,12 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -18,7 +19,7 @@ enum err privileges_find(struct privileges *privileges, const char *user)
     struct passwd entry, *found = NULL;
     int e = getpwnam_r(user, &entry, text, cap, &found);
     if (!e && found)
-        *privileges = (struct privileges){found->pw_uid, found->pw_gid};
+        *privileges = (struct privileges){.uid = found->pw_uid, .gid = found->pw_gid};
     free(text);
     return !e && found ? ERR_OK : ERR_NOT_FOUND;
 }
@@ -41,6 +42,26 @@ static bool is_final(const struct privileges *p)
     return p->uid == 0 || setuid(0) != 0;
 }
 
+/* Of those that the change of the user id was told to keep, raw sockets alone stay, for this thread and all that it
+ * starts; nothing is inheritable. 0, or -1 and errno. (libcap's one call is not worth a library.) */
+static int keep_raw_alone(void)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
+    data[CAP_TO_INDEX(CAP_NET_RAW)].permitted = CAP_TO_MASK(CAP_NET_RAW);
+    data[CAP_TO_INDEX(CAP_NET_RAW)].effective = CAP_TO_MASK(CAP_NET_RAW);
+    return (int)syscall(SYS_capset, &header, data);
+}
+
+/* A container's root may lack it: then there is nothing to keep. */
+static bool has_raw(void)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
+    return !syscall(SYS_capget, &header, data) &&
+           data[CAP_TO_INDEX(CAP_NET_RAW)].permitted & CAP_TO_MASK(CAP_NET_RAW);
+}
+
 enum err privileges_drop(const struct privileges *privileges, const char *user, struct diag *diag)
 {
     if (geteuid() != 0) {
@@ -49,12 +70,17 @@ enum err privileges_drop(const struct privileges *privileges, const char *user, 
         errno = EPERM;
         return refuse(diag, user, "not started as root");
     }
+    bool keeps_raw = privileges->keeps_raw && privileges->uid != 0 && has_raw();
+    if (keeps_raw && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0))
+        return refuse(diag, user, "prctl");
     if (initgroups(user, privileges->gid))
         return refuse(diag, user, "initgroups");
     if (setresgid(privileges->gid, privileges->gid, privileges->gid))
         return refuse(diag, user, "setresgid");
     if (setresuid(privileges->uid, privileges->uid, privileges->uid))
         return refuse(diag, user, "setresuid");
+    if (keeps_raw && keep_raw_alone())
+        return refuse(diag, user, "capset");
     if (!is_final(privileges)) {
         errno = EPERM;
         return refuse(diag, user, "the way back stayed open");

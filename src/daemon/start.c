@@ -103,6 +103,8 @@ static enum err become(struct daemon *d, const char *user, struct diag *diag)
         diag_error(diag, NULL, 0, "there is no user \"%s\"", user);
         return ERR_NOT_FOUND;
     }
+    const struct opt_list probes = conf_list(d->configuration->conf, &probe_opt_table);
+    privileges.keeps_raw = probe_pings(&probes);
     enum err err = ERR_OK;
     if (geteuid() == 0)
         err = admin_give_to(d->admin, privileges.uid, privileges.gid, diag);

@@ -5,6 +5,7 @@
 #include "daemon/reload.h"
 #include "io/io.h"
 #include "probe/probe.h"
+#include "probe/rules.h"
 
 /* In the order of the sample configuration and the man page. */
 const struct opt_table *const wiring_opt_tables[] = {
@@ -15,6 +16,7 @@ const struct opt_table *const wiring_opt_tables[] = {
     &admin_opt_table,
     &answer_key_opt_table,
     &daemon_health_opt_table,
+    &probe_health_opt_table,
     &answer_site_opt_table,
     &probe_opt_table,
     &store_template_opt_table,
