@@ -61,6 +61,25 @@ static void pool_counts(json_t *json, const struct balance_counts *counts)
     json_object_set_new(json, "members", named_counts(counts->members, verdicts, HEALTH_DOWN + 1));
 }
 
+static json_t *milliseconds(uint64_t us)
+{
+    return json_real((double)us / 1000);
+}
+
+static json_t *checks_json(const struct balance_counts *counts)
+{
+    const struct tally_view *checks = &counts->checks;
+    json_t *json = json_pack("{so so so}", "targets", count(counts->targets), "running", count(checks->running),
+                             "waiting", count(checks->waiting));
+#define X(name, help) json_object_set_new(json, #name, count(checks->name));
+    TALLY_COUNTERS(X)
+#undef X
+    json_object_set_new(json, "lag_p50_ms", milliseconds(checks->lag_p50_us));
+    json_object_set_new(json, "lag_p99_ms", milliseconds(checks->lag_p99_us));
+    json_object_set_new(json, "lag_max_ms", milliseconds(checks->lag_max_us));
+    return json;
+}
+
 json_t *view_status_json(const struct view_status *status)
 {
     json_t *json = json_pack("{ss si so so so so so so ss}",
@@ -73,9 +92,10 @@ json_t *view_status_json(const struct view_status *status)
                              "memory_bytes", count(status->memory_bytes),
                              "tcp_open", count(status->tcp_open),
                              "log_level", log_level_name(status->log_level));
-    json_object_set_new(json, "control_lag_ms_max", json_real((double)status->control_lag_us / 1000));
+    json_object_set_new(json, "control_lag_ms_max", milliseconds(status->control_lag_us));
     json_object_set_new(json, "zones", named_counts(status->zones, view_zone_state_names, VIEW_ZONE_STATE_CNT));
     pool_counts(json, &status->pools);
+    json_object_set_new(json, "checks", checks_json(&status->pools));
     json_object_set_new(json, "answers", counters(&status->answers, answer_counter_names, ANSWER_COUNTER_CNT));
     json_object_set_new(json, "sockets", counters(&status->sockets, io_counter_names, IO_COUNTER_CNT));
     json_t *load = view_load_json(&status->load);

@@ -2,7 +2,14 @@
 
 #include "balance/private.h"
 
-void balance_count(struct balance_counts *counts, const struct balance *balance) { *counts = balance->counts; }
+void balance_count(struct balance_counts *counts, const struct balance *balance)
+{
+    *counts = balance->counts;
+    if (!balance->probe)
+        return;
+    counts->targets = probe_target_cnt(balance->probe);
+    probe_tally(balance->probe, &counts->checks);
+}
 
 static void add(struct balance_counts *counts, const struct balance_counted *counted, size_t by)
 {

@@ -180,6 +180,11 @@ enum err engine_start(struct engine **engine, struct exchange *exchange, uint64_
     return ERR_OK;
 }
 
+void engine_look(const struct engine *engine, struct tally_view *view)
+{
+    tally_look(view, &engine->watch.tally);
+}
+
 void engine_stop(struct engine *engine)
 {
     if (!engine)

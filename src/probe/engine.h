@@ -7,6 +7,7 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "probe/exchange.h"
+#include "probe/tally.h"
 
 struct engine;
 
@@ -20,3 +21,5 @@ enum err engine_start(struct engine **engine, struct exchange *exchange, uint64_
 void engine_set_checks_max(struct engine *engine, uint32_t checks_max) ATTR_NONNULL_ALL;
 /* A wish waits. [control] */
 void engine_wake(struct engine *engine) ATTR_NONNULL_ALL;
+/* [any, while it runs] */
+void engine_look(const struct engine *engine, struct tally_view *view) ATTR_NONNULL_ALL;

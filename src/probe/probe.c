@@ -118,6 +118,13 @@ void probe_state(const struct probe *probe, uint32_t target, struct probe_event 
     fill(state, target - 1, &report);
 }
 
+void probe_tally(const struct probe *probe, struct tally_view *view)
+{
+    *view = (struct tally_view){0};
+    if (probe->engine)
+        engine_look(probe->engine, view);
+}
+
 size_t probe_target_cnt(const struct probe *probe)
 {
     return probe->table.used_cnt;

@@ -22,6 +22,7 @@
 #include "health/bounds.h"
 #include "health/health.h"
 #include "health/measure.h"
+#include "probe/tally.h"
 
 enum probe_type { PROBE_TCP, PROBE_HTTP, PROBE_EXEC, PROBE_DNS, PROBE_PING, PROBE_AGENT, PROBE_TYPE_CNT };
 
@@ -134,5 +135,7 @@ void probe_unsubscribe(struct probe *probe, uint32_t target) ATTR_NONNULL_ALL;
 bool probe_next(struct probe *probe, struct probe_event *event) ATTR_NONNULL_ALL;
 /* The latest known state of a target, of its last check even when that changed nothing. [control] */
 void probe_state(const struct probe *probe, uint32_t target, struct probe_event *state) ATTR_NONNULL_ALL;
+/* What has been done so far; zeros before the start. [control] */
+void probe_tally(const struct probe *probe, struct tally_view *view) ATTR_NONNULL_ALL;
 /* Targets subscribed. [control] */
 size_t probe_target_cnt(const struct probe *probe) ATTR_NONNULL_ALL;

@@ -29,6 +29,7 @@ struct watched {
     struct health_measure measure;
     uint64_t duration_us;
     uint64_t start_us; /* of the last check; 0: there was none */
+    uint64_t due_us;   /* when the next is to begin */
     uint32_t generation;
     uint32_t turn_before, turn_after; /* WATCHED_TURN: slot + 1 */
     uint8_t state;
@@ -79,6 +80,7 @@ static void join_turn(struct watch *watch, uint32_t slot)
     *(turns->last ? &at(watch, turns->last - 1)->turn_after : &turns->first) = slot + 1;
     turns->last = slot + 1;
     watch->waiting_cnt++;
+    tally_set(&watch->tally, waiting, watch->waiting_cnt);
 }
 
 static void leave_turn(struct watch *watch, uint32_t slot)
@@ -88,6 +90,7 @@ static void leave_turn(struct watch *watch, uint32_t slot)
     *(w->turn_before ? &at(watch, w->turn_before - 1)->turn_after : &turns->first) = w->turn_after;
     *(w->turn_after ? &at(watch, w->turn_after - 1)->turn_before : &turns->last) = w->turn_before;
     watch->waiting_cnt--;
+    tally_set(&watch->tally, waiting, watch->waiting_cnt);
 }
 
 /* Whatever the schedule wants: not too often. */
@@ -96,7 +99,8 @@ static void wait_until(struct watch *watch, uint32_t slot, uint64_t due_us)
     struct watched *w = at(watch, slot);
     uint64_t least_us = w->start_us ? w->start_us + w->target->timing.start_gap_ms * UINT64_C(1000) : 0;
     w->state = WATCHED_WAITING;
-    schedule_heap_set(&watch->heap, slot, due_us > least_us ? due_us : least_us);
+    w->due_us = due_us > least_us ? due_us : least_us;
+    schedule_heap_set(&watch->heap, slot, w->due_us);
 }
 
 /* ---- checks ---- */
@@ -118,6 +122,7 @@ static void end_check(struct watch *watch, struct watched *w)
     watch->free_checks = w->check;
     w->check = NULL;
     watch->running_cnt--;
+    tally_set(&watch->tally, running, watch->running_cnt);
 }
 
 /* ---- results ---- */
@@ -240,14 +245,21 @@ static void conclude(struct watch *watch, uint32_t slot, const struct ending *en
 {
     struct watched *w = at(watch, slot);
     if (ending->local_error) {
+        tally_count(&watch->tally, lacking);
         not_checked(watch, slot, lack.code == REASON_NONE ? reason_of_lack(ending->local_error) : lack);
     } else if (ending->state == KIND_FAILED && ending->stalled && !w->excused) {
+        tally_count(&watch->tally, excused);
         w->excused = true;
         wait_until(watch, slot,
                    schedule_retry_us(&w->target->timing, watch->now_us, (uint32_t)random_u64(&watch->rng)));
     } else if (ending->state == KIND_IGNORED && !(ending->advises && w->health.verdict == HEALTH_UNKNOWN)) {
+        tally_count(&watch->tally, ignored);
         pass_over(watch, slot, ending);
     } else {
+        if (ending->state == KIND_FAILED)
+            tally_count(&watch->tally, failed);
+        else
+            tally_count(&watch->tally, passed);
         judge(watch, slot, ending);
     }
     /* One that is up yet is not made to wait: that it goes down must be found in time. */
@@ -306,6 +318,9 @@ static void begin(struct watch *watch, uint32_t slot)
     w->state = WATCHED_RUNNING;
     w->start_us = watch->now_us;
     watch->running_cnt++;
+    tally_set(&watch->tally, running, watch->running_cnt);
+    tally_count(&watch->tally, begun);
+    tally_lag(&watch->tally, watch->now_us, watch->now_us - w->due_us);
     check_open(check, w->target, watch->now_us, watch->epoll_fd, slot);
     if (check->run.kind->driver && check_runs(check))
         drivers_start(&watch->drivers, check);

@@ -14,6 +14,7 @@
 #include "probe/drivers.h"
 #include "probe/exchange.h"
 #include "probe/schedule.h"
+#include "probe/tally.h"
 
 /* Of the descriptors that the process may have, checks use one in SHARE; more than MOST are never under way. */
 enum { WATCH_RUNNING_SHARE = 4, WATCH_RUNNING_MOST = 16384 };
@@ -42,6 +43,7 @@ struct watch {
     uint64_t may_warn_us; /* from then on checks that wait are worth a line */
     struct random_state rng;
     uint32_t spread;
+    struct tally tally; /* what others may look at while the thread runs */
     struct log_rate local_rate;
     bool told_no_echo; /* that no echo request may be sent is nothing that passes: it is logged once */
     int epoll_fd;

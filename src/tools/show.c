@@ -123,6 +123,23 @@ static void pool_rows_of_status(struct table *table, const json_t *status)
     table_addf(table, "%llu: %s", count_of(members, "total"), text);
 }
 
+/* Only where something is checked. */
+static void check_rows(struct table *table, const json_t *checks)
+{
+    static const struct part parts[] = {{"passed", "passed"},   {"failed", "failed"},   {"ignored", "without a word"},
+                                        {"lacking", "not done"}, {"excused", "done again"}};
+    char text[LIST_MAX];
+    if (!count_of(checks, "targets"))
+        return;
+    table_add(table, "checks");
+    parts_text(text, checks, parts, sizeof parts / sizeof *parts);
+    table_addf(table, "of %llu targets: %s", count_of(checks, "targets"), text);
+    table_add(table, "");
+    table_addf(table, "under way %llu, waiting for one to end %llu; begun late by %.1f ms (p99)",
+               count_of(checks, "running"), count_of(checks, "waiting"),
+               json_number_value(json_object_get(checks, "lag_p99_ms")));
+}
+
 static void show_status(const json_t *status)
 {
     static const struct table_column columns[] = {{NULL, TABLE_LEFT}, {NULL, TABLE_LEFT}};
@@ -152,6 +169,7 @@ static void show_status(const json_t *status)
     table_add(table, "zones");
     table_addf(table, "%llu: %s", count_of(by_state, "total"), zones);
     pool_rows_of_status(table, status);
+    check_rows(table, json_object_get(status, "checks"));
     counter_rows(table, status);
     table_print(table, stdout);
     table_free(table);
