@@ -14,8 +14,8 @@ struct health_timing {
 
 enum { HEALTH_JITTER_PERCENT = 10, HEALTH_PUBLISH_MS = 50 };
 
-/* max(interval·(1 + jitter), gap) + timeout + (fall − 1)·max(fast_interval, timeout, gap) + 50 ms, the gap being that of
- * starts. */
+/* max(interval·(1 + jitter), gap) + timeout + (fall − 1)·max(fast_interval, timeout, gap) + 50 ms, the gap being that
+ * of starts. */
 uint64_t health_detection_ms(const struct health_timing *timing) ATTR_NONNULL_ALL ATTR_PURE;
 /* max(detection + min(ttl_min, ttl), max(interval·(1 + jitter), gap) + timeout + ttl), each with its 50 ms once. */
 uint64_t health_staleness_ms(const struct health_timing *timing, uint64_t ttl_ms,
