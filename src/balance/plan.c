@@ -170,8 +170,8 @@ static void check_gap(const struct balance_plan *plan, const struct probe_option
     if (probe->fast_interval_ms >= plan->start_gap_ms || probe->where.is_broken)
         return;
     diag_warning(diag, probe->where.file, probe->where.line,
-                 "probe \"%s\": checks start %s apart at least, by \"target_rate\", not a fast_interval of %s", probe->name,
-                 opt_duration_to_text(gap, plan->start_gap_ms),
+                 "probe \"%s\": checks start %s apart at least, by \"target_rate\", not a fast_interval of %s",
+                 probe->name, opt_duration_to_text(gap, plan->start_gap_ms),
                  opt_duration_to_text(interval, probe->fast_interval_ms));
 }
 
