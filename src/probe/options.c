@@ -303,11 +303,11 @@ static const struct opt opts[] = {
              "looked at; \"^\" and \"$\" are the body's begin and end. At most 256 characters, repetitions written "
              "out. Without it the body is of no interest."},
     {KEY("command", OPT_STRING, OPT_LIST, command), .least = 0, .most = 4095,
-     .sample = "[ \"/usr/lib/nagios/plugins/check_smtp\", \"-H\", \"{address}\" ]",
-     .help = "exec: the absolute path of a program, such as a Nagios plugin, and its arguments; there is no shell. "
-             "{address}, {port} and {pool}, also within an argument, stand for the member's address, the probe's port "
-             "and the pool's owner name. Exit status 0 and 1 pass, 2 fails, 3 and others change nothing; the first "
-             "line of output, up to a \"|\", is the reason."},
+     .help = "exec: the absolute path of a program and its arguments, such as "
+             "[ \"/usr/lib/nagios/plugins/check_smtp\", \"-H\", \"{address}\" ]; there is no shell. {address}, {port} "
+             "and {pool}, also within an argument, stand for the member's address, the probe's port and the pool's "
+             "owner name. Exit status 0 and 1 pass, 2 fails, 3 and others change nothing; the first line of output, up "
+             "to a \"|\", is the reason. See COMMANDS."},
     {KEY("load", OPT_ENUM, 0, load), .names = loads, .text_default = "\"none\"",
      .help = "http: where the answer says how loaded its server is, for the policies \"least_load\" and "
              "\"least_connections\". \"orca\": the header field endpoint-load-metrics, as text or JSON; "
