@@ -188,7 +188,7 @@ def test_hanging_commands_delay_no_other(rondo, backends):
     times = server.dir / "times"
     rearrange(server, groups,
               [http(web.port, name="www"), sh("date +%s.%N >>$2", str(times), name="cmd", interval="400ms", timeout="400ms"),
-               sh("exec sleep 600", name="stuck", interval="5s", timeout="5s")])
+               sh("exec sleep 600", name="stuck", interval="60s", timeout="60s")])
     server.start()
     mark = len(web[0].visits)
     until(lambda: len(web[0].visits) >= mark + 5 and times.exists() and len(times.read_text().split()) >= 5, "some checks")
