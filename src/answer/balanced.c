@@ -69,7 +69,7 @@ static unsigned class_of(struct query *q)
     if (!sites)
         return 0;
     if (!(q->opt.flags & QUERY_OPT_ECS_TRUSTED))
-        return prefix_map_find(sites->map, q->client, addr_len(q->client) * 8).value;
+        return prefix_map_value(sites->map, q->client);
     struct prefix_match match = prefix_map_find(sites->map, &q->opt.subnet, q->opt.ecs.source_prefix);
     depend_on(q, match.scope);
     return match.value;

@@ -13,7 +13,7 @@
 /* An IPv4 address is the number of its four bytes and the twelve zeros behind them in struct addr. */
 typedef __uint128_t number;
 
-enum { NOBODY = UINT32_MAX, LEAF_MOST = 8, NODE_BITS_MOST = 16, INDEXED_BITS = 64 };
+enum { NOBODY = UINT32_MAX, LEAF_MOST = 4, NODE_BITS_MOST = 16, INDEXED_BITS = 64 };
 
 /* A part of the index: a node of 2^bits parts, or, bits 0, the runs at..at + cnt, of which the first begins at or
  * before all its addresses. */
@@ -220,20 +220,41 @@ size_t prefix_map_bytes(const struct prefix_map *map)
 
 /* ---- finding */
 
-/* The run that holds the address. */
-static uint32_t find_run(const struct family *f, uint64_t high, uint64_t low)
+/* The last of the runs first..first + cnt that begins at or before the address, by steps of a number that does not
+ * depend on it: which way to go could not be foretold. */
+static inline uint32_t search(const uint64_t *begins, uint32_t first, uint32_t cnt, uint64_t address)
 {
-    struct part part = f->root;
-    while (part.bits)
-        part = f->parts[part.at + (high >> part.shift & ((1u << part.bits) - 1))];
-    uint32_t first = part.at;
-    for (uint32_t cnt = part.cnt; cnt > 1;) {
-        uint32_t half = cnt / 2, middle = first + half;
-        bool begun = f->high[middle] < high || (f->high[middle] == high && (!f->low || f->low[middle] <= low));
-        first = begun ? middle : first;
-        cnt = begun ? cnt - half : half;
+    while (cnt > 1) {
+        uint32_t half = cnt / 2;
+        first += begins[first + half] <= address ? half : 0;
+        cnt -= half;
     }
     return first;
+}
+
+/* Where runs begin within 64 bits too, halves must be compared. */
+static ATTR_NOINLINE uint32_t search_both(const struct family *f, uint32_t first, uint32_t cnt, number address)
+{
+    while (cnt > 1) {
+        uint32_t half = cnt / 2;
+        first += begin_of(f, first + half) <= address ? half : 0;
+        cnt -= half;
+    }
+    return first;
+}
+
+/* The run that holds the address. */
+static inline uint32_t find_run(const struct family *f, const uint8_t address[16])
+{
+    uint64_t high;
+    memcpy(&high, address, sizeof high);
+    high = be64toh(high);
+    const struct part *part = &f->root;
+    while (part->bits)
+        part = &f->parts[part->at + (high >> part->shift & ((1u << part->bits) - 1))];
+    if (unlikely(f->low != NULL))
+        return search_both(f, part->at, part->cnt, number_of(address));
+    return search(f->high, part->at, part->cnt, high);
 }
 
 static unsigned common_bits(number a, number b)
@@ -274,12 +295,18 @@ struct prefix_match prefix_map_find(const struct prefix_map *map, const struct a
 {
     const struct family *f = &map->families[addr->family == ADDR_V6];
     number address = number_of(addr->bytes);
-    uint32_t run = find_run(f, (uint64_t)(address >> 64), (uint64_t)address);
+    uint32_t run = find_run(f, addr->bytes);
     unsigned scope = scope_in(f, run, address);
     if (likely(scope <= known))
         return (struct prefix_match){f->values[run], (uint8_t)scope};
     const struct network *network = longest(map, addr, known);
     return (struct prefix_match){network ? network->value : 0, (uint8_t)known};
+}
+
+uint16_t prefix_map_value(const struct prefix_map *map, const struct addr *addr)
+{
+    const struct family *f = &map->families[addr->family == ADDR_V6];
+    return f->values[find_run(f, addr->bytes)];
 }
 
 bool prefix_map_network(const struct prefix_map *map, const struct addr *addr, unsigned known, struct prefix *network)

@@ -36,6 +36,8 @@ struct prefix_map *prefix_map_new(const struct prefix_map_entry *entries, size_t
  * port is of no account. */
 struct prefix_match prefix_map_find(const struct prefix_map *map, const struct addr *addr,
                                     unsigned known) ATTR_NONNULL_ALL ATTR_PURE;
+/* The number alone, of a whole address. */
+uint16_t prefix_map_value(const struct prefix_map *map, const struct addr *addr) ATTR_NONNULL_ALL ATTR_PURE;
 /* The longest network of at most `known` bits that holds the address; false: none does. For people: O(log n). */
 bool prefix_map_network(const struct prefix_map *map, const struct addr *addr, unsigned known,
                         struct prefix *network) ATTR_NONNULL_ALL;

@@ -33,6 +33,7 @@ RATIOS = {
     "deep": 3.748,
     "many": 0.629,
     "pool": 0.625,
+    "near": 0.698,
     "signed": 0.694,
     "denied": 1.292,
 }

@@ -6,7 +6,7 @@
  *   wildcard   an address                     deep        120 labels, nothing below the apex
  *   many       uniform over MANY_NAMES names  pool        one of four addresses by weight
  *   signed     W7: DO, eight A and an RRSIG   denied      NXDOMAIN with two NSEC
- *   hashed     the same with three NSEC3
+ *   hashed     the same with three NSEC3             near       the pool by the client's site, of 100,000 networks
  *   reference  fixed simple work, to measure the others by
  *
  * The rate limit is on, and clients are any of 10,000 networks. ROUNDS batches of 32 are answered. Prints nanoseconds
@@ -22,9 +22,10 @@
 #include "dns/name.h"
 #include "dns/rr.h"
 #include "helpers/world.h"
+#include "pool/classes.h"
 #include "zone/version.h"
 
-enum { MANY_NAMES = 100000, OUT_MAX = 1232 };
+enum { MANY_NAMES = 100000, NETWORKS = 100000, OUT_MAX = 1232 };
 
 void reference_round(uint8_t *to, const uint8_t *from, unsigned len);
 
@@ -55,7 +56,8 @@ static void add_zone(bool many)
     for (unsigned i = 1; i <= 8; i++)
         len += (size_t)snprintf(zone + len, cap - len, "www A 192.0.2.%u\n", i);
     len += (size_t)snprintf(zone + len, cap - len,
-                            "one A 192.0.2.9\nalias CNAME one\n*.wild A 192.0.2.10\npool A 192.0.2.11\n");
+                            "one A 192.0.2.9\nalias CNAME one\n*.wild A 192.0.2.10\npool A 192.0.2.11\n"
+                            "near A 192.0.2.12\n");
     for (unsigned i = 1; i <= 2; i++)
         len += (size_t)snprintf(zone + len, cap - len, "a.sub NS ns%u.a.sub\nns%u.a.sub A 192.0.2.%u\n", i, i, i);
     for (unsigned i = 0; many && i < MANY_NAMES; i++)
@@ -90,19 +92,33 @@ static void add_signed_zones(void)
 
 static struct pool_directory pools;
 
-/* Weights 4:3:2:1, all up. */
-static void add_pool(void)
+/* Weights 4:3:2:1, all up; every other one of a site. */
+static void add_pool(const uint8_t *name, const struct pool_class *class, size_t class_cnt)
 {
-    static const uint8_t name[] = "\4pool\7example\3com";
     const struct pool_settings settings = {.policy = POOL_WEIGHTED, .answers = 1, .ttl_sec = 20};
     struct pool_member members[4] = {0};
     for (unsigned i = 0; i < 4; i++)
         members[i] = (struct pool_member){.address = {.bytes = {192, 0, 2, (uint8_t)(i + 1)}, .family = ADDR_V4},
-            .weight = 4 - i, .tier = 1};
+            .weight = 4 - i, .tier = 1, .site = (uint16_t)(i % 2)};
     struct zone_node *node = (struct zone_node *)(uintptr_t)zone_version_find(world.zones[0]->current, name);
     node->pool = pool_directory_take(&pools);
-    struct pool_table *table = pool_table_compile(&settings, ADDR_V4, members, 4, NULL, 0, NULL);
-    (void)!pool_directory_set(&pools, node->pool, 0, table);
+    const struct pool_source source = {.settings = &settings, .family = ADDR_V4, .members = members, .cnt = 4,
+        .classes = class, .class_cnt = class_cnt, .handle = node->pool};
+    (void)!pool_directory_set(&pools, node->pool, 0, pool_classes_compile(&source, NULL));
+}
+
+/* Networks of 24 bits, of two sites in turns, among them those of all clients. */
+static void add_sites(struct answer_sites *sites)
+{
+    struct prefix_map_entry *entries = calloc(NETWORKS, sizeof *entries);
+    if (!entries)
+        exit(2);
+    for (unsigned i = 0; i < NETWORKS; i++)
+        entries[i] = (struct prefix_map_entry){
+            {{(uint8_t)(10 + (i >> 16)), (uint8_t)(i >> 8), (uint8_t)i}, ADDR_V4, 24}, (uint16_t)(1 + i % 2)};
+    sites->map = prefix_map_new(entries, NETWORKS);
+    world.settings.sites = sites;
+    free(entries);
 }
 
 static const char *name_of(const char *what, struct random_state *rng)
@@ -112,6 +128,7 @@ static const char *name_of(const char *what, struct random_state *rng)
         const char *what, *name;
     } names[] = {{"address", "www.example.com"}, {"missing", "nope.example.com"}, {"referral", "www.a.sub.example.com"},
                  {"alias", "alias.example.com"}, {"wildcard", "x.wild.example.com"}, {"pool", "pool.example.com"},
+                 {"near", "near.example.com"},
                  {"signed", "www.example.org"}, {"denied", "nope.example.org"}, {"hashed", "nope.example.net"}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!strcmp(what, names[i].what))
@@ -196,7 +213,11 @@ int main(int argc, char **argv)
     world.shared.pools = &pools;
     add_zone(many);
     add_signed_zones();
-    add_pool();
+    add_pool((const uint8_t *)"\4pool\7example\3com", NULL, 0);
+    struct pool_class class = {1, pool_directory_take(&pools)};
+    add_pool((const uint8_t *)"\4near\7example\3com", &class, 1);
+    struct answer_sites sites;
+    add_sites(&sites);
     world_start(&world);
     if (!reference && !ask_all(argv[1], &rng)) {
         fprintf(stderr, "answer-loop: unknown \"%s\"\n", argv[1]);
@@ -218,7 +239,9 @@ int main(int argc, char **argv)
     free(used);
     world_fini(&world);
     limit_free(world.shared.limit);
-    pool_table_free(pools.entries[1].tables[0]);
+    for (uint32_t i = 0; i < pools.used; i++)
+        pool_table_free(pools.entries[i].tables[0]);
+    prefix_map_free(sites.map);
     pool_directory_fini(&pools);
     return 0;
 }

@@ -206,6 +206,8 @@ static void judge(const struct prefix_map *map, const struct prefix_map_entry *e
     if (best)
         assert_memory_equal(&network, &best->prefix, sizeof network);
     assert_true(match.scope <= known);
+    if (known == addr_len(addr) * 8)
+        assert_int_equal(prefix_map_value(map, addr), match.value);
     if (is_even(entries, cnt, addr, known, value_of(entries, cnt, addr))) {
         assert_int_equal(match.value, value_of(entries, cnt, addr));
         assert_true(is_even(entries, cnt, addr, match.scope, match.value));
