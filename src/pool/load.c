@@ -11,8 +11,11 @@ enum { RUN_LEAST = 6 };  /* moves one way before the step grows */
 #define LEAK 0.0625
 #define UTILIZATION_LEAST 0.05
 #define PERCENT_MOST 1000
-#define WORTH 0.02 /* a change of a weight */
-#define STEP_MOST (POOL_LOAD_STEP / 1.03) /* what was not worth it yet comes on top */
+#define WORTH 0.03 /* a change of a weight */
+#define STEP_MOST (POOL_LOAD_STEP / 1.06) /* what was not worth it yet, and what is rounded, comes on top */
+/* Weights in effect are whole numbers of quanta, at least so many, so that a table has no more slots than it takes:
+ * some hundred where 4,096 would be a few hundredths of a percent better. */
+enum { QUANTA_LEAST = 32, QUANTA_MOST = 4096 };
 #define AT_REST 0.01
 
 /* What is on its way from one step to the next, by member; logarithms. */
@@ -217,16 +220,25 @@ static double part_in_effect(const struct pool_load *load)
     return (double)(POOL_PART_ONE - load->withheld) / POOL_PART_ONE;
 }
 
-static uint32_t withheld_for(double part)
+/* How many quanta the greatest has, a power of two. */
+static uint32_t quanta_for(double least_part)
 {
-    double withheld = (1 - part) * POOL_PART_ONE;
-    return withheld > POOL_PART_ONE - 1 ? POOL_PART_ONE - 1 : withheld > 0 ? (uint32_t)withheld : 0;
+    uint32_t quanta = QUANTA_LEAST;
+    while (quanta < QUANTA_MOST && least_part * quanta < QUANTA_LEAST)
+        quanta *= 2;
+    return quanta;
+}
+
+static uint32_t withheld_for(double part, uint32_t quanta)
+{
+    double whole = fmin(fmax(round(part * quanta), 1), quanta);
+    return POOL_PART_ONE - (uint32_t)whole * (POOL_PART_ONE / quanta);
 }
 
 /* The greatest factor of those in use is the whole; who is not in use may have a greater one, for when it will be. */
 static bool put_in_effect(const struct step *step)
 {
-    double greatest = -INFINITY;
+    double greatest = -INFINITY, least = 1;
     bool is_worth = false, at_rest = true;
     for (size_t i = 0; i < step->cnt; i++)
         if (step->members[i].used && step->members[i].weight)
@@ -235,12 +247,14 @@ static bool put_in_effect(const struct step *step)
         const struct pool_load *load = &step->members[i].load;
         double part = fmin(exp(step->now[i] - greatest), 1);
         is_worth |= fabs(part / part_in_effect(load) - 1) > WORTH;
+        least = step->members[i].used && step->members[i].weight ? fmin(part, least) : least;
         at_rest &= step->now[i] == 0;
     }
     bool is_changed = false;
+    uint32_t quanta = quanta_for(least);
     for (size_t i = 0; i < step->cnt && (is_worth || at_rest); i++) {
         struct pool_load *load = &step->members[i].load;
-        uint32_t withheld = withheld_for(exp(step->now[i] - greatest));
+        uint32_t withheld = withheld_for(exp(step->now[i] - greatest), quanta);
         is_changed |= withheld != load->withheld;
         load->withheld = withheld;
     }

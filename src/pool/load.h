@@ -28,8 +28,8 @@
  *    server that is farther away stays so whatever it is given, and would fall to the floor. The curve's own feedback
  *    (less is faster) then only flattens what is asked for.
  *  - A wish (a weight, an agent's percentage) is no loop of ours: half the way a TTL, the same bounds.
- *  - No move below 5 % of difference; and what is in effect changes only when it would by 2 %: a table is made only
- *    when it is worth it.
+ *  - No move below 5 % of difference; and what is in effect changes only when it would by 3 %: a table is made only
+ *    when it is worth it. Weights are rounded to whole quanta, which keeps tables small.
  *  - Nobody falls below POOL_LOAD_FLOOR of its configured share: one that gets nobody would report nothing, and never
  *    come back.
  *  - Who is not in the answers, or has no fresh report, is not steered: its factor goes back to 1 by the same bounded

@@ -62,9 +62,10 @@ static void steps(struct rig *rig, unsigned cnt)
         step(rig);
 }
 
+/* No move below 5 %, none put in effect below 3 %. */
 static void assert_share(const struct rig *rig, unsigned i, double expected)
 {
-    if (fabs(share(rig, i) / expected - 1) > 0.06)
+    if (fabs(share(rig, i) / expected - 1) > 0.08)
         fail_msg("member %u: a share of %.4f is expected, it is %.4f", i, expected, share(rig, i));
 }
 
@@ -223,7 +224,7 @@ static void a_swing_dies_out(void **unused)
     }
     print_message("a swing of %.1f %% at first, of %.1f %% after 90 TTLs\n", first * 100, last * 100);
     assert_true(first > 0.1);
-    assert_true(last < 0.03);
+    assert_true(last < 0.06); /* two quanta */
 }
 
 /* ---- who is not steered ---- */
