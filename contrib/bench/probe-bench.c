@@ -3,11 +3,16 @@
  * check. Beside it what a blocking client takes that does nothing but the needful, in turns with it: on loopback the
  * sender does most of what the peer's kernel does, so the difference is what is ours.
  *
+ * https and tls cost what a handshake does: a thousand targets every five seconds, with a chain of two RSA
+ * certificates; and how long an http check beside them takes, at that pace, and while the thousand begin within half a
+ * second, which is more than a processor can do.
+ *
  *     probe-bench [ROUNDS [SECONDS]]
  */
 #include <dirent.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,9 +22,12 @@
 #include <unistd.h>
 
 #include "probe/probe.h"
+#include "probe/trust.h"
 #include "unit/probe/server.h"
+#include "unit/probe/tls_server.h"
 
-enum { TARGETS = 1000, INTERVAL_MS = 500, ROUNDS_MAX = 100, TURNS = 100 };
+enum { TARGETS = 1000, INTERVAL_MS = 500, SECURE_INTERVAL_MS = 5000, SECURE_SECONDS = 10 };
+enum { ROUNDS_MAX = 100, TURNS = 100 };
 
 static int wake_fd;
 static uint64_t woken_us; /* atomic */
@@ -187,6 +195,85 @@ static void measure_events(struct probe *probe)
     printf("from the answer to the event: median %.0f us, worst %.0f us\n", middle, took[TURNS - 1]);
 }
 
+/* ---- by TLS ---- */
+
+struct secure {
+    struct pki root, leaf;
+    char ca_file[64];
+    struct tls_server server;
+    struct server beside;
+    uint32_t targets[TARGETS], beside_target;
+};
+
+static struct probe_spec secure_spec(struct secure *s, enum probe_type type, unsigned nth)
+{
+    struct probe_spec spec = spec_of(type, nth, s->server.port, SECURE_INTERVAL_MS);
+    char problem[TRUST_PROBLEM_MAX];
+    spec.host = "www.example.com";
+    spec.options.verify = true;
+    spec.options.ca_file = s->ca_file;
+    if (!trust_check_file(spec.options.ca_digest, problem, s->ca_file))
+        abort();
+    return spec;
+}
+
+/* The longest that the http check beside took; its server answers at once. */
+static double watch_beside(const struct probe *probe, const struct secure *s, unsigned ms)
+{
+    uint64_t end_us = now_us() + ms * UINT64_C(1000);
+    uint32_t most_us = 0;
+    while (now_us() < end_us) {
+        struct probe_event state;
+        probe_state(probe, s->beside_target, &state);
+        most_us = state.duration_us > most_us ? state.duration_us : most_us;
+        sleep_ms(2);
+    }
+    return (double)most_us / 1000;
+}
+
+static void measure_secure_type(struct probe *probe, struct secure *s, enum probe_type type)
+{
+    for (unsigned i = 0; i < TARGETS; i++) {
+        struct probe_spec spec = secure_spec(s, type, i);
+        s->targets[i] = probe_subscribe(probe, &spec);
+    }
+    double burst_ms = watch_beside(probe, s, 3000);
+    sleep_ms(SECURE_INTERVAL_MS); /* until they are spread */
+    uint64_t ns = thread_ns("probe");
+    uint32_t cnt = tls_server_accepted(&s->server);
+    double usual_ms = watch_beside(probe, s, 1000 * SECURE_SECONDS);
+    ns = thread_ns("probe") - ns;
+    cnt = tls_server_accepted(&s->server) - cnt;
+    printf("%s: %.0f us of CPU a check, %.0f checks/s; http beside takes at most %.1f ms, while all begin %.1f ms\n",
+           type == PROBE_TLS ? "tls" : "https", (double)ns / 1000 / cnt, (double)cnt / SECURE_SECONDS, usual_ms,
+           burst_ms);
+    for (unsigned i = 0; i < TARGETS; i++)
+        probe_unsubscribe(probe, s->targets[i]);
+}
+
+static void measure_secure(struct probe *probe)
+{
+    static struct secure s;
+    const struct pki_wish root = {.name = "root", .to_days = 100, .is_rsa = 1};
+    const struct pki_wish leaf = {.host = "www.example.com", .to_days = 100, .is_rsa = 1, .issuer = &s.root};
+    signal(SIGPIPE, SIG_IGN);
+    pki_make(&s.root, &root);
+    pki_make(&s.leaf, &leaf);
+    pki_save(&s.root, s.ca_file);
+    tls_server_start(&s.server, &s.leaf, NULL);
+    server_start(&s.beside, 0, SERVER_ANSWERS);
+    struct probe_spec spec = spec_of(PROBE_HTTP, 0, s.beside.port, 10);
+    s.beside_target = probe_subscribe(probe, &spec);
+    measure_secure_type(probe, &s, PROBE_HTTPS);
+    measure_secure_type(probe, &s, PROBE_TLS);
+    probe_unsubscribe(probe, s.beside_target);
+    server_stop(&s.beside);
+    tls_server_stop(&s.server);
+    unlink(s.ca_file);
+    pki_fini(&s.leaf);
+    pki_fini(&s.root);
+}
+
 int main(int argc, char **argv)
 {
     unsigned rounds = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 3;
@@ -211,6 +298,7 @@ int main(int argc, char **argv)
     printf("median: tcp %.1f, http %.1f, blocking http client %.1f us; http / client %.2f\n", tcp_us, http_us, least_us,
            http_us / least_us);
     measure_events(probe);
+    measure_secure(probe);
     probe_free(probe);
     close(wake_fd);
     return 0;

@@ -141,7 +141,7 @@ static json_t *load_json(const struct health_measure *measure)
 static json_t *member_json(const struct balance_member_view *member, uint64_t now_wall_ms)
 {
     char address[ADDR_TEXT_MAX];
-    return json_pack("{ss ss sb sb sb sb sb so so so so sf so so so sf}",
+    return json_pack("{ss ss sb sb sb sb sb so so so so so sf so so so sf}",
                      "address", addr_to_text(address, &member->address),
                      "verdict", health_verdict_name(member->verdict),
                      "unsettled", (int)member->unsettled,
@@ -152,6 +152,7 @@ static json_t *member_json(const struct balance_member_view *member, uint64_t no
                      "since", ctl_json_time(member->since_wall_ms),
                      "since_age_seconds", age(member->since_wall_ms, now_wall_ms),
                      "reason", *member->reason ? ctl_json_text(member->reason) : json_null(),
+                     "certificate_days_left", member->has_days_left ? json_integer(member->days_left) : json_null(),
                      "weight", count(member->weight),
                      "weight_now", member->weight_now,
                      "response_ms", response_json(&member->measure),

@@ -146,6 +146,8 @@ struct balance_member_view {
     enum health_verdict verdict;
     uint64_t since_wall_ms; /* 0: none */
     const char *reason;     /* of the last check; "" */
+    bool has_days_left;
+    int days_left;          /* of the certificate that expires first; below 0: it has */
     double share;           /* of answers in which it stands first */
     double weight_now;      /* the weight, less what is withheld of it */
     struct health_measure measure; /* response time and load, as far as they are fresh */

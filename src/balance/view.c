@@ -56,6 +56,20 @@ static void view_health(struct viewing *v, size_t index, const struct balance_si
     view->reason = v->reasons[index];
 }
 
+/* Of all that its checks have seen the one that expires first. */
+static void view_certificates(struct viewing *v, size_t index, const struct balance_side *side)
+{
+    struct balance_member_view *view = &v->members[index];
+    for (uint32_t i = 0; i < side->check_cnt; i++) {
+        struct probe_event state;
+        probe_state(v->balance->probe, side->checks[i].target->id, &state);
+        if (!state.measure.has_days_left || (view->has_days_left && view->days_left <= state.measure.days_left))
+            continue;
+        view->has_days_left = true;
+        view->days_left = state.measure.days_left;
+    }
+}
+
 static void view_member(struct viewing *v, const struct balance_family *family, uint32_t index)
 {
     const struct pool_member *member = &family->members[index];
@@ -72,6 +86,7 @@ static void view_member(struct viewing *v, const struct balance_family *family, 
     };
     load_measure(family, index, &v->members[index].measure);
     view_health(v, index, &family->sides[index]);
+    view_certificates(v, index, &family->sides[index]);
 }
 
 static void view_sleeper(struct viewing *v, size_t index, const struct plan_group *group,

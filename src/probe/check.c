@@ -269,7 +269,7 @@ void check_event(struct check *check, uint32_t events, uint8_t *buffer, size_t b
 {
     if (check->run.want == KIND_WANT_CONNECTED)
         end_connecting(check, events);
-    if (!check_runs(check) || check->run.want == KIND_WANT_CONNECTED)
+    if (!check_runs(check) || check->run.want == KIND_WANT_CONNECTED || check->run.kind->driver)
         return;
     send_out(check);
     bool to_end = events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR);

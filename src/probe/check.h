@@ -31,8 +31,16 @@ static inline bool check_runs(const struct check *check)
     return check->run.state == KIND_RUNNING && !check->local_error;
 }
 
-/* Begins one, whose run has `measure` and `random`; `tag` comes back with its events. It may be over at once. One of a
- * driven kind is but prepared. */
+/* It is its driver's turn: all is done that the driver is not there for. */
+static inline bool check_awaits_driver(const struct check *check)
+{
+    const struct kind *kind = check->run.kind;
+    return check_runs(check) && kind->driver && !check->driver &&
+           (kind->transport == KIND_DRIVEN || check->run.want != KIND_WANT_CONNECTED);
+}
+
+/* Begins one, whose run has `measure` and `random`; `tag` comes back with its events. It may be over at once. One of
+ * KIND_DRIVEN is but prepared; of another with a driver the connection is made. */
 void check_open(struct check *check, const struct target *target, uint64_t now_us, int epoll_fd,
                 uint64_t tag) ATTR_NONNULL_ALL;
 /* Something happened at its socket (EPOLL… bits). `buffer` is scratch. The run's now_us is set, here and below. */

@@ -1,6 +1,7 @@
-/* Who does the I/O of kinds whose protocol a library or another process speaks (struct kind's `driver`). One of a type
- * serves all its checks; it is opened when the first of them begins and lives on the probe thread, as all calls here
- * do, none of which may block. Deadlines are not its matter: a check whose time is over is stopped. */
+/* Who does the I/O of kinds whose protocol a library or another process speaks (struct kind's `driver`): all of it, or
+ * what comes once a stream's connection stands. One of a type serves all its checks; it is opened when the first of
+ * them begins and lives on the probe thread, as all calls here do, none of which may block. Deadlines are not its
+ * matter: a check whose time is over is stopped. */
 #pragma once
 
 #include <stdint.h>
@@ -25,8 +26,8 @@ struct driver_type {
     struct driver *(*open)(const struct driver_host *host);
     /* No check is started any more. */
     void (*close)(struct driver *driver);
-    /* Begins a check, whose `driven` is the driver's to use. It may be decided when this returns; then it is the
-     * driver's no longer. */
+    /* Begins a check, whose `driven` is the driver's to use, and `fd` to take when it has one (in the epoll set, with a
+     * tag that is not the driver's). It may be decided when this returns; then it is the driver's no longer. */
     void (*start)(struct driver *driver, struct check *check);
     /* Forgets one that has not been decided. */
     void (*stop)(struct driver *driver, struct check *check);
@@ -39,3 +40,6 @@ struct driver_type {
     uint64_t (*due_us)(const struct driver *driver);
     void (*tick)(struct driver *driver, uint64_t now_us);
 };
+
+/* https and tls, by libcurl. */
+extern const struct driver_type driver_curl;

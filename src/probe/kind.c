@@ -8,6 +8,8 @@
 const struct kind *const kinds[PROBE_TYPE_CNT] = {
     [PROBE_TCP] = &kind_tcp,
     [PROBE_HTTP] = &kind_http,
+    [PROBE_HTTPS] = &kind_https,
+    [PROBE_TLS] = &kind_tls,
     [PROBE_EXEC] = &kind_exec,
     [PROBE_DNS] = &kind_dns,
     [PROBE_PING] = &kind_ping,

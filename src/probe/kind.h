@@ -33,7 +33,7 @@ enum kind_want {
     KIND_WANT_READABLE
 };
 enum kind_transport {
-    KIND_STREAM,   /* TCP */
+    KIND_STREAM,   /* TCP; of a kind with a driver the connection alone is made, which then is the driver's */
     KIND_DATAGRAM, /* UDP: connected at once, `out` is one datagram, each that comes is received by itself */
     KIND_ECHO,     /* ICMP, likewise: `out` and what is received are messages of it, without IP's header */
     KIND_DRIVEN,   /* its driver's */
@@ -75,6 +75,7 @@ struct kind_run {
             char *line; /* owned */
             uint32_t len;
         } agent;
+        uint8_t secure_phase;     /* https, tls: enum secure_phase */
     };
 };
 
@@ -95,7 +96,7 @@ struct kind {
     /* It asks somebody about the server, who may be away: not to reach him, or to hear nothing of him, says nothing
      * (KIND_IGNORED), and a target of which nothing else is known is up. */
     bool advises;
-    const struct driver_type *driver; /* KIND_DRIVEN */
+    const struct driver_type *driver; /* KIND_DRIVEN, or a KIND_STREAM whose protocol it speaks; NULL: none */
 
     /* [any] What of a row's own keys is wrong for this kind; NULL: nothing can be. */
     void (*check_options)(const struct probe_options *options, kind_say_fn *say, void *arg);
@@ -105,7 +106,8 @@ struct kind {
     /* [control] The regular expression that the target is to have at this place; NULL: none. NULL: never any. */
     const char *(*pattern)(const struct probe_spec *spec, unsigned place);
 
-    /* [probe] A machine's; a driven kind has `late` alone, and of the others what it wants. */
+    /* [probe] A machine's; a kind with a driver has `late`, that of a stream `connected`, and of the others what it
+     * wants. */
     void (*start)(struct kind_run *run);
     void (*connected)(struct kind_run *run);
     void (*received)(struct kind_run *run, const uint8_t *bytes, size_t len);
@@ -114,7 +116,7 @@ struct kind {
     struct reason (*late)(const struct kind_run *run, uint32_t timeout_ms);
     void (*fini)(struct kind_run *run); /* NULL: it holds nothing */
 };
-extern const struct kind kind_tcp, kind_http, kind_exec, kind_dns, kind_ping, kind_agent;
+extern const struct kind kind_tcp, kind_http, kind_https, kind_tls, kind_exec, kind_dns, kind_ping, kind_agent;
 extern const struct kind *const kinds[PROBE_TYPE_CNT];
 
 /* Begins a run at `now_us`; all but `measure` and `random` is set. */

@@ -7,6 +7,7 @@
 #include "dns/rr.h"
 #include "probe/kind.h"
 #include "probe/load_report.h"
+#include "probe/trust.h"
 
 enum {
     INTERVAL_LEAST_MS = 100,
@@ -18,8 +19,9 @@ enum {
 };
 
 static const char *const types[] = {
-    [PROBE_TCP] = "tcp", [PROBE_HTTP] = "http", [PROBE_EXEC] = "exec",   [PROBE_DNS] = "dns",
-    [PROBE_PING] = "ping", [PROBE_AGENT] = "agent", [PROBE_TYPE_CNT] = NULL,
+    [PROBE_TCP] = "tcp",   [PROBE_HTTP] = "http", [PROBE_HTTPS] = "https", [PROBE_TLS] = "tls",
+    [PROBE_EXEC] = "exec", [PROBE_DNS] = "dns",   [PROBE_PING] = "ping",   [PROBE_AGENT] = "agent",
+    [PROBE_TYPE_CNT] = NULL,
 };
 static const char *const loads[] = {[PROBE_LOAD_NONE] = "none", [PROBE_LOAD_ORCA] = "orca",
                                     [PROBE_LOAD_WEIGHT] = "weight", [PROBE_LOAD_BODY] = "body", NULL};
@@ -28,6 +30,8 @@ static const char *const rcodes[] = {
     [RCODE_NXDOMAIN] = "NXDOMAIN", [RCODE_NOTIMP] = "NOTIMP",   [RCODE_REFUSED] = "REFUSED",
     NULL,
 };
+static const char *const http_versions[] = {
+    [PROBE_HTTP_ANY] = "any", [PROBE_HTTP_1_1] = "1.1", [PROBE_HTTP_2] = "2", NULL};
 
 /* "204" or "200-299". */
 static enum err parse_status(void *field, const char *text, const char **expected)
@@ -90,16 +94,16 @@ static const struct {
     {"source", EVERY & ~BIT(EXEC)},
     {"send", BIT(TCP) | BIT(AGENT)},
     {"expect", BIT(TCP)},
-    {"method", BIT(HTTP)},
-    {"headers", BIT(HTTP)},
-    {"path", BIT(HTTP)},
-    {"host", BIT(HTTP)},
-    {"expect_status", BIT(HTTP)},
-    {"expect_body", BIT(HTTP)},
+    {"method", BIT(HTTP) | BIT(HTTPS)},
+    {"headers", BIT(HTTP) | BIT(HTTPS)},
+    {"path", BIT(HTTP) | BIT(HTTPS)},
+    {"host", BIT(HTTP) | BIT(HTTPS) | BIT(TLS)},
+    {"expect_status", BIT(HTTP) | BIT(HTTPS)},
+    {"expect_body", BIT(HTTP) | BIT(HTTPS)},
     {"command", BIT(EXEC)},
-    {"load", BIT(HTTP)},
-    {"load_metric", BIT(HTTP)},
-    {"load_pattern", BIT(HTTP)},
+    {"load", BIT(HTTP) | BIT(HTTPS)},
+    {"load_metric", BIT(HTTP) | BIT(HTTPS)},
+    {"load_pattern", BIT(HTTP) | BIT(HTTPS)},
     {"query_name", BIT(DNS)},
     {"query_type", BIT(DNS)},
     {"recursion", BIT(DNS)},
@@ -107,6 +111,10 @@ static const struct {
     {"expect_answer", BIT(DNS)},
     {"count", BIT(PING)},
     {"loss_max", BIT(PING)},
+    {"http_version", BIT(HTTPS)},
+    {"ca_file", BIT(HTTPS) | BIT(TLS)},
+    {"verify", BIT(HTTPS) | BIT(TLS)},
+    {"min_days_left", BIT(HTTPS) | BIT(TLS)},
 };
 
 static const struct opt *row_of(const char *key)
@@ -153,6 +161,8 @@ static bool is_given(const struct opt *row, const struct probe_options *options)
     const struct opt_list *list = field;
     if (row->flags & OPT_LIST)
         return list->cnt > 1 || (list->cnt == 1 && !is_default(row, list->items));
+    if (row->type == OPT_BOOL)
+        return !is_default(row, field);
     return memcmp(field, nothing, opt_value_size(row)) && !is_default(row, field);
 }
 
@@ -228,9 +238,19 @@ static void check_sources(const struct probe_options *options, kind_say_fn *say,
                 say(arg, "source", "at most one address of a family");
 }
 
+static void check_ca_file(struct probe_options *options, kind_say_fn *say, void *arg)
+{
+    char problem[TRUST_PROBLEM_MAX], text[TRUST_PROBLEM_MAX + 512];
+    bool is_used = options->type == PROBE_HTTPS || options->type == PROBE_TLS;
+    if (!is_used || !options->ca_file || trust_check_file(options->ca_digest, problem, options->ca_file))
+        return;
+    snprintf(text, sizeof text, "\"%s\": %s", options->ca_file, problem);
+    say(arg, "ca_file", text);
+}
+
 static void check(void *filled, kind_say_fn *say, void *arg)
 {
-    const struct probe_options *options = filled;
+    struct probe_options *options = filled;
     const struct kind *kind = kinds[options->type];
     if (!is_word(options->name))
         say(arg, "name", "expected letters, digits, \"-\", \"_\" and \".\" only");
@@ -238,6 +258,7 @@ static void check(void *filled, kind_say_fn *say, void *arg)
     check_sources(options, say, arg);
     check_port(options, say, arg);
     check_keys(options, say, arg);
+    check_ca_file(options, say, arg);
     if (kind->check_options)
         kind->check_options(options, say, arg);
 }
@@ -251,12 +272,14 @@ static const struct opt opts[] = {
      .help = "What pools and members call the probe by: letters, digits, \"-\", \"_\" and \".\"."},
     {KEY("type", OPT_ENUM, OPT_REQUIRED, type), .names = types, .sample = "\"http\"",
      .help = "What a check does. \"tcp\" passes when a connection is made, or an answer over it matches; \"http\" "
-             "sends a request and passes when the answer has an expected status and body; \"exec\" runs a command that "
-             "judges; \"dns\" asks a name server; \"ping\" sends ICMP echo requests; \"agent\" reads what a program "
-             "says of the server, in HAProxy's agent-check protocol. See CHECKS."},
+             "sends a request and passes when the answer has an expected status and body; \"https\" does so by TLS, "
+             "with HTTP/1.1 or HTTP/2, and \"tls\" passes when a TLS handshake is done, both with a valid certificate; "
+             "\"exec\" runs a command that judges; \"dns\" asks a name server; \"ping\" sends ICMP echo requests; "
+             "\"agent\" reads what a program says of the server, in HAProxy's agent-check protocol. See CHECKS."},
     {KEY("port", OPT_INT, 0, port), .least = 1, .most = 65535, .sample = "80",
-     .help = "The port that is checked. A probe of type \"http\" takes 80 without it, \"dns\" 53; types \"tcp\" and "
-             "\"agent\" must have it; type \"exec\" hands it to the command; \"ping\" has none."},
+     .help = "The port that is checked. A probe of type \"http\" takes 80 without it, \"https\" and \"tls\" 443, "
+             "\"dns\" 53; types \"tcp\" and \"agent\" must have it; type \"exec\" hands it to the command; \"ping\" "
+             "has none."},
     {KEY("source", OPT_CUSTOM, OPT_LIST, source), .parse = parse_source, .parse_size = sizeof(struct addr),
      .sample = "\"192.0.2.9\"",
      .help = "The addresses of this machine that checks come from, at most one a family; without one of the checked "
@@ -286,21 +309,22 @@ static const struct opt opts[] = {
              "KiB are looked at; \"^\" is their begin, \"$\" where the server closes. The check passes as soon as it "
              "does. At most 256 characters, repetitions written out. Without it a connection is enough."},
     {KEY("method", OPT_STRING, 0, method), .least = 1, .most = 32, .text_default = "\"GET\"",
-     .help = "http: the request's method. POST, PUT and PATCH are sent with an empty body."},
+     .help = "http, https: the request's method. POST, PUT and PATCH are sent with an empty body."},
     {KEY("headers", OPT_STRING, OPT_LIST, headers), .least = 1, .most = 1024, .sample = "[ \"X-Probe: rondo\" ]",
-     .help = "http: further header fields, \"Name: value\", at most 32. Host, Connection and what says where the "
+     .help = "http, https: further header fields, \"Name: value\", at most 32. Host, Connection and what says where the "
              "request ends are not among them; User-Agent, Accept and Accept-Encoding take the place of rondo's own."},
     {KEY("path", OPT_STRING, 0, path), .least = 1, .most = 1024, .text_default = "\"/\"",
-     .help = "http: the path, with a query if need be, that is asked for. Redirects are not followed."},
+     .help = "http, https: the path, with a query if need be, that is asked for. Redirects are not followed."},
     {KEY("host", OPT_STRING, 0, host), .least = 1, .most = 255, .sample = "\"www.example.com\"",
-     .help = "http: the name or address in the Host field, written without a port; the checked port follows it there "
-             "unless it is 80. Without this key, the pool's owner name. A wildcard's pool needs it."},
+     .help = "http, https: the name or address in the Host field, written without a port; the checked port follows it "
+             "there unless it is the type's default. https, tls: the server name that is sent, and that the "
+             "certificate must be for. Without this key, the pool's owner name. A wildcard's pool needs it."},
     {KEY("expect_status", OPT_CUSTOM, OPT_LIST, expect_status), .parse = parse_status,
      .parse_size = sizeof(struct probe_status_range), .text_default = "[ \"200-299\" ]",
-     .help = "http: the statuses that pass, one by one or in ranges."},
+     .help = "http, https: the statuses that pass, one by one or in ranges."},
     {KEY("expect_body", OPT_STRING, 0, expect_body), .least = 1, .most = PATTERN_MAX, .sample = "\"^OK\"",
-     .help = "http: a POSIX extended regular expression that must match in the body, of which the first 64 KiB are "
-             "looked at; \"^\" and \"$\" are the body's begin and end. At most 256 characters, repetitions written "
+     .help = "http, https: a POSIX extended regular expression that must match in the body, of which the first 64 KiB "
+             "are looked at; \"^\" and \"$\" are the body's begin and end. At most 256 characters, repetitions written "
              "out. Without it the body is of no interest."},
     {KEY("command", OPT_STRING, OPT_LIST, command), .least = 0, .most = 4095,
      .help = "exec: the absolute path of a program and its arguments, such as "
@@ -309,17 +333,17 @@ static const struct opt opts[] = {
              "owner name. Exit status 0 and 1 pass, 2 fails, 3 and others change nothing; the first line of output, up "
              "to a \"|\", is the reason. See COMMANDS."},
     {KEY("load", OPT_ENUM, 0, load), .names = loads, .text_default = "\"none\"",
-     .help = "http: where the answer says how loaded its server is, for the policies \"least_load\" and "
-             "\"least_connections\". \"orca\": the header field endpoint-load-metrics, as text or JSON; "
+     .help = "http, https: where the answer says how loaded its server is, for the policies \"least_load\" "
+             "and \"least_connections\". \"orca\": the header field endpoint-load-metrics, as text or JSON; "
              "\"weight\": the field X-Load-Balancing-Endpoint-Weight, the weight that the server wants; \"body\": a "
              "number in the body, see load_pattern. What can't be read is no report, and no failure."},
     {KEY("load_metric", OPT_STRING, 0, load_metric), .least = 1, .most = LOAD_METRIC_MAX, .sample = "\"queue\"",
-     .help = "http: with load = \"orca\", the named metric that counts. Without it application_utilization, else "
-             "cpu_utilization."},
+     .help = "http, https: with load = \"orca\", the named metric that counts. Without it application_utilization, "
+             "else cpu_utilization."},
     {KEY("load_pattern", OPT_STRING, 0, load_pattern), .least = 1, .most = PATTERN_MAX,
      .sample = "\"Active connections: ([0-9]+)\"",
-     .help = "http: with load = \"body\", a POSIX extended regular expression with one group, around the number; the "
-             "more, the more loaded."},
+     .help = "http, https: with load = \"body\", a POSIX extended regular expression with one group, around the "
+             "number; the more, the more loaded."},
     {KEY("query_name", OPT_STRING, 0, query_name), .least = 1, .most = 1009, .sample = "\"example.com\"",
      .help = "dns: the name that is asked for, with or without the final dot. A probe of this type must have it."},
     {KEY("query_type", OPT_CUSTOM, 0, query_type), .parse = parse_query_type, .parse_size = sizeof(uint16_t),
@@ -337,6 +361,17 @@ static const struct opt opts[] = {
              "passed."},
     {KEY("loss_max", OPT_INT, 0, loss_max), .least = 0, .most = 99, .text_default = "80", .unit = "percent",
      .help = "ping: how many of them may stay without an answer. By the defaults one answer of three is enough."},
+    {KEY("http_version", OPT_ENUM, 0, http_version), .names = http_versions, .text_default = "\"any\"",
+     .help = "https: the version of HTTP. \"any\" offers both and takes what the server chooses; \"1.1\" offers that "
+             "alone; \"2\" fails when the server does not choose it."},
+    {KEY("verify", OPT_BOOL, 0, verify), .text_default = "true",
+     .help = "https, tls: whether the certificate must be trusted, within its time, and for the host."},
+    {KEY("ca_file", OPT_STRING, OPT_PATH, ca_file), .least = 1, .most = 4096,
+     .help = "https, tls: a file of certificates (PEM) that the server's must be issued by, or be one of; it is read "
+             "when the configuration is. Without it, the certificates that the system trusts."},
+    {KEY("min_days_left", OPT_INT, 0, min_days_left), .least = 0, .most = 3650, .text_default = "0", .unit = "days",
+     .help = "https, tls: the check fails when the certificate expires in fewer days, also when nothing else of it is "
+             "verified. With 0, that it has not expired is all, and a part of \"verify\"."},
 };
 
 const struct opt_table probe_opt_table = {

@@ -24,10 +24,23 @@
 #include "health/measure.h"
 #include "probe/tally.h"
 
-enum probe_type { PROBE_TCP, PROBE_HTTP, PROBE_EXEC, PROBE_DNS, PROBE_PING, PROBE_AGENT, PROBE_TYPE_CNT };
+enum probe_type {
+    PROBE_TCP,
+    PROBE_HTTP,
+    PROBE_HTTPS,
+    PROBE_TLS,
+    PROBE_EXEC,
+    PROBE_DNS,
+    PROBE_PING,
+    PROBE_AGENT,
+    PROBE_TYPE_CNT
+};
 
 /* Where a report of a server's load is read from (probe/load_report.h). */
 enum probe_load { PROBE_LOAD_NONE, PROBE_LOAD_ORCA, PROBE_LOAD_WEIGHT, PROBE_LOAD_BODY };
+enum { PROBE_CA_DIGEST_LEN = 16 };
+
+enum probe_http_version { PROBE_HTTP_ANY, PROBE_HTTP_1_1, PROBE_HTTP_2 };
 
 /* One row of the configuration's `probes`. */
 struct probe_options {
@@ -62,6 +75,12 @@ struct probe_options {
     /* ping */
     int64_t count;    /* 0: PING_COUNT */
     int64_t loss_max; /* percent */
+    /* https and tls */
+    int http_version; /* enum probe_http_version; https */
+    char *ca_file;    /* NULL: the system's */
+    uint8_t ca_digest[PROBE_CA_DIGEST_LEN]; /* of what it held when the row was checked */
+    bool verify;
+    int64_t min_days_left;
     struct opt_where where;
 };
 struct probe_status_range {

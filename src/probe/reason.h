@@ -16,6 +16,7 @@ enum reason_shown { REASON_PLAIN, REASON_NUMBER, REASON_DURATION, REASON_ERRNO, 
     X(TEXT, PLAIN, "as the check says") \
     X(CONNECTED, PLAIN, "connected") \
     X(STATUS, NUMBER, "status %") \
+    X(HANDSHAKE, PLAIN, "TLS handshake done") \
     X(SYSTEM, ERRNO, "%") \
     X(LOCAL, ERRNO, "not checked, trying again: %") \
     X(NO_PORT, PLAIN, "not checked, trying again: no free local port") \
@@ -25,10 +26,12 @@ enum reason_shown { REASON_PLAIN, REASON_NUMBER, REASON_DURATION, REASON_ERRNO, 
     X(NO_PLACE, PLAIN, "not checked, trying again: too many commands run already") \
     X(NO_HELPER, PLAIN, "not checked, trying again: the process that runs commands does not answer") \
     X(NO_RESULT, DURATION, "no result within %") \
+    X(NO_CA_FILE, ERRNO, "not checked, trying again: trusted certificates: %") \
     X(NO_ROUTE, NUMBER, "no IPv% route from here") \
     X(NO_ADDRESS, NUMBER, "no IPv% address here to ask from") \
     X(FORBIDDEN, ERRNO, "not allowed from here: %") \
     X(NO_CONNECTION, DURATION, "no connection within %") \
+    X(NO_HANDSHAKE, DURATION, "no TLS handshake within %") \
     X(NO_ANSWER, DURATION, "no answer within %") \
     X(HEAD_SLOW, DURATION, "headers not complete within %") \
     X(BODY_SLOW, DURATION, "body not complete within %") \

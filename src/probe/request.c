@@ -92,9 +92,9 @@ static bool has_body(const char *method)
     return !strcmp(method, "POST") || !strcmp(method, "PUT") || !strcmp(method, "PATCH");
 }
 
-/* All but Host and Connection, each with its line's end. */
-static char *fields_text(const struct probe_options *options, const char *method)
+char *request_fields(const struct probe_options *options)
 {
+    const char *method = options->method ? options->method : "GET";
     char *const *headers = options->headers.items;
     bool is_searched = options->expect_body || load_want_needs_body(options); /* a compressed body could not be */
     const char *agent = is_given(options, "User-Agent") ? "" : "User-Agent: rondo/" RONDO_VERSION "\r\n";
@@ -117,7 +117,7 @@ char *request_make(const struct probe_spec *spec)
     char host[HOST_MAX + 16];
     const char *method = spec->options.method ? spec->options.method : "GET";
     char *path = mem_strdup(spec->options.path && *spec->options.path ? spec->options.path : "/");
-    char *fields = fields_text(&spec->options, method);
+    char *fields = request_fields(&spec->options);
     host_text(host, sizeof host, spec);
     tame(path);
     char *request = mem_printf("%s %s HTTP/1.1\r\n"

@@ -20,7 +20,8 @@ uint8_t *request_pack(const struct probe_spec *spec, size_t *len) ATTR_NONNULL_A
 /* What is wrong with a row's `method` or with one of its `headers`; NULL: nothing. */
 const char *request_method_problem(const char *method) ATTR_NONNULL_ALL;
 const char *request_header_problem(const char *header) ATTR_NONNULL_ALL;
-/* The request alone, malloc'ed text. */
+/* All header fields but Host and Connection, each with its line's end, and the request alone: malloc'ed text. */
+char *request_fields(const struct probe_options *options) ATTR_NONNULL_ALL ATTR_MUST_USE;
 char *request_make(const struct probe_spec *spec) ATTR_NONNULL_ALL ATTR_MUST_USE;
 
 static inline const struct request_detail *request_of(const struct target *target)

@@ -322,7 +322,7 @@ static void begin(struct watch *watch, uint32_t slot)
     tally_count(&watch->tally, begun);
     tally_lag(&watch->tally, watch->now_us, watch->now_us - w->due_us);
     check_open(check, w->target, watch->now_us, watch->epoll_fd, slot);
-    if (check->run.kind->driver && check_runs(check))
+    if (check_awaits_driver(check))
         drivers_start(&watch->drivers, check);
     if (check_runs(check))
         schedule_heap_set(&watch->heap, slot, kind_due_us(&check->run));
@@ -342,6 +342,8 @@ void watch_event(struct watch *watch, uint64_t tag, uint32_t events, uint8_t *bu
         return;
     w->check->run.now_us = watch->now_us;
     check_event(w->check, events, buffer, buffer_len);
+    if (check_awaits_driver(w->check))
+        drivers_start(&watch->drivers, w->check);
     if (!check_runs(w->check))
         finish(watch, slot, false);
 }

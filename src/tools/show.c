@@ -260,10 +260,26 @@ static void measure_cells(struct table *table, const json_t *member)
                    !strcmp(kind, "percent") ? " %" : "");
 }
 
+/* "status 200; certificate: 61 days left"; what is wrong with it stands in the reason already. */
+static void reason_text(char *out, size_t cap, const json_t *member)
+{
+    const char *reason = text_of(member, "reason");
+    const json_t *days = json_object_get(member, "certificate_days_left");
+    long long left = json_integer_value(days);
+    snprintf(out, cap, "%s", reason ? reason : "");
+    if (!json_is_integer(days) || (reason && strstr(reason, "certificate: ")))
+        return;
+    size_t len = strlen(out);
+    if (left < 0)
+        snprintf(out + len, cap - len, "%scertificate: expired", len ? "; " : "");
+    else
+        snprintf(out + len, cap - len, "%scertificate: %lld day%s left", len ? "; " : "", left, left == 1 ? "" : "s");
+}
+
 static void member_row(struct table *table, const json_t *member)
 {
     char text[LIST_MAX], age[HUMAN_MAX];
-    const char *address = text_of(member, "address"), *reason = text_of(member, "reason");
+    const char *address = text_of(member, "address");
     table_addf(table, "  %s", address ? address : "-");
     member_state_text(text, member);
     table_add(table, text);
@@ -275,7 +291,8 @@ static void member_row(struct table *table, const json_t *member)
     table_addf(table, "%llu", count_of(member, "tier"));
     table_addf(table, "%.1f %%", json_number_value(json_object_get(member, "share")) * 100);
     measure_cells(table, member);
-    table_add(table, reason ? reason : "");
+    reason_text(text, sizeof text, member);
+    table_add(table, text);
 }
 
 static void pool_row(struct table *table, const json_t *pool)

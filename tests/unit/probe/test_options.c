@@ -66,6 +66,10 @@ static void test_defaults(void **state)
         {"expect_answer", NULL},
         {"count", "3"},
         {"loss_max", "80"},
+        {"http_version", "\"any\""},
+        {"verify", "true"},
+        {"ca_file", NULL},
+        {"min_days_left", "0"},
     };
     assert_int_equal(probe_opt_table.cnt, sizeof expected / sizeof *expected);
     for (size_t i = 0; i < probe_opt_table.cnt; i++) {
@@ -193,6 +197,7 @@ static struct probe_options usual(int type)
         .fall = 3,
         .path = plain("/"),
         .expect_status = {twohundreds, 1},
+        .verify = true,
     };
 }
 
@@ -263,10 +268,41 @@ static void test_tcp_has_no_http_keys(void **state)
     static const char *const keys[] = {"path: ", "host: ", "expect_status: ", "expect_body: "};
     for (unsigned i = 0; i < 4; i++)
         assert_non_null(strstr(said, keys[i]));
-    assert_non_null(strstr(said, "path: only a probe of type \"http\" has it|"));
+    assert_non_null(strstr(said, "path: only a probe of type \"http\" or \"https\" has it|"));
     o = usual(PROBE_TCP);
     o.port = 0;
     expect(o, "port: missing: a probe of type \"tcp\" has no default port|");
+}
+
+static void test_who_has_which_keys_of_tls(void **state)
+{
+    (void)state;
+    static const int without[] = {PROBE_TCP, PROBE_HTTP}, with[] = {PROBE_HTTPS, PROBE_TLS};
+    for (unsigned i = 0; i < 2; i++) {
+        struct probe_options o = usual(without[i]);
+        o.ca_file = plain("/nowhere");
+        o.verify = false;
+        o.min_days_left = 14;
+        o.http_version = PROBE_HTTP_2;
+        assert_string_equal(check(o), "http_version: only a probe of type \"https\" has it|"
+                                      "ca_file: only a probe of type \"https\" or \"tls\" has it|"
+                                      "verify: only a probe of type \"https\" or \"tls\" has it|"
+                                      "min_days_left: only a probe of type \"https\" or \"tls\" has it|");
+        o = usual(with[i]);
+        o.verify = false;
+        o.min_days_left = 14;
+        o.host = plain("www.example.com");
+        expect(o, "");
+        o.host = plain("www%2eexample.com"); /* what a URL would make another name of */
+        expect(o, "host: expected a host name");
+        o = usual(with[i]);
+        o.ca_file = plain("/nowhere");
+        expect(o, "ca_file: \"/nowhere\": cannot be read: No such file or directory|");
+    }
+    struct probe_options o = usual(PROBE_TLS);
+    o.path = plain("/x");
+    expect(o, "path: only a probe of type \"http\" or \"https\" has it|");
+    expect(usual(PROBE_HTTPS), "");
 }
 
 static void test_one_source_a_family(void **state)
@@ -498,6 +534,10 @@ static void test_spec_fill(void **state)
     probe_spec_fill(&spec, &o, &address, NULL);
     assert_string_equal(spec.host, "other");
     assert_int_equal(spec.address.port, 8080);
+    o = usual(PROBE_TLS);
+    probe_spec_fill(&spec, &o, &address, "www.example.com");
+    assert_string_equal(spec.host, "www.example.com");
+    assert_int_equal(spec.address.port, 443);
     o = usual(PROBE_TCP);
     probe_spec_fill(&spec, &o, &address, "www.example.com");
     assert_null(spec.host);
@@ -520,6 +560,7 @@ int main(void)
         cmocka_unit_test(test_times_fit),
         cmocka_unit_test(test_fast_interval_fits),
         cmocka_unit_test(test_tcp_has_no_http_keys),
+        cmocka_unit_test(test_who_has_which_keys_of_tls),
         cmocka_unit_test(test_one_source_a_family),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_paths_and_hosts),

@@ -1,0 +1,254 @@
+/* https and tls: one libcurl multi handle, whose sockets are in the prober's epoll set (level-triggered, as libcurl
+ * wants it) and whose only timer is the driver's tick.
+ *
+ * A check comes with its connection made, and waits its turn: beginning a handshake takes some 0.5 ms of processor time
+ * (a TLS context, a key), and when a thousand connections come up at once, nobody else is to wait until all have begun.
+ * What follows is paced by that. */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "probe/driver.h"
+#include "probe/transfer.h"
+#include "probe/trust.h"
+
+/* A tick begins so many. */
+enum { BEGIN_MOST = 4 };
+
+struct transfers {
+    struct transfer *first, *last;
+};
+
+struct driver {
+    const struct driver_host *host;
+    CURLM *multi;
+    struct curl_slist *nowhere;
+    struct trust trust;
+    struct transfers waiting;
+    uint64_t timer_us; /* real, monotonic: when libcurl wants to be called; UINT64_MAX: never */
+    uint64_t due_us;   /* the prober's time: when that is to be looked at */
+};
+
+/* ---- who waits */
+
+static void join(struct transfers *list, struct transfer *t)
+{
+    t->before = list->last;
+    t->after = NULL;
+    *(list->last ? &list->last->after : &list->first) = t;
+    list->last = t;
+}
+
+static void leave(struct transfers *list, struct transfer *t)
+{
+    *(t->before ? &t->before->after : &list->first) = t->after;
+    *(t->after ? &t->after->before : &list->last) = t->before;
+}
+
+/* ---- what libcurl asks for */
+
+/* A socket is in the set from before it came here until it is closed, so that there always is room for it; of one that
+ * nothing is wanted of, an error is told once. */
+static void want(const struct driver *d, int fd, uint32_t events)
+{
+    struct epoll_event event = {.events = events ? events : EPOLLET, .data.u64 = d->host->tag_base | (uint32_t)fd};
+    (void)epoll_ctl(d->host->epoll_fd, EPOLL_CTL_MOD, fd, &event);
+}
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *own)
+{
+    (void)easy;
+    (void)own;
+    if (what == CURL_POLL_REMOVE)
+        what = CURL_POLL_NONE;
+    want(arg, fd, (what & CURL_POLL_IN ? EPOLLIN : 0) | (what & CURL_POLL_OUT ? EPOLLOUT : 0));
+    return 0;
+}
+
+/* Its clock and the prober's need not agree (a process that was stopped): the next tick finds out how long. */
+static int on_timer(CURLM *multi, long timeout_ms, void *arg)
+{
+    struct driver *d = arg;
+    (void)multi;
+    d->timer_us = timeout_ms < 0 ? UINT64_MAX : clock_mono_us() + (uint64_t)timeout_ms * 1000;
+    d->due_us = timeout_ms < 0 ? UINT64_MAX : 0;
+    return 0;
+}
+
+/* ---- transfers */
+
+static void forget(struct driver *d, struct transfer *t)
+{
+    if (t->easy)
+        curl_multi_remove_handle(d->multi, t->easy);
+    else
+        leave(&d->waiting, t);
+    transfer_free(t);
+}
+
+static void collect(struct driver *d)
+{
+    int left;
+    for (CURLMsg *message; (message = curl_multi_info_read(d->multi, &left)) != NULL;) {
+        struct transfer *t;
+        if (message->msg != CURLMSG_DONE || curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &t))
+            continue;
+        struct check *check = t->check;
+        transfer_end(t, message->data.result);
+        forget(d, t);
+        d->host->ended(d->host->arg, check);
+    }
+}
+
+static void act(struct driver *d, curl_socket_t fd, int what)
+{
+    int running;
+    curl_multi_socket_action(d->multi, fd, what, &running);
+}
+
+/* Not begun for a lack of ours; it is out of the list. */
+static void give_up(struct driver *d, struct transfer *t, int error, struct reason lack)
+{
+    struct check *check = t->check;
+    check->local_error = error;
+    check->lack = lack;
+    transfer_free(t);
+    d->host->ended(d->host->arg, check);
+}
+
+static void begin(struct driver *d, struct transfer *t)
+{
+    const struct secure_detail *detail = secure_of(t->check->run.target);
+    int error = ENOMEM;
+    struct x509_store_st *trusted = NULL;
+    leave(&d->waiting, t);
+    if (detail->verifies) {
+        trusted = trust_get(&d->trust, secure_texts(detail).ca_file, detail->ca_digest, clock_mono_us(), &error);
+        if (!trusted) {
+            give_up(d, t, error, (struct reason){REASON_NO_CA_FILE, (uint32_t)error});
+            return;
+        }
+    }
+    if (!transfer_begin(t, trusted, d->nowhere) || curl_multi_add_handle(d->multi, t->easy))
+        give_up(d, t, error, (struct reason){REASON_LOCAL, (uint32_t)error});
+}
+
+/* ---- the driver */
+
+static void start(struct driver *d, struct check *check)
+{
+    struct transfer *t = transfer_new(check);
+    check->driven = t;
+    want(d, check->fd, 0);
+    join(&d->waiting, t);
+}
+
+static void stop(struct driver *d, struct check *check)
+{
+    forget(d, check->driven);
+    check->driven = NULL;
+}
+
+static void late(struct driver *d, struct check *check)
+{
+    (void)d;
+    kind_late(&check->run);
+    transfer_measure(check->driven);
+}
+
+/* An error, a hang-up: libcurl finds out what it is when it reads. */
+static void event(struct driver *d, uint32_t fd, uint32_t events)
+{
+    int what = (events & EPOLLIN ? CURL_CSELECT_IN : 0) | (events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+               (events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
+    act(d, (curl_socket_t)fd, what);
+    collect(d);
+}
+
+static uint64_t due_us(const struct driver *d)
+{
+    return d->waiting.first ? 0 : d->due_us;
+}
+
+static void tick(struct driver *d, uint64_t now_us)
+{
+    for (unsigned i = 0; i < BEGIN_MOST && d->waiting.first; i++)
+        begin(d, d->waiting.first);
+    if (d->timer_us == UINT64_MAX)
+        return;
+    uint64_t mono_us = clock_mono_us();
+    if (mono_us < d->timer_us) {
+        d->due_us = now_us + (d->timer_us - mono_us);
+        return;
+    }
+    d->timer_us = d->due_us = UINT64_MAX;
+    act(d, CURL_SOCKET_TIMEOUT, 0);
+    collect(d);
+}
+
+/* Another TLS library would ignore what verifies certificates here: then nothing is checked at all. */
+static bool is_usable(void)
+{
+    const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+    bool speaks_tls = info->ssl_version && !strncmp(info->ssl_version, "OpenSSL/", strlen("OpenSSL/"));
+    if (!speaks_tls)
+        log_error("https and tls cannot be checked: this libcurl (%s) is not built with OpenSSL",
+                  info->ssl_version ? info->ssl_version : "without TLS");
+    return speaks_tls;
+}
+
+static void fini(struct driver *d)
+{
+    trust_fini(&d->trust);
+    curl_slist_free_all(d->nowhere);
+    if (d->multi)
+        curl_multi_cleanup(d->multi);
+    free(d);
+    curl_global_cleanup();
+}
+
+/* Counted and thread safe since 7.84, as is OpenSSL's own set-up, which it leads to. */
+static struct driver *open_driver(const struct driver_host *host)
+{
+    if (curl_global_init(CURL_GLOBAL_DEFAULT)) {
+        log_error("https and tls cannot be checked: libcurl cannot be initialised");
+        return NULL;
+    }
+    struct driver *d = mem_zalloc(1, sizeof *d);
+    d->host = host;
+    d->timer_us = d->due_us = UINT64_MAX;
+    d->nowhere = curl_slist_append(NULL, "::127.0.0.1:1");
+    d->multi = is_usable() ? curl_multi_init() : NULL;
+    if (!d->multi || !d->nowhere) {
+        fini(d);
+        return NULL;
+    }
+    curl_multi_setopt(d->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+    curl_multi_setopt(d->multi, CURLMOPT_SOCKETDATA, d);
+    curl_multi_setopt(d->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+    curl_multi_setopt(d->multi, CURLMOPT_TIMERDATA, d);
+    curl_multi_setopt(d->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
+    return d;
+}
+
+static void close_driver(struct driver *d)
+{
+    assert(!d->waiting.first);
+    fini(d);
+}
+
+const struct driver_type driver_curl = {
+    .open = open_driver,
+    .close = close_driver,
+    .start = start,
+    .stop = stop,
+    .late = late,
+    .event = event,
+    .due_us = due_us,
+    .tick = tick,
+};
