@@ -47,6 +47,8 @@ enum err admin_give_to(const struct admin *admin, uid_t uid, gid_t gid, struct d
     return ctl_server_give_to(admin->server, uid, gid, diag);
 }
 
+void admin_set_state(struct admin *admin, struct state *state) { admin->state = state; }
+
 static void walking_closed(uv_handle_t *handle)
 {
     struct admin *admin = handle->data;

@@ -20,6 +20,7 @@
 #include "base/opt.h"
 #include "io/io.h"
 #include "loop/lag.h"
+#include "store/state.h"
 #include "store/store.h"
 
 struct admin_options {
@@ -52,7 +53,7 @@ struct admin_setup {
     const char *control_path; /* copied */
     const char *conf_path;    /* as status shows it; copied */
     struct store *store;      /* borrowed until admin_close */
-    const struct balance *balance; /* borrowed until admin_close; may be NULL: no pools */
+    struct balance *balance;  /* borrowed until admin_close; may be NULL: no pools */
     const struct answer_shared *shared; /* what the workers read; likewise; may be NULL: nothing is explained */
     const struct io *io;      /* borrowed until admin_close; may be NULL: no counters, no workers */
     struct admin_hooks hooks;
@@ -66,6 +67,9 @@ struct admin;
  * since" counts from here. */
 enum err admin_open(struct admin **admin, const struct admin_setup *setup, struct diag *diag)
     ATTR_NONNULL_ALL ATTR_MUST_USE;
+/* Who keeps what is ordered; borrowed until after admin_close, and until balance ends. Before this, and with NULL,
+ * commands that need it fail. */
+void admin_set_state(struct admin *admin, struct state *state) ATTR_NONNULL(1);
 /* Gives the socket (and its folder, if admin_open made it) to the user that the daemon is about to become. */
 enum err admin_give_to(const struct admin *admin, uid_t uid, gid_t gid, struct diag *diag)
     ATTR_NONNULL_ALL ATTR_MUST_USE;

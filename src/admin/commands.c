@@ -86,6 +86,31 @@ static void admin_run_explain(void *arg, const struct ctl_request *request, stru
     admin_explain_ask(arg, request, reply);
 }
 
+static void admin_run_drain(void *arg, const struct ctl_request *request, struct ctl_reply *reply)
+{
+    admin_operate_ask(arg, request, OPERATE_DRAIN, false, reply);
+}
+
+static void admin_run_undrain(void *arg, const struct ctl_request *request, struct ctl_reply *reply)
+{
+    admin_operate_ask(arg, request, OPERATE_DRAIN, true, reply);
+}
+
+static void admin_run_force(void *arg, const struct ctl_request *request, struct ctl_reply *reply)
+{
+    admin_operate_ask(arg, request, OPERATE_FORCE, false, reply);
+}
+
+static void admin_run_unforce(void *arg, const struct ctl_request *request, struct ctl_reply *reply)
+{
+    admin_operate_ask(arg, request, OPERATE_FORCE, true, reply);
+}
+
+static void admin_run_check(void *arg, const struct ctl_request *request, struct ctl_reply *reply)
+{
+    admin_check_ask(arg, request, reply);
+}
+
 static void admin_run_reload(void *arg, const struct ctl_request *request, struct ctl_reply *reply)
 {
     (void)request;

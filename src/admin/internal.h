@@ -13,6 +13,7 @@ struct reply_list {
 
 struct admin {
     struct admin_setup setup; /* its strings owned */
+    struct state *state;      /* NULL: none */
     struct ctl_server *server;
     uint64_t started_wall_ms, started_mono_ms;
     struct view_load last_load;
@@ -49,6 +50,14 @@ void admin_pools_drop(struct admin *admin, const char *why) ATTR_NONNULL_ALL;
 /* The reply is taken. */
 void admin_explain_ask(struct admin *admin, const struct ctl_request *request, struct ctl_reply *reply)
     ATTR_NONNULL_ALL;
+
+/* admin/operate.c; `kind` and `is_lifted` say which command it is. The reply is taken. */
+void admin_operate_ask(const struct admin *admin, const struct ctl_request *request, enum operate_kind kind,
+                       bool is_lifted, struct ctl_reply *reply) ATTR_NONNULL_ALL;
+
+/* admin/check.c; likewise. */
+void admin_check_ask(const struct admin *admin, const struct ctl_request *request,
+                     struct ctl_reply *reply) ATTR_NONNULL_ALL;
 
 /* admin/admin.c */
 void admin_status_take(const struct admin *admin, struct view_status *status) ATTR_NONNULL_ALL;

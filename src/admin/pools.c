@@ -34,16 +34,21 @@ static void render(void *arg, struct ctl_result *result)
     struct pools_walk *walk = arg;
     struct view_pools *view = walk->view;
     walk->view = NULL;
-    if (walk->name && !view->cnt) {
+    if (walk->name && !view->cnt && !view->order_cnt) {
         result->status = CTL_STATUS_FAILED;
         result->error = walk->zone ? mem_printf("\"%s\" is no pool: zone \"%s\" is signed", walk->name, walk->zone)
                                    : mem_printf("\"%s\" is no pool", walk->name);
     } else {
-        json_t *list = json_array();
+        json_t *list = json_array(), *orders = json_array();
         view_pools_sort(view);
         for (size_t i = 0; i < view->cnt; i++)
             json_array_append_new(list, view_pool_json(&view->pools[i], view->taken_wall_ms));
+        for (size_t i = 0; i < view->order_cnt; i++)
+            json_array_append_new(orders, view_order_json(&view->orders[i], view->taken_wall_ms));
         result->data = json_pack("{so}", "pools", list);
+        if (view->order_cnt)
+            json_object_set(result->data, "orders_without_member", orders);
+        json_decref(orders);
     }
     view_pools_free(view);
 }
@@ -78,8 +83,10 @@ static void take_name(struct pools_walk *walk, const struct admin *admin)
     if (name_from_text(wire, &len, walk->name, strlen(walk->name), NULL))
         return;
     name_to_lower(lower, wire);
-    if (admin->setup.balance)
+    if (admin->setup.balance) {
         view_pools_take(walk->view, admin->setup.balance, lower);
+        view_pools_take_orders(walk->view, admin->setup.balance, lower);
+    }
     struct search search = {.name = lower};
     if (!walk->view->cnt)
         store_each_zone(admin->setup.store, search_zone, &search);
@@ -99,13 +106,19 @@ static void drop(struct pools_walk *walk, const char *why)
     walk_free(walk);
 }
 
+static void end_walk(struct pools_walk *walk, const struct balance *balance)
+{
+    view_pools_take_orders(walk->view, balance, NULL);
+    answer(walk);
+}
+
 static void on_turn(uv_idle_t *idle)
 {
     struct admin *admin = idle->data;
     if (!ctl_reply_wanted(admin->walks->reply))
         drop(first_out(admin), NULL);
     else if (view_pools_walk(admin->walks->view, admin->setup.balance, SLICE_US))
-        answer(first_out(admin));
+        end_walk(first_out(admin), admin->setup.balance);
     if (!admin->walks)
         uv_idle_stop(idle);
 }

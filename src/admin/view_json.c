@@ -138,15 +138,93 @@ static json_t *load_json(const struct health_measure *measure)
     return json_pack("{ss sf}", "kind", kinds[measure->load_kind], "value", value);
 }
 
-static json_t *member_json(const struct balance_member_view *member, uint64_t now_wall_ms)
+/* Seconds from now to then; null when there is no such time. */
+static json_t *left(uint64_t then_ms, uint64_t now_ms)
+{
+    return then_ms ? count(then_ms > now_ms ? (then_ms - now_ms + 999) / 1000 : 0) : json_null();
+}
+
+static json_t *known(int64_t id) { return id < 0 ? json_null() : json_integer(id); }
+
+/* What both kinds of order have. */
+static json_t *order_json(const struct operate_order *order, uint64_t now_wall_ms)
+{
+    return json_pack("{so so so so so so so}",
+                     "since", ctl_json_time(order->since_wall_ms),
+                     "since_age_seconds", age(order->since_wall_ms, now_wall_ms),
+                     "until", ctl_json_time(order->until_wall_ms),
+                     "left_seconds", left(order->until_wall_ms, now_wall_ms),
+                     "uid", known(order->uid),
+                     "pid", known(order->pid),
+                     "reason", *order->reason ? ctl_json_text(order->reason) : json_null());
+}
+
+/* Rounded up: a client may keep an answer to the end of a second. */
+static uint64_t safe_wall_ms(const struct operate_order *drain)
+{
+    uint64_t ms = drain->last_answer_wall_ms + drain->ttl_sec * UINT64_C(1000);
+    return drain->last_answer_wall_ms ? (ms + 999) / 1000 * 1000 : 0;
+}
+
+static json_t *drain_json(const struct operate_order *drain, uint64_t now_wall_ms)
+{
+    if (!drain)
+        return json_null();
+    uint64_t safe_ms = safe_wall_ms(drain);
+    json_t *json = order_json(drain, now_wall_ms);
+    json_object_set_new(json, "last_answer", ctl_json_time(drain->last_answer_wall_ms));
+    json_object_set_new(json, "last_answer_age_seconds", age(drain->last_answer_wall_ms, now_wall_ms));
+    json_object_set_new(json, "ttl", drain->last_answer_wall_ms ? count(drain->ttl_sec) : json_null());
+    json_object_set_new(json, "safe", ctl_json_time(safe_ms));
+    json_object_set_new(json, "safe_in_seconds", left(safe_ms, now_wall_ms));
+    return json;
+}
+
+static json_t *force_json(const struct operate_order *force, uint64_t now_wall_ms)
+{
+    if (!force)
+        return json_null();
+    json_t *json = order_json(force, now_wall_ms);
+    json_object_set_new(json, "as", json_string(health_verdict_name(force->forced)));
+    return json;
+}
+
+json_t *view_order_json(const struct view_order *order, uint64_t now_wall_ms)
+{
+    char name[NAME_TEXT_MAX], zone[NAME_TEXT_MAX], address[ADDR_TEXT_MAX];
+    bool is_drain = order->kind == OPERATE_DRAIN;
+    return json_pack("{so so ss so so}",
+                     "pool", ctl_json_text(name_to_text_bare(name, order->member.owner)),
+                     "zone", ctl_json_text(name_to_text_bare(zone, order->member.apex)),
+                     "member", addr_to_text(address, &order->member.address),
+                     "drain", drain_json(is_drain ? &order->order : NULL, now_wall_ms),
+                     "force", force_json(is_drain ? NULL : &order->order, now_wall_ms));
+}
+
+static json_t *drained_by_json(const struct balance_member_view *member)
+{
+    json_t *json = json_array();
+    if (!member->weight)
+        json_array_append_new(json, json_string("weight"));
+    if (member->drain)
+        json_array_append_new(json, json_string("operator"));
+    if (member->drained_by_agent)
+        json_array_append_new(json, json_string("agent"));
+    return json;
+}
+
+json_t *view_member_json(const struct balance_member_view *member, uint64_t now_wall_ms)
 {
     char address[ADDR_TEXT_MAX];
-    return json_pack("{ss ss sb sb sb sb sb so so so so so sf so so so sf}",
+    return json_pack("{ss ss sb sb sb so so so sb sb so so so so so sf so so so sf}",
                      "address", addr_to_text(address, &member->address),
                      "verdict", health_verdict_name(member->verdict),
                      "unsettled", (int)member->unsettled,
                      "probed", (int)member->probed,
                      "drained", (int)member->drained,
+                     "drained_by", drained_by_json(member),
+                     "drain", drain_json(member->drain, now_wall_ms),
+                     "force", force_json(member->force, now_wall_ms),
                      "sleeping", (int)member->sleeping,
                      "used", (int)member->used,
                      "since", ctl_json_time(member->since_wall_ms),
@@ -166,7 +244,7 @@ json_t *view_pool_json(const struct balance_pool_view *pool, uint64_t now_wall_m
     char name[NAME_TEXT_MAX], zone[NAME_TEXT_MAX];
     json_t *members = json_array();
     for (size_t i = 0; i < pool->member_cnt; i++)
-        json_array_append_new(members, member_json(&pool->members[i], now_wall_ms));
+        json_array_append_new(members, view_member_json(&pool->members[i], now_wall_ms));
     return json_pack("{so so ss ss ss so so so sb sb so so so}",
                      "name", ctl_json_text(name_to_text_bare(name, pool->owner)),
                      "zone", ctl_json_text(name_to_text_bare(zone, pool->apex)),

@@ -5,12 +5,16 @@
 #include <jansson.h>
 
 #include "admin/view.h"
+#include "admin/view_pools.h"
 #include "base/attr.h"
 #include "base/diag.h"
 
 json_t *view_status_json(const struct view_status *status) ATTR_MUST_USE ATTR_NONNULL_ALL;
 json_t *view_zone_json(const struct view_zone *zone, uint64_t now_wall_ms) ATTR_MUST_USE ATTR_NONNULL_ALL;
 json_t *view_pool_json(const struct balance_pool_view *pool, uint64_t now_wall_ms) ATTR_MUST_USE ATTR_NONNULL_ALL;
+json_t *view_member_json(const struct balance_member_view *member, uint64_t now_wall_ms)
+    ATTR_MUST_USE ATTR_NONNULL_ALL;
+json_t *view_order_json(const struct view_order *order, uint64_t now_wall_ms) ATTR_MUST_USE ATTR_NONNULL_ALL;
 json_t *view_load_json(const struct view_load *load) ATTR_MUST_USE ATTR_NONNULL_ALL;
 
 enum { VIEW_MESSAGES_MAX = 1000 };

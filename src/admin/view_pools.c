@@ -26,7 +26,17 @@ void view_pools_free(struct view_pools *view)
         return;
     arena_fini(&view->arena);
     free(view->pools);
+    free(view->orders);
     free(view);
+}
+
+static const struct operate_order *take_order(struct arena *arena, const struct operate_order *order)
+{
+    if (!order)
+        return NULL;
+    struct operate_order *copy = arena_dup(arena, order, sizeof *order, _Alignof(struct operate_order));
+    copy->reason = arena_strdup(arena, order->reason);
+    return copy;
 }
 
 static const struct balance_member_view *take_members(struct arena *arena, const struct balance_pool_view *pool)
@@ -36,6 +46,8 @@ static const struct balance_member_view *take_members(struct arena *arena, const
     for (size_t i = 0; i < pool->member_cnt; i++) {
         members[i] = pool->members[i];
         members[i].reason = *members[i].reason ? arena_strdup(arena, members[i].reason) : "";
+        members[i].drain = take_order(arena, members[i].drain);
+        members[i].force = take_order(arena, members[i].force);
     }
     return members;
 }
@@ -79,6 +91,35 @@ bool view_pools_walk(struct view_pools *view, const struct balance *balance, uin
     return balance_walk_pools(balance, &view->walked, budget_us, take, view);
 }
 
+struct order_taking {
+    struct view_pools *view;
+    const uint8_t *owner; /* NULL: all */
+};
+
+static void take_one_order(void *arg, const struct operate_member *member, enum operate_kind kind,
+                           const struct operate_order *order)
+{
+    const struct order_taking *taking = arg;
+    struct view_pools *view = taking->view;
+    if (taking->owner && !name_equal(taking->owner, member->owner))
+        return;
+    if (view->order_cnt == view->order_cap) {
+        view->order_cap = view->order_cap ? view->order_cap * 2 : 16;
+        view->orders = mem_realloc(view->orders, view->order_cap, sizeof *view->orders);
+    }
+    struct view_order *copy = &view->orders[view->order_cnt++];
+    *copy = (struct view_order){*member, kind, *order};
+    copy->member.owner = take_name(view, member->owner);
+    copy->member.apex = take_name(view, member->apex);
+    copy->order.reason = arena_strdup(&view->arena, order->reason);
+}
+
+void view_pools_take_orders(struct view_pools *view, const struct balance *balance, const uint8_t *owner)
+{
+    struct order_taking taking = {view, owner};
+    operate_each(balance, take_one_order, &taking);
+}
+
 static int cmp_pools(const void *a, const void *b)
 {
     const struct balance_pool_view *x = a, *y = b;
@@ -87,8 +128,41 @@ static int cmp_pools(const void *a, const void *b)
     return cmp ? cmp : (x->family > y->family) - (x->family < y->family);
 }
 
+static int cmp_orders(const void *a, const void *b)
+{
+    const struct view_order *x = a, *y = b;
+    int cmp = name_cmp(x->member.apex, y->member.apex);
+    cmp = cmp ? cmp : name_cmp(x->member.owner, y->member.owner);
+    cmp = cmp ? cmp : addr_cmp(&x->member.address, &y->member.address);
+    return cmp ? cmp : (x->kind > y->kind) - (x->kind < y->kind);
+}
+
+static bool is_shown(const struct view_pools *view, const struct operate_member *member)
+{
+    const struct balance_pool_view key = {
+        .apex = member->apex, .owner = member->owner, .family = (enum addr_family)member->address.family};
+    const struct balance_pool_view *pool =
+        view->cnt ? bsearch(&key, view->pools, view->cnt, sizeof key, cmp_pools) : NULL;
+    for (size_t i = 0; pool && i < pool->member_cnt; i++)
+        if (addr_same_host(&pool->members[i].address, &member->address))
+            return true;
+    return false;
+}
+
+static void keep_orders_without_member(struct view_pools *view)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < view->order_cnt; i++)
+        if (!is_shown(view, &view->orders[i].member))
+            view->orders[kept++] = view->orders[i];
+    view->order_cnt = kept;
+    if (kept)
+        qsort(view->orders, kept, sizeof *view->orders, cmp_orders);
+}
+
 void view_pools_sort(struct view_pools *view)
 {
     if (view->cnt)
         qsort(view->pools, view->cnt, sizeof *view->pools, cmp_pools);
+    keep_orders_without_member(view);
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "balance/balance.h"
+#include "balance/operate.h"
 #include "base/arena.h"
 #include "base/attr.h"
 
@@ -16,9 +17,18 @@ extern const char *const view_pool_state_names[POOL_EMPTY + 1];
 extern const char *const view_pool_policy_names[POOL_POLICY_CNT];
 const char *view_pool_type(enum addr_family family);
 
+/* An operator's order. */
+struct view_order {
+    struct operate_member member;
+    enum operate_kind kind;
+    struct operate_order order;
+};
+
 struct view_pools {
     struct balance_pool_view *pools; /* all they point to is in the arena */
     size_t cnt, cap;
+    struct view_order *orders; /* likewise; of members that there are not, once sorted */
+    size_t order_cnt, order_cap;
     uint32_t walked;        /* view_pools_walk has come so far */
     uint64_t taken_wall_ms; /* lastly */
     struct arena arena;
@@ -32,5 +42,8 @@ void view_pools_take(struct view_pools *view, const struct balance *balance, con
  * in it or not. */
 bool view_pools_walk(struct view_pools *view, const struct balance *balance,
                      uint64_t budget_us) ATTR_NONNULL_ALL ATTR_MUST_USE;
-/* By apex, owner (canonical) and family. [job] */
+/* Takes the orders for members of `owner`; NULL: all. */
+void view_pools_take_orders(struct view_pools *view, const struct balance *balance, const uint8_t *owner)
+    ATTR_NONNULL(1, 2);
+/* By apex, owner (canonical) and family; orders for members that are among them go. [job] */
 void view_pools_sort(struct view_pools *view) ATTR_NONNULL_ALL;

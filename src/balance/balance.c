@@ -41,6 +41,8 @@ struct balance *balance_new(uv_loop_t *loop, struct pool_directory *directory, b
     ring_init(&balance->news);
     ring_init(&balance->leaving);
     ring_init(&balance->parked);
+    ring_init(&balance->order_pools);
+    ring_init(&balance->looks);
     uv_timer_init(loop, &balance->summary);
     uv_unref((uv_handle_t *)&balance->summary);
     if (probing) {
@@ -52,6 +54,7 @@ struct balance *balance_new(uv_loop_t *loop, struct pool_directory *directory, b
 
 enum err balance_start(struct balance *balance, uint64_t start_wait_ms)
 {
+    balance->answering = true;
     return balance->probe ? probe_start(balance->probe, start_wait_ms / 2) : ERR_OK;
 }
 
@@ -81,7 +84,9 @@ void balance_free(struct balance *balance)
     do {
         post_run_all(balance->post);
         rcu_drain();
-    } while (balance->retire_cnt);
+    } while (balance->retire_cnt || balance->passing_cnt);
+    operate_fini(balance);
+    look_fini(balance);
     verdict_summary(balance);
     load_free(balance->load);
     balance_plan_free(balance->plan);

@@ -139,9 +139,12 @@ void balance_on_change(struct balance *balance, void (*fn)(void *arg, const stru
     ATTR_NONNULL(1, 2);
 
 /* As shown to people. [control], valid during the call. */
+struct operate_order;
 struct balance_member_view {
     struct addr address;
     uint32_t weight, tier;
+    bool drained_by_agent; /* `drained` is true when that is, with weight 0, and with `drain` */
+    const struct operate_order *drain, *force; /* of operators (balance/operate.h); NULL: none */
     bool drained, sleeping /* annotated, but the rrset lacks it */, probed, unsettled, used /* in the answers now */;
     enum health_verdict verdict;
     uint64_t since_wall_ms; /* 0: none */

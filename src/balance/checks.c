@@ -68,6 +68,7 @@ bool checks_release_one(struct balance *balance)
     if (balance->loading || ring_is_empty(&balance->parked))
         return false;
     struct balance_target *target = MAP_ITEM(balance->parked.after, struct balance_target, parked);
+    look_end_target(balance, target->id);
     unpark(balance, target);
     map_remove(&balance->targets, &target->link);
     free(target);

@@ -18,23 +18,15 @@ static void free_table(struct rcu_deferred *deferred)
     pool_table_free(MAP_ITEM(deferred, struct pool_table, deferred));
 }
 
-static void put_table(const struct balance_family *family, struct pool_table *table)
-{
-    const struct balance_pool *pool = family->pool;
-    struct pool_table *was = pool_directory_set(pool->balance->directory, pool->handle, family->index, table);
-    if (was)
-        rcu_defer(&was->deferred, free_table);
-}
-
 /* A table, or the root of those of all classes; NULL: none. */
-static const struct pool_table *published(const struct balance_family *family)
+const struct pool_table *compile_published(const struct balance_family *family)
 {
     return family->pool->balance->directory->entries[family->pool->handle].tables[family->index];
 }
 
 const struct pool_table *compile_present(const struct balance_family *family)
 {
-    return pool_classes_table(published(family), 0);
+    return pool_classes_table(compile_published(family), 0);
 }
 
 struct pool_source compile_source(const struct balance_family *family)
@@ -53,6 +45,15 @@ struct pool_source compile_source(const struct balance_family *family)
     };
 }
 
+static void put_table(struct balance_family *family, struct pool_table *table)
+{
+    const struct balance_pool *pool = family->pool;
+    operate_note_ttls(family);
+    struct pool_table *was = pool_directory_set(pool->balance->directory, pool->handle, family->index, table);
+    if (was)
+        rcu_defer(&was->deferred, free_table);
+}
+
 void compile_detach(struct balance_family *family)
 {
     if (family->build)
@@ -66,7 +67,7 @@ void compile_clear(struct balance_family *family)
     family->state = POOL_LIVE;
     family->all_drained = family->all_down = false;
     count_update(family);
-    if (published(family))
+    if (compile_published(family))
         put_table(family, NULL);
 }
 
@@ -81,7 +82,7 @@ static bool wants_job(const struct balance_family *family, const struct pool_sou
 {
     bool may_be_long = source->class_cnt || (family->settings.policy == POOL_HASH && choice->cnt > FEW_MEMBERS);
     return family->pool->balance->probe && may_be_long &&
-           pool_classes_compile_scores(source, published(family)) > POOL_SCORES_INLINE;
+           pool_classes_compile_scores(source, compile_published(family)) > POOL_SCORES_INLINE;
 }
 
 /* What clients of no site get decides what is told. Who waits for verdicts waits for those of all classes: any member
@@ -95,6 +96,12 @@ static void tell_state(struct balance_family *family, const struct pool_choice *
                 pool_member_live(family->members, family->cnt, i);
     if (waits)
         settle_wait(family, true);
+}
+
+static void end_compile(struct balance_family *family, const struct pool_choice *choice)
+{
+    tell_state(family, choice);
+    operate_published(family);
 }
 
 /* ---- jobs */
@@ -126,7 +133,7 @@ static void build_done(struct job *job)
         if (build->stale)
             work_queue(family->pool, TODO_COMPILE_A << family->index, true);
         else
-            tell_state(family, &choice);
+            end_compile(family, &choice);
     }
     balance->job_cnt--;
     free_build(build);
@@ -151,6 +158,7 @@ void compile_family(struct balance_family *family)
     struct pool_choice choice;
     if (!family->group) {
         compile_clear(family);
+        operate_published(family);
         return;
     }
     if (family->build) {
@@ -163,6 +171,6 @@ void compile_family(struct balance_family *family)
         start_build(family, &source);
         return;
     }
-    put_table(family, pool_classes_compile(&source, published(family)));
-    tell_state(family, &choice);
+    put_table(family, pool_classes_compile(&source, compile_published(family)));
+    end_compile(family, &choice);
 }

@@ -30,7 +30,7 @@ static void take_side(struct pool_member *member, const struct balance_side *sid
     uint32_t weight = side->note ? side->note->weight : 1;
     member->verdict = checks_verdict(side, &member->unsettled);
     member->forced = side->forced;
-    member->weight = side->drained || checks_drains(side) ? 0 : weight;
+    member->weight = side->drained_by_operator || checks_drains(side) ? 0 : weight;
     member->withheld = withheld_of(side);
 }
 
@@ -102,6 +102,7 @@ static void add_member(struct balance_family *family, struct former *former, con
     side->note = note;
     if (find_former(former, address))
         take_over(family, index, former);
+    operate_take(family, address, side);
     take_side(member, side);
     count_verdict(family, pool_member_verdict(member), 1);
 }

@@ -12,6 +12,7 @@
 #include "balance/balance.h"
 #include "balance/count.h"
 #include "balance/map.h"
+#include "balance/operate.h"
 #include "balance/plan.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -84,13 +85,11 @@ struct balance_side {
     enum health_verdict before;     /* of the member when others were its checks: counts for those without a result */
     const struct plan_member *note; /* NULL: `members` does not name it */
     /* What operators, load and time make of it; members_refresh takes it over into the pool_member. */
-    bool drained;
-    enum health_verdict forced;       /* HEALTH_UNKNOWN: not forced */
+    bool drained_by_operator;         /* balance/operate.c */
+    enum health_verdict forced;       /* HEALTH_UNKNOWN: not forced; likewise */
     uint32_t withheld[WITHHELD_CNT]; /* parts of POOL_PART_ONE, each below it */
     struct pool_load load;            /* what WITHHELD_LOAD comes from */
 };
-
-
 
 /* Sides of former members whose checks are to be closed. */
 struct balance_closing {
@@ -135,6 +134,9 @@ struct balance_family {
     uint32_t open_cnt; /* sides from the first on whose checks are open */
     struct balance_closing *closing;
     struct balance_build *build;
+    /* The largest TTL of answers that clients may have kept, and until when they may. */
+    uint32_t cached_ttl_sec;
+    uint64_t cached_until_ms;
 };
 
 enum balance_todo {
@@ -225,6 +227,15 @@ struct balance {
     struct balance_waiter *waiters;
     struct balance_waiter follower; /* fn NULL: none */
     struct diag *follower_diag;
+    struct map orders; /* of operators, by name: balance/operate.c */
+    struct ring order_pools;
+    size_t passing_cnt;
+    void (*order_change)(void *arg, const struct operate_member *member, const struct operate_order *drain);
+    void *order_change_arg;
+    void (*on_verdict)(void *arg, uint32_t target); /* balance/memory.c */
+    void *on_verdict_arg;
+    struct ring looks; /* balance/look.c */
+    bool answering; /* workers run, or are about to */
     struct log_rate rates[LINE_CNT];
     void (*on_change)(void *arg, const struct balance_change *change); /* NULL: nobody wants to know */
     void *on_change_arg;
@@ -315,6 +326,28 @@ bool members_refresh(struct balance_family *family, uint32_t member);
 void classes_name(struct balance_pool *pool);
 void classes_end(struct balance_pool *pool);
 
+/* operate.c */
+
+/* What operators order for the address is in the side. */
+void operate_take(const struct balance_family *family, const struct addr *address, struct balance_side *side);
+/* What is published is about to be taken out. */
+void operate_note_ttls(struct balance_family *family);
+/* The family's table is that of its members now. */
+void operate_published(struct balance_family *family);
+/* The pool is about to be found no more. */
+void operate_lost(struct balance_pool *pool);
+/* The member of that address, into `index`; false: there is none. */
+bool operate_find_member(const struct balance_family *family, const struct addr *address, uint32_t *index);
+void operate_fini(struct balance *balance);
+
+/* look.c */
+
+/* Takes what the prober has to tell of checks that were asked for; true: there was something. */
+bool look_take(struct balance *balance);
+/* The target is about to be checked no more. */
+void look_end_target(struct balance *balance, uint32_t target);
+void look_fini(struct balance *balance);
+
 /* settings.c */
 void settings_make(struct pool_settings *settings, const struct plan_group *group, const uint8_t *owner,
                    uint32_t record_ttl);
@@ -390,6 +423,7 @@ void compile_detach(struct balance_family *family);
 /* What the family's tables are made of; points into it. There is a group. */
 struct pool_source compile_source(const struct balance_family *family);
 /* The table in use, of class 0; NULL: none. */
+const struct pool_table *compile_published(const struct balance_family *family);
 const struct pool_table *compile_present(const struct balance_family *family);
 
 /* settle.c: who waits until all is done, or known */

@@ -175,6 +175,8 @@ static void take_event(struct balance *balance, const struct probe_event *event)
     target->verdict = event->verdict;
     target->unsettled = event->unsettled;
     target->drains = event->measure.drains;
+    if (balance->on_verdict)
+        balance->on_verdict(balance->on_verdict_arg, event->target);
     struct balance_walk first = {.target = target, .at = target->checks}, *walk = target->walk ? target->walk : &first;
     memcpy(walk->reason, event->reason, sizeof walk->reason);
     if (target->walk) {

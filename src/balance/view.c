@@ -70,12 +70,21 @@ static void view_certificates(struct viewing *v, size_t index, const struct bala
     }
 }
 
+static void view_orders(struct balance_member_view *view, const struct balance_family *family)
+{
+    const struct balance_pool *pool = family->pool;
+    const struct operate_member member = {pool->zone->apex, pool->owner, view->address};
+    view->drain = operate_get(pool->balance, &member, OPERATE_DRAIN);
+    view->force = operate_get(pool->balance, &member, OPERATE_FORCE);
+}
+
 static void view_member(struct viewing *v, const struct balance_family *family, uint32_t index)
 {
     const struct pool_member *member = &family->members[index];
+    const struct balance_side *side = &family->sides[index];
     v->members[index] = (struct balance_member_view){
         .address = member->address,
-        .weight = member->weight,
+        .weight = side->note ? side->note->weight : 1,
         .tier = member->tier,
         .drained = !member->weight,
         .probed = member->probed,
@@ -83,15 +92,18 @@ static void view_member(struct viewing *v, const struct balance_family *family, 
         .verdict = member->probed ? member->verdict : HEALTH_UP,
         .share = v->share[index],
         .weight_now = member->weight * ((double)(POOL_PART_ONE - member->withheld) / POOL_PART_ONE),
+        .drained_by_agent = checks_drains(side),
     };
+    view_orders(&v->members[index], family);
     load_measure(family, index, &v->members[index].measure);
-    view_health(v, index, &family->sides[index]);
-    view_certificates(v, index, &family->sides[index]);
+    view_health(v, index, side);
+    view_certificates(v, index, side);
 }
 
-static void view_sleeper(struct viewing *v, size_t index, const struct plan_group *group,
+static void view_sleeper(struct viewing *v, size_t index, const struct balance_family *family,
                          const struct plan_member *note)
 {
+    const struct plan_group *group = family->group;
     v->members[index] = (struct balance_member_view){
         .address = note->address,
         .weight = note->weight,
@@ -103,6 +115,8 @@ static void view_sleeper(struct viewing *v, size_t index, const struct plan_grou
         .verdict = HEALTH_UNKNOWN,
         .reason = "",
     };
+    view_orders(&v->members[index], family);
+    v->members[index].drained |= v->members[index].drain != NULL;
 }
 
 static int cmp_member(const void *key, const void *item)
@@ -195,7 +209,7 @@ static size_t view_members(struct viewing *v, const struct balance_family *famil
     for (size_t i = 0; i < group->member_cnt && !group->is_below; i++)
         if (group->members[i].address.family == balance_families[family->index] &&
             !find_member(family, &group->members[i].address))
-            view_sleeper(v, cnt++, group, &group->members[i]);
+            view_sleeper(v, cnt++, family, &group->members[i]);
     return cnt;
 }
 

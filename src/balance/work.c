@@ -144,6 +144,7 @@ void work_lose_pool(struct balance_pool *pool)
     struct balance_zone *zone = pool->zone;
     if (zone->rescan_at == &pool->of_zone)
         zone->rescan_at = pool->of_zone.after;
+    operate_lost(pool);
     map_remove(&balance->pools, &pool->link);
     ring_remove(&pool->all);
     ring_remove(&pool->of_zone);
@@ -327,6 +328,8 @@ void work_slice(struct balance *balance, uint64_t budget_us)
 {
     uint64_t now_us = clock_mono_us(), end_us = budget_us < UINT64_MAX - now_us ? now_us + budget_us : UINT64_MAX;
     bool more = verdict_take(balance, end_us);
+    while (look_take(balance))
+        continue;
     while (verdict_one(balance) || work_one(balance) || pointed_one(balance) || rescan_one(balance) ||
            leave_one(balance) || load_one(balance) || checks_release_one(balance)) {
         if (clock_mono_us() < end_us)

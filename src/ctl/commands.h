@@ -12,6 +12,13 @@
     X(pools, "[NAME]", 0, 1, 10, "show all pools or those of a name: members, verdicts, reasons, weights, shares")     \
     X(explain, "NAME TYPE [--client ADDRESS] [--if-down MEMBER,...] [--if-up MEMBER,...]", 2, 200, 30,                 \
       "show how a question is answered, step by step, and what would be if members were down or up")                   \
+    X(drain, "POOL MEMBER [--for TIME] [--reason TEXT]", 2, 6, 30,                                                     \
+      "give no new answers with a member; show when its server can be stopped")                                        \
+    X(undrain, "POOL MEMBER", 2, 2, 30, "end a drain")                                                                 \
+    X(force, "POOL MEMBER up|down [--for TIME] [--reason TEXT]", 3, 7, 30,                                             \
+      "let a member count as up or down, whatever its checks say")                                                     \
+    X(unforce, "POOL MEMBER", 2, 2, 30, "let its checks decide again")                                                 \
+    X(check, "POOL MEMBER", 2, 2, 120, "check a member now, and show each step with its time")                         \
     X(reload, "", 0, 0, 3600, "read configuration and zone files again; wait until all is served")                     \
     X(log, "LEVEL", 1, 1, 10, "log lines up to LEVEL: error, warning, notice, info or debug")                          \
     X(stop, "", 0, 0, 60, "stop the server; wait until it has ended")

@@ -87,6 +87,12 @@ bool ctl_reply_wanted(const struct ctl_reply *reply)
     return reply->conn;
 }
 
+pid_t ctl_reply_who(const struct ctl_reply *reply, uid_t *uid)
+{
+    *uid = (uid_t)-1;
+    return reply->conn ? pipe_client_pid(reply->conn->client, uid) : -1;
+}
+
 static void reply_bytes(struct ctl_reply *reply, char **bytes, size_t len)
 {
     struct ctl_server *server = reply->server;

@@ -36,6 +36,8 @@ struct ctl_result {
     json_t *data; /* owned; NULL: none */
 };
 typedef void ctl_render_fn(void *arg, struct ctl_result *result);
+/* Who asked, as the kernel says; -1: unknown, or the client has left. */
+pid_t ctl_reply_who(const struct ctl_reply *reply, uid_t *uid) ATTR_NONNULL_ALL;
 /* Makes the answer in libuv's pool by `render` (which must touch nothing but `arg`) and sends it; `free_arg` is called
  * at the end, on the loop. *reply is taken. */
 void ctl_reply_render(struct ctl_reply **reply, ctl_render_fn *render, void (*free_arg)(void *arg), void *arg)

@@ -15,6 +15,7 @@
 #include "loop/lag.h"
 #include "loop/spawn_helper.h"
 #include "pool/directory.h"
+#include "store/state.h"
 #include "store/store.h"
 
 struct daemon {
@@ -30,6 +31,7 @@ struct daemon {
     struct admin *admin;
     struct balance *balance;
     struct store *store;
+    struct state *state;
     struct pool_directory pools;
     struct answer_shared shared;
     struct reload *reload;

@@ -8,6 +8,9 @@
  *   drop privileges       while there is one thread: from here on nothing is done as root, above all no zone file is
  *                         read
  *   begin commands        the helper has become the same user, and takes commands from here on
+ *   open state            as the user, who has to write there, and before anything that it says is needed: members
+ *                         begin with the verdicts and orders of the last run. While there is one thread, for a file
+ *                         that may be damaged is read in another process first
  *   load zones            in jobs; the loop runs, signals and the control socket work
  *   check servers         when the zones are there; first checks begin within half of server.start_wait
  *   start workers         when no pool would be answered with an address that nobody has judged, at the latest after
@@ -33,6 +36,7 @@
 #include "daemon/reload.h"
 #include "daemon/wiring.h"
 #include "probe/probe.h"
+#include "store/state_dir.h"
 
 /* How long the end may take: a job that reads a very large zone cannot be
  * stopped, and nothing is lost by leaving it. */
@@ -106,6 +110,7 @@ static enum err become(struct daemon *d, const char *user, struct diag *diag)
     const struct opt_list probes = conf_list(d->configuration->conf, &probe_opt_table);
     privileges.keeps_raw = probe_pings(&probes);
     enum err err = ERR_OK;
+    state_dir_make(d->configuration->daemon->state_dir, privileges.uid, privileges.gid);
     if (geteuid() == 0)
         err = admin_give_to(d->admin, privileges.uid, privileges.gid, diag);
     if (!err)
@@ -195,6 +200,14 @@ static bool begin_commands(struct daemon *d)
     return true;
 }
 
+static bool open_state(struct daemon *d)
+{
+    struct diag *diag = diag_new(CONFIGURATION_DIAG_MOST);
+    enum err err = state_open(&d->state, &d->loop, d->configuration->daemon->state_dir, d->balance, diag);
+    admin_set_state(d->admin, d->state);
+    return tell(diag, err);
+}
+
 static bool load_zones(struct daemon *d)
 {
     sigset_t ours, before;
@@ -212,7 +225,7 @@ static bool load_zones(struct daemon *d)
 }
 
 static bool (*const phases[])(struct daemon *) = {
-    read_configuration, open_sockets, open_control, drop_privileges, begin_commands, load_zones,
+    read_configuration, open_sockets, open_control, drop_privileges, begin_commands, open_state, load_zones,
 };
 
 /* ---- running */
@@ -276,10 +289,12 @@ void daemon_zones_loaded(void *daemon, struct store_report *report)
     d->diag = NULL;
     admin_load_done(d->admin, &load);
     diag_free(load.diag);
-    if (first)
+    if (first) {
+        state_follow(d->state);
         start_probing(d);
-    else if (d->working)
+    } else if (d->working) {
         notify_send("READY=1");
+    }
     reload_next(d->reload);
 }
 
@@ -335,16 +350,35 @@ static void open_modules(struct daemon *d)
 static void on_stop_limit(uv_timer_t *timer)
 {
     struct daemon *d = timer->data;
-    log_notice("stopped, with zones still being read");
+    if (d->state)
+        log_warning("stopped, with the disk still writing what is to be kept");
+    else
+        log_notice("stopped, with zones still being read");
     _exit(d->failed);
+}
+
+static void limit_stop(struct daemon *d)
+{
+    d->stop_limit.data = d;
+    uv_update_time(&d->loop); /* io_stop may have taken a while */
+    uv_timer_start(&d->stop_limit, on_stop_limit, STOP_LIMIT_MS, 0);
+}
+
+/* Until all that is to be kept is durable. */
+static void end_state(struct daemon *d)
+{
+    if (!d->state)
+        return;
+    state_end(d->state);
+    while (!state_ended(d->state))
+        uv_run(&d->loop, UV_RUN_ONCE);
+    state_close(d->state);
+    d->state = NULL;
 }
 
 /* Until every job has ended. */
 static void end_jobs(struct daemon *d)
 {
-    d->stop_limit.data = d;
-    uv_update_time(&d->loop); /* io_stop may have taken a while */
-    uv_timer_start(&d->stop_limit, on_stop_limit, STOP_LIMIT_MS, 0);
     store_cancel(d->store);
     while (store_loading(d->store) || reload_running(d->reload))
         uv_run(&d->loop, UV_RUN_ONCE);
@@ -372,6 +406,8 @@ static void stop(struct daemon *d)
     if (d->working)
         io_stop(d->io);
     admin_close(&d->admin);
+    limit_stop(d);
+    end_state(d);
     end_jobs(d);
     on_change_close(d->on_change);
     close_loop(d);

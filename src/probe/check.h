@@ -14,6 +14,7 @@ struct check {
     struct check *next_free; /* its owner's */
     uint64_t start_us;
     uint32_t slot;         /* the owner's number for it */
+    bool is_traced;        /* somebody wants to know its steps */
     uint32_t stall_cnt;    /* of the owner's clock when it began */
     bool hung_before;      /* the last one was late, and the owner lets it wait for others: for drivers with queues */
     bool is_late;          /* it is by its driver's clock */

@@ -14,6 +14,7 @@ struct entry {
     uint32_t generation;
     uint32_t next_wish, next_event; /* slot + 1 */
     bool wish_waits, event_waits;   /* in the queue */
+    bool is_change, check_now;      /* of the wish */
     bool event_counts;              /* false: of a target that is gone; passed over when its turn comes */
 };
 
@@ -22,8 +23,16 @@ struct queue {
     uint32_t first, last; /* slot + 1 */
 };
 
+/* Few: somebody waits for each. */
+struct traced {
+    struct traced *next;
+    uint32_t slot, generation;
+    struct probe_trace trace;
+};
+
 struct exchange {
     pthread_mutex_t lock; /* of everything below */
+    struct traced *traces, **traces_end;
     struct entry *entries;
     size_t entry_cnt;
     struct queue wishes, events;
@@ -33,6 +42,7 @@ struct exchange *exchange_new(void)
 {
     struct exchange *exchange = mem_zalloc(1, sizeof *exchange);
     pthread_mutex_init(&exchange->lock, NULL);
+    exchange->traces_end = &exchange->traces;
     return exchange;
 }
 
@@ -45,6 +55,10 @@ void exchange_free(struct exchange *exchange)
         free(exchange->entries[i].text);
     }
     free(exchange->entries);
+    for (struct traced *traced = exchange->traces, *next; traced; traced = next) {
+        next = traced->next;
+        free(traced);
+    }
     pthread_mutex_destroy(&exchange->lock);
     free(exchange);
 }
@@ -88,8 +102,15 @@ static bool push_event(struct exchange *exchange, uint32_t slot)
     return was_empty;
 }
 
-bool exchange_want(struct exchange *exchange, uint32_t slot, struct target *target,
-                   const struct exchange_report *known)
+static void take_text(struct entry *entry, const char *text)
+{
+    if (!entry->text)
+        entry->text = mem_zalloc(1, PROBE_REASON_MAX);
+    snprintf(entry->text, PROBE_REASON_MAX, "%s", text);
+}
+
+static bool want(struct exchange *exchange, uint32_t slot, struct target *target, const struct exchange_report *known,
+                 const char *text)
 {
     if (target)
         target_get(target);
@@ -99,11 +120,36 @@ bool exchange_want(struct exchange *exchange, uint32_t slot, struct target *targ
     struct target *unheard = entry->wanted;
     entry->wanted = target;
     entry->generation++;
+    entry->is_change = true;
+    entry->check_now = false;
+    if (text)
+        take_text(entry, text);
     entry->report = known ? *known : (struct exchange_report){.verdict = HEALTH_UNKNOWN};
     entry->event_counts = false;
     bool was_empty = push_wish(exchange, slot);
     pthread_mutex_unlock(&exchange->lock);
     target_put(unheard);
+    return was_empty;
+}
+
+bool exchange_want(struct exchange *exchange, uint32_t slot, struct target *target,
+                   const struct exchange_report *known)
+{
+    return want(exchange, slot, target, known, NULL);
+}
+
+bool exchange_want_as(struct exchange *exchange, uint32_t slot, struct target *target,
+                      const struct exchange_report *known, const char *text)
+{
+    return want(exchange, slot, target, known, text);
+}
+
+bool exchange_ask(struct exchange *exchange, uint32_t slot)
+{
+    pthread_mutex_lock(&exchange->lock);
+    exchange->entries[slot].check_now = true;
+    bool was_empty = push_wish(exchange, slot);
+    pthread_mutex_unlock(&exchange->lock);
     return was_empty;
 }
 
@@ -114,8 +160,14 @@ bool exchange_take(struct exchange *exchange, struct exchange_wish *wish)
     bool waits = queue->first != 0;
     if (waits) {
         struct entry *entry = &exchange->entries[queue->first - 1];
-        *wish = (struct exchange_wish){queue->first - 1, entry->generation, entry->wanted, entry->report};
+        *wish = (struct exchange_wish){.slot = queue->first - 1,
+                                       .generation = entry->generation,
+                                       .is_change = entry->is_change,
+                                       .target = entry->wanted,
+                                       .known = entry->report,
+                                       .check_now = entry->check_now};
         entry->wanted = NULL;
+        entry->is_change = entry->check_now = false;
         entry->wish_waits = false;
         queue->first = entry->next_wish;
     }
@@ -129,13 +181,6 @@ bool exchange_has_wish(struct exchange *exchange)
     bool waits = exchange->wishes.first != 0;
     pthread_mutex_unlock(&exchange->lock);
     return waits;
-}
-
-static void take_text(struct entry *entry, const char *text)
-{
-    if (!entry->text)
-        entry->text = mem_zalloc(1, PROBE_REASON_MAX);
-    snprintf(entry->text, PROBE_REASON_MAX, "%s", text);
 }
 
 static void reason_of(char out[PROBE_REASON_MAX], const struct entry *entry)
@@ -193,4 +238,38 @@ void exchange_look(struct exchange *exchange, uint32_t slot, struct exchange_rep
     *report = entry->report;
     reason_of(reason, entry);
     pthread_mutex_unlock(&exchange->lock);
+}
+
+bool exchange_trace(struct exchange *exchange, uint32_t slot, uint32_t generation, const struct probe_trace *trace)
+{
+    struct traced *traced = mem_zalloc(1, sizeof *traced);
+    *traced = (struct traced){.slot = slot, .generation = generation, .trace = *trace};
+    pthread_mutex_lock(&exchange->lock);
+    bool was_empty = !exchange->traces;
+    *exchange->traces_end = traced;
+    exchange->traces_end = &traced->next;
+    pthread_mutex_unlock(&exchange->lock);
+    return was_empty;
+}
+
+static struct traced *take_traced(struct exchange *exchange, bool *is_wanted)
+{
+    pthread_mutex_lock(&exchange->lock);
+    struct traced *traced = exchange->traces;
+    if (traced) {
+        exchange->traces = traced->next;
+        *is_wanted = exchange->entries[traced->slot].generation == traced->generation;
+    }
+    if (!exchange->traces)
+        exchange->traces_end = &exchange->traces;
+    pthread_mutex_unlock(&exchange->lock);
+    return traced;
+}
+
+bool exchange_next_trace(struct exchange *exchange, struct probe_trace *trace)
+{
+    bool is_wanted = false;
+    for (struct traced *traced; !is_wanted && (traced = take_traced(exchange, &is_wanted)); free(traced))
+        *trace = traced->trace;
+    return is_wanted;
 }

@@ -31,8 +31,10 @@ struct exchange_report {
 /* A wish. */
 struct exchange_wish {
     uint32_t slot, generation;
+    bool is_change;        /* what is wanted in the slot is another than before: */
     struct target *target; /* counted for the taker; NULL: none any more */
     struct exchange_report known;
+    bool check_now; /* somebody waits for a check, and wants to know its steps */
 };
 
 void exchange_free(struct exchange *exchange);
@@ -42,6 +44,11 @@ struct exchange *exchange_new(void) ATTR_FREED_BY(exchange_free) ATTR_MUST_USE;
  * no other wish waited, so the probe thread must be woken. [control] */
 bool exchange_want(struct exchange *exchange, uint32_t slot, struct target *target,
                    const struct exchange_report *known) ATTR_NONNULL(1) ATTR_MUST_USE;
+/* The same, where the reason of `known` is a REASON_TEXT with these words. [control] */
+bool exchange_want_as(struct exchange *exchange, uint32_t slot, struct target *target,
+                      const struct exchange_report *known, const char *text) ATTR_NONNULL_ALL ATTR_MUST_USE;
+/* A check of the slot's target is wanted at once, with its steps. True as above. [control] */
+bool exchange_ask(struct exchange *exchange, uint32_t slot) ATTR_NONNULL_ALL ATTR_MUST_USE;
 /* The next wish; false: none waits. [probe] */
 bool exchange_take(struct exchange *exchange, struct exchange_wish *wish) ATTR_NONNULL_ALL ATTR_MUST_USE;
 /* Does one wait? [probe] */
@@ -56,3 +63,9 @@ bool exchange_next(struct exchange *exchange, uint32_t *slot, struct exchange_re
 /* The last report of a slot. [control] */
 void exchange_look(struct exchange *exchange, uint32_t slot, struct exchange_report *report,
                    char reason[PROBE_REASON_MAX]) ATTR_NONNULL_ALL;
+
+/* The steps of a check that was asked for. True: no other trace waited. [probe] */
+bool exchange_trace(struct exchange *exchange, uint32_t slot, uint32_t generation,
+                    const struct probe_trace *trace) ATTR_NONNULL_ALL ATTR_MUST_USE;
+/* The next trace, of a target that is wanted yet; false: none waits. [control] */
+bool exchange_next_trace(struct exchange *exchange, struct probe_trace *trace) ATTR_NONNULL_ALL ATTR_MUST_USE;

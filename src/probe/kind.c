@@ -27,6 +27,8 @@ void kind_start(struct kind_run *run, const struct target *target, uint64_t now_
     run->want = KIND_WANT_CONNECTED;
     run->reason = (struct reason){REASON_NONE, 0};
     run->text[0] = '\0';
+    run->was_connected = run->was_answered = false;
+    run->steps = (struct probe_steps){0};
     run->out = NULL;
     run->out_len = 0;
     run->response_us = 0;
@@ -39,6 +41,7 @@ void kind_start(struct kind_run *run, const struct target *target, uint64_t now_
 void kind_connected(struct kind_run *run)
 {
     assert(run->state == KIND_RUNNING && run->want == KIND_WANT_CONNECTED);
+    run->was_connected = true;
     run->kind->connected(run);
 }
 
@@ -54,6 +57,7 @@ void kind_sent(struct kind_run *run, size_t len)
 void kind_received(struct kind_run *run, const uint8_t *bytes, size_t len)
 {
     assert(run->state == KIND_RUNNING);
+    run->was_answered = true;
     run->kind->received(run, bytes, len);
 }
 

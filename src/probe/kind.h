@@ -59,6 +59,8 @@ struct kind_run {
     bool resets;                   /* at first the kind's; struct kind has what it means */
     bool speaks_first;             /* at first what isn't reset does */
     uint32_t response_us;          /* what is taken for it in place of the run's whole time; 0: that */
+    bool was_connected, was_answered; /* it has come so far */
+    struct probe_steps steps;      /* times, where the driver knows; else the prober takes them */
     const uint8_t *out;            /* with KIND_WANT_WRITABLE */
     size_t out_len;
     union {

@@ -23,6 +23,7 @@
 #include "health/health.h"
 #include "health/measure.h"
 #include "probe/tally.h"
+#include "health/memory.h"
 
 enum probe_type {
     PROBE_TCP,
@@ -127,6 +128,24 @@ struct probe_event {
     struct health_measure measure;
 };
 
+/* A check that somebody asked for, step by step: times since its start, 0 for what it did not come to. Of kinds that a
+ * library speaks, what that tells. */
+struct probe_steps {
+    uint32_t connected_us, sent_us, first_byte_us, ended_us;
+};
+enum probe_outcome {
+    PROBE_PASSED,
+    PROBE_FAILED,
+    PROBE_IGNORED, /* it says nothing of the target */
+    PROBE_NOT_DONE /* for a lack of ours */
+};
+struct probe_trace {
+    uint32_t target;
+    enum probe_outcome outcome;
+    struct probe_steps steps;
+    char reason[PROBE_REASON_MAX];
+};
+
 /* Commands of exec checks go by this channel of the spawn helper (loop/spawn.h), which stays the caller's, until all
  * probers have ended; -1, as at first: there is no helper. Before the first probe_start. [control] */
 void probe_use_spawn(int fd);
@@ -158,3 +177,20 @@ void probe_state(const struct probe *probe, uint32_t target, struct probe_event 
 void probe_tally(const struct probe *probe, struct tally_view *view) ATTR_NONNULL_ALL;
 /* Targets subscribed. [control] */
 size_t probe_target_cnt(const struct probe *probe) ATTR_NONNULL_ALL;
+
+/* What a former process found (copied): a target that is subscribed and unknown begins with it, until it is forgotten.
+ * [control] */
+void probe_remember(struct probe *probe, const struct health_memory *memories, size_t cnt) ATTR_NONNULL(1);
+void probe_forget(struct probe *probe) ATTR_NONNULL_ALL;
+/* What the next process should know of a target; false: nothing is known, or there is no such target. [control] */
+bool probe_recall(const struct probe *probe, uint32_t target, struct health_memory *memory)
+    ATTR_NONNULL_ALL ATTR_MUST_USE;
+/* Ids are below this. [control] */
+uint32_t probe_target_end(const struct probe *probe) ATTR_NONNULL_ALL;
+
+/* The target is checked as soon as may be, once more if it is being checked just now; that check counts as any other,
+ * and comes from probe_next_trace besides, unless the target leaves. Several of these before it begins are one.
+ * [control] */
+void probe_check_now(struct probe *probe, uint32_t target) ATTR_NONNULL_ALL;
+/* The next one that has ended; false: none waits. `wake` is called for these too. [control] */
+bool probe_next_trace(struct probe *probe, struct probe_trace *trace) ATTR_NONNULL_ALL ATTR_MUST_USE;

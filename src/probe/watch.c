@@ -34,6 +34,7 @@ struct watched {
     uint32_t turn_before, turn_after; /* WATCHED_TURN: slot + 1 */
     uint8_t state;
     bool excused; /* the last failure was not counted, so the next is */
+    bool asked;   /* somebody waits for a check with its steps, which has not begun */
     bool hangs;   /* down, and the last check ran into its deadline */
 };
 
@@ -156,6 +157,7 @@ struct ending {
     char text[PROBE_REASON_MAX];
     struct health_measure measure;
     uint64_t start_us;
+    struct probe_steps steps;
     int local_error;
     bool is_late, stalled;
     bool advises; /* its kind */
@@ -266,10 +268,70 @@ static void conclude(struct watch *watch, uint32_t slot, const struct ending *en
     w->hangs = ending->is_late && w->health.verdict == HEALTH_DOWN;
 }
 
+/* ---- steps ---- */
+
+/* So long after it began, and a little, as 0 is never. */
+static uint32_t since_start_us(const struct watch *watch, const struct check *check)
+{
+    uint64_t us = watch->now_us > check->start_us ? watch->now_us - check->start_us : 0;
+    return us >= UINT32_MAX ? UINT32_MAX : us ? (uint32_t)us : 1;
+}
+
+static void note_step(uint32_t *step_us, bool is_done, uint32_t now_us)
+{
+    if (is_done && !*step_us)
+        *step_us = now_us;
+}
+
+/* What has been reached is noted with the time at which we see it. */
+static void note_steps(struct watch *watch, struct check *check)
+{
+    const struct kind_run *run = &check->run;
+    struct probe_steps *steps = &check->run.steps;
+    if (!check->is_traced || run->kind->transport == KIND_DRIVEN)
+        return;
+    glance(watch);
+    uint32_t now_us = since_start_us(watch, check);
+    note_step(&steps->connected_us, run->was_connected && run->kind->transport == KIND_STREAM, now_us);
+    note_step(&steps->sent_us, run->out && !run->out_len, now_us);
+    note_step(&steps->first_byte_us, run->was_answered, now_us);
+}
+
+static void tell_trace(struct watch *watch, uint32_t slot, const struct ending *ending, struct reason lack)
+{
+    static const enum probe_outcome outcomes[] = {
+        [KIND_PASSED] = PROBE_PASSED, [KIND_FAILED] = PROBE_FAILED, [KIND_IGNORED] = PROBE_IGNORED};
+    struct probe_trace trace = {.target = slot + 1, .steps = ending->steps};
+    trace.outcome = ending->local_error ? PROBE_NOT_DONE : outcomes[ending->state];
+    struct reason reason = ending->reason;
+    if (ending->local_error)
+        reason = lack.code == REASON_NONE ? reason_of_lack(ending->local_error) : lack;
+    if (reason.code == REASON_TEXT)
+        memcpy(trace.reason, ending->text, sizeof trace.reason);
+    else
+        reason_to_text(trace.reason, reason);
+    if (exchange_trace(watch->exchange, slot, at(watch, slot)->generation, &trace))
+        watch->wake(watch->wake_arg);
+}
+
+/* As if it were due; one that is under way is followed by another. */
+static void hurry(struct watch *watch, uint32_t slot)
+{
+    struct watched *w = at(watch, slot);
+    w->asked = true;
+    if (w->state != WATCHED_WAITING)
+        return;
+    schedule_heap_remove(&watch->heap, slot);
+    join_turn(watch, slot);
+}
+
+/* ---- endings ---- */
+
 static void finish(struct watch *watch, uint32_t slot, bool is_late)
 {
     struct watched *w = at(watch, slot);
     const struct kind_run *run = &w->check->run;
+    note_steps(watch, w->check);
     glance(watch);
     struct ending ending = {
         .state = run->state,
@@ -280,8 +342,11 @@ static void finish(struct watch *watch, uint32_t slot, bool is_late)
         .is_late = is_late,
         .stalled = w->check->stall_cnt != watch->clock.stall_cnt,
         .advises = run->kind->advises,
+        .steps = run->steps,
     };
     struct reason lack = w->check->lack;
+    bool is_traced = w->check->is_traced;
+    ending.steps.ended_us = since_start_us(watch, w->check);
     memcpy(ending.text, run->text, sizeof ending.text);
     /* A driver that puts the start off goes by a clock that does not stand still. */
     w->duration_us = watch->now_us > ending.start_us ? watch->now_us - ending.start_us : 0;
@@ -289,6 +354,10 @@ static void finish(struct watch *watch, uint32_t slot, bool is_late)
         w->duration_us = run->response_us;
     end_check(watch, w);
     conclude(watch, slot, &ending, lack);
+    if (is_traced)
+        tell_trace(watch, slot, &ending, lack);
+    if (w->asked)
+        hurry(watch, slot);
 }
 
 static void on_driven(void *arg, struct check *check)
@@ -315,6 +384,8 @@ static void begin(struct watch *watch, uint32_t slot)
     check->stall_cnt = watch->clock.stall_cnt;
     check->run.measure = w->measure;
     draw(check, w->target);
+    check->is_traced = w->asked;
+    w->asked = false;
     w->state = WATCHED_RUNNING;
     w->start_us = watch->now_us;
     watch->running_cnt++;
@@ -324,6 +395,7 @@ static void begin(struct watch *watch, uint32_t slot)
     check_open(check, w->target, watch->now_us, watch->epoll_fd, slot);
     if (check_awaits_driver(check))
         drivers_start(&watch->drivers, check);
+    note_steps(watch, check);
     if (check_runs(check))
         schedule_heap_set(&watch->heap, slot, kind_due_us(&check->run));
     else
@@ -344,6 +416,7 @@ void watch_event(struct watch *watch, uint64_t tag, uint32_t events, uint8_t *bu
     check_event(w->check, events, buffer, buffer_len);
     if (check_awaits_driver(w->check))
         drivers_start(&watch->drivers, w->check);
+    note_steps(watch, w->check);
     if (!check_runs(w->check))
         finish(watch, slot, false);
 }
@@ -487,9 +560,8 @@ static struct health_target health_of(const struct exchange_report *known)
     };
 }
 
-void watch_wish(struct watch *watch, struct exchange_wish *wish)
+static void change(struct watch *watch, struct exchange_wish *wish)
 {
-    grow(watch, wish->slot);
     drop(watch, wish->slot);
     if (!wish->target)
         return;
@@ -503,6 +575,15 @@ void watch_wish(struct watch *watch, struct exchange_wish *wish)
     wait_until(
         watch, wish->slot,
         schedule_first_us(&w->target->timing, watch->now_us, watch->first_within_us, schedule_spread(&watch->spread)));
+}
+
+void watch_wish(struct watch *watch, struct exchange_wish *wish)
+{
+    grow(watch, wish->slot);
+    if (wish->is_change)
+        change(watch, wish);
+    if (wish->check_now && at(watch, wish->slot)->target)
+        hurry(watch, wish->slot);
 }
 
 static uint32_t running_max(void)

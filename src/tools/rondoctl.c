@@ -20,13 +20,13 @@ enum { USAGE_COLUMNS = 18 };
 
 /* What getopt_long gives for options that are the command's: COMMAND_OPTION and an index. */
 enum { COMMAND_OPTION = 256 };
-static const char *const command_options[] = {"--client", "--if-down", "--if-up"};
+static const char *const command_options[] = {"--client", "--if-down", "--if-up", "--for", "--reason"};
 
 struct order {
     enum ctl_command_id command;
     const char **args; /* in room for all words of the command line */
     size_t arg_cnt;
-    /* "--client 192.0.2.1": options that are the command's, to come behind its other arguments. */
+    /* "--for 10m": options that are the command's, to come behind its other arguments. */
     const char **options;
     size_t option_cnt;
     struct client client;
@@ -118,7 +118,9 @@ static bool order_read(struct order *order, int argc, char **argv, int *status)
         {"timeout", required_argument, NULL, 't'}, {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'V'},       {"client", required_argument, NULL, COMMAND_OPTION},
         {"if-down", required_argument, NULL, COMMAND_OPTION + 1},
-        {"if-up", required_argument, NULL, COMMAND_OPTION + 2}, {NULL, 0, NULL, 0}};
+        {"if-up", required_argument, NULL, COMMAND_OPTION + 2},
+        {"for", required_argument, NULL, COMMAND_OPTION + 3},
+        {"reason", required_argument, NULL, COMMAND_OPTION + 4}, {NULL, 0, NULL, 0}};
     const char *told = getenv("RONDO_CONTROL"), *timeout = NULL;
     order->client.path = told && *told ? told : CONTROL_SOCKET;
     *status = CTL_STATUS_DONE;

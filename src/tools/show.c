@@ -7,10 +7,12 @@
 
 #include "tools/human.h"
 #include "tools/read.h"
+#include "tools/show_check.h"
 #include "tools/show_explain.h"
+#include "tools/show_order.h"
 #include "tools/table.h"
 
-enum { LIST_MAX = 400 };
+enum { LIST_MAX = 800 };
 
 /* ==== status ==== */
 
@@ -228,8 +230,10 @@ static void member_state_text(char out[LIST_MAX], const json_t *member)
         snprintf(out, LIST_MAX, "not in the zone");
         return;
     }
-    snprintf(out, LIST_MAX, "%s%s%s", !is_true(member, "probed") ? "not checked" : verdict ? verdict : "-",
-             is_true(member, "unsettled") ? ", unsettled" : "", is_true(member, "drained") ? ", drained" : "");
+    const char *forced = text_of(json_object_get(member, "force"), "as");
+    snprintf(out, LIST_MAX, "%s%s%s%s%s", !is_true(member, "probed") ? "not checked" : verdict ? verdict : "-",
+             is_true(member, "unsettled") ? ", unsettled" : "", is_true(member, "drained") ? ", drained" : "",
+             forced ? ", forced " : "", forced ? forced : "");
 }
 
 /* "4", or "1.6 of 4" while something is withheld. */
@@ -276,6 +280,19 @@ static void reason_text(char *out, size_t cap, const json_t *member)
         snprintf(out + len, cap - len, "%scertificate: %lld day%s left", len ? "; " : "", left, left == 1 ? "" : "s");
 }
 
+/* What the last check said, and what operators, or the member itself, ordered. */
+static void member_reason_text(char out[LIST_MAX], const json_t *member)
+{
+    json_t *source;
+    size_t i;
+    reason_text(out, LIST_MAX, member);
+    size_t len = strlen(out);
+    json_array_foreach (json_object_get(member, "drained_by"), i, source)
+        if (json_string_value(source) && !strcmp(json_string_value(source), "agent") && len < LIST_MAX)
+            len += (size_t)snprintf(out + len, LIST_MAX - len, "%sdrained by its agent", len ? "; " : "");
+    order_text(out, LIST_MAX, len, member);
+}
+
 static void member_row(struct table *table, const json_t *member)
 {
     char text[LIST_MAX], age[HUMAN_MAX];
@@ -291,7 +308,7 @@ static void member_row(struct table *table, const json_t *member)
     table_addf(table, "%llu", count_of(member, "tier"));
     table_addf(table, "%.1f %%", json_number_value(json_object_get(member, "share")) * 100);
     measure_cells(table, member);
-    reason_text(text, sizeof text, member);
+    member_reason_text(text, member);
     table_add(table, text);
 }
 
@@ -314,6 +331,16 @@ static void pool_row(struct table *table, const json_t *pool)
                count_of(pool, "answers"));
 }
 
+static void lone_order_show(const json_t *order)
+{
+    char text[LIST_MAX] = "";
+    const char *pool = text_of(order, "pool"), *address = text_of(order, "member");
+    order_text(text, sizeof text, 0, order);
+    char *clean = table_clean(text);
+    printf("no member now: %s of %s, %s\n", address ? address : "-", pool ? pool : "-", clean);
+    free(clean);
+}
+
 static void show_pools(const json_t *data)
 {
     static const struct table_column columns[] = {
@@ -328,8 +355,11 @@ static void show_pools(const json_t *data)
         json_array_foreach (json_object_get(pool, "members"), k, member)
             member_row(table, member);
     }
-    table_print(table, stdout);
+    if (i)
+        table_print(table, stdout);
     table_free(table);
+    json_array_foreach (json_object_get(data, "orders_without_member"), i, member)
+        lone_order_show(member);
 }
 
 /* ==== reload, log, stop ==== */

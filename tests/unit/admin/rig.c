@@ -55,6 +55,61 @@ void balance_count(struct balance_counts *counts, const struct balance *balance)
                                       .members = {[HEALTH_UP] = 1, [HEALTH_DOWN] = 1}};
 }
 
+/* ==== what stands in for operators' orders ==== */
+
+void state_order(struct state *state, const struct operate_member *members_of, size_t cnt, enum operate_kind kind,
+                 const struct operate_order *order, void (*fn)(void *arg, const char *why), void *arg)
+{
+    struct order_given *given = &state->given[state->given_cnt++];
+    assert_true(state->given_cnt <= sizeof state->given / sizeof *state->given);
+    assert_int_equal(cnt, 1);
+    *given = (struct order_given){.kind = kind, .address = members_of[0].address, .is_lifted = !order};
+    if (order) {
+        given->order = *order;
+        snprintf(given->reason, sizeof given->reason, "%s", order->reason);
+    }
+    fn(arg, state->why);
+}
+
+const struct operate_order *operate_get(const struct balance *balance, const struct operate_member *member,
+                                        enum operate_kind kind)
+{
+    (void)balance;
+    (void)member;
+    (void)kind;
+    return NULL;
+}
+
+void operate_each(const struct balance *balance,
+                  void (*fn)(void *arg, const struct operate_member *member, enum operate_kind kind,
+                             const struct operate_order *order),
+                  void *arg)
+{
+    for (size_t i = 0; i < balance->order_cnt; i++)
+        fn(arg, &balance->orders[i].member, balance->orders[i].kind, &balance->orders[i].order);
+}
+
+void operate_when_served(struct balance *balance, const struct operate_member *member, void (*fn)(void *arg), void *arg)
+{
+    (void)member;
+    if (balance->served) {
+        fn(arg);
+        return;
+    }
+    assert_null(balance->waiting);
+    balance->waiting = fn;
+    balance->waiting_arg = arg;
+}
+
+enum err look_start(struct balance *balance, const struct operate_member *member,
+                    void (*fn)(void *arg, const struct look *look), void *arg)
+{
+    (void)member;
+    if (!balance->look_err)
+        fn(arg, &balance->look);
+    return balance->look_err;
+}
+
 const char *const io_counter_names[IO_COUNTER_CNT] = {
 #define X(name, help) #name,
     IO_COUNTERS(X)
@@ -212,6 +267,7 @@ int rig_start(void **state)
                                 .io = &f->io,
                                 .hooks = {f, rig_on_reload, rig_on_stop}};
     assert_int_equal(admin_open(&f->admin, &setup, diag), ERR_OK);
+    admin_set_state(f->admin, &f->state);
     diag_free(diag);
     *state = f;
     return 0;

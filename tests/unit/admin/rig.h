@@ -7,6 +7,7 @@
 #include "admin/admin.h"
 #include "balance/count.h"
 #include "balance/explain.h"
+#include "balance/look.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "dns/name.h"
@@ -19,6 +20,17 @@ struct store {
 struct balance {
     struct balance_pool_view pools[2];
     size_t cnt;
+    struct {
+        struct operate_member member;
+        enum operate_kind kind;
+        struct operate_order order;
+    } orders[2];
+    size_t order_cnt;
+    bool served;                 /* tables follow at once; else somebody waits: */
+    void (*waiting)(void *arg);
+    void *waiting_arg;
+    enum err look_err;
+    struct look look; /* what a check now finds */
     bool endless; /* a walk over all pools never ends */
 };
 extern unsigned rig_walk_slices; /* of walks over all pools, so far */
@@ -27,12 +39,26 @@ struct io {
     int none;
 };
 
+/* Keeps at once what it is given, or says why not. */
+struct state {
+    const char *why;
+    struct order_given {
+        enum operate_kind kind;
+        struct addr address;
+        bool is_lifted;
+        struct operate_order order;
+        char reason[300];
+    } given[8];
+    size_t given_cnt;
+};
+
 struct fixture {
     uv_loop_t loop;
     struct admin *admin;
     struct store store;
     struct balance balance;
     struct io io;
+    struct state state;
     char path[64];
     enum err reload_err; /* what the hook gives */
     bool ends_at_once;   /* the load ends within the hook */

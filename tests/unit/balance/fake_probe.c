@@ -18,12 +18,15 @@ struct probe {
 };
 
 static struct probe *the_probe;
+static struct health_memory remembered[8];
+static size_t remembered_cnt;
 static size_t subscriptions;
 
 struct probe *probe_new(void (*wake)(void *arg), void *arg)
 {
     assert_null(the_probe);
     struct probe *probe = the_probe = mem_zalloc(1, sizeof *probe);
+    remembered_cnt = 0;
     probe->wake = wake;
     probe->wake_arg = arg;
     return probe;
@@ -203,3 +206,64 @@ size_t fake_subscribed(void)
 }
 
 size_t fake_subscriptions(void) { return subscriptions; }
+
+/* ---- what a restart needs, and checks that are asked for */
+
+void probe_remember(struct probe *probe, const struct health_memory *memories, size_t cnt)
+{
+    (void)probe;
+    remembered_cnt = cnt;
+    for (size_t i = 0; i < cnt && i < sizeof remembered / sizeof *remembered; i++)
+        remembered[i] = memories[i];
+}
+
+void probe_forget(struct probe *probe)
+{
+    (void)probe;
+    remembered_cnt = 0;
+}
+
+const struct health_memory *fake_remembered(size_t *cnt)
+{
+    *cnt = remembered_cnt;
+    return remembered;
+}
+
+bool probe_recall(const struct probe *probe, uint32_t id, struct health_memory *memory)
+{
+    const struct fake_target *target = id && id <= probe->cnt ? &probe->targets[id - 1] : NULL;
+    if (!target || !target->ref_cnt || target->verdict == HEALTH_UNKNOWN)
+        return false;
+    *memory = (struct health_memory){.verdict = target->verdict, .unsettled = target->unsettled,
+                                     .since_wall_ms = target->since_wall_ms};
+    memcpy(memory->digest, target->address.bytes, sizeof memory->digest);
+    memcpy(memory->reason, target->reason, sizeof memory->reason);
+    return true;
+}
+
+uint32_t probe_target_end(const struct probe *probe) { return (uint32_t)probe->cnt + 1; }
+
+void probe_check_now(struct probe *probe, uint32_t id) { probe->targets[id - 1].asked = true; }
+
+bool probe_next_trace(struct probe *probe, struct probe_trace *trace)
+{
+    for (size_t i = 0; i < probe->cnt; i++) {
+        struct fake_target *target = &probe->targets[i];
+        if (!target->traced)
+            continue;
+        target->asked = target->traced = false;
+        *trace = (struct probe_trace){.target = target->id, .outcome = PROBE_PASSED, .steps = {.ended_us = 1000}};
+        memcpy(trace->reason, target->reason, sizeof trace->reason);
+        return true;
+    }
+    return false;
+}
+
+void fake_end_asked(const char *address)
+{
+    struct fake_target *target = fake_find(address);
+    assert_non_null(target);
+    assert_true(target->asked);
+    target->traced = true;
+    the_probe->wake(the_probe->wake_arg);
+}

@@ -32,12 +32,17 @@ struct fake_target {
     struct health_timing timing;
     enum health_verdict verdict;
     bool unsettled, waits; /* has an event */
+    bool asked, traced;    /* for a check now; that has ended */
     uint64_t since_wall_ms;
     char reason[PROBE_REASON_MAX];
     struct health_measure measure;
 };
 /* The target that checks "ADDRESS" or "ADDRESS@PORT"; NULL: none. */
 struct fake_target *fake_find(const char *address);
+/* What probe_remember got. */
+const struct health_memory *fake_remembered(size_t *cnt);
+/* The check that was asked for passes. */
+void fake_end_asked(const char *address);
 void fake_say(const char *address, enum health_verdict verdict, bool unsettled, const char *reason);
 size_t fake_subscribed(void);    /* counts of all targets */
 size_t fake_subscriptions(void); /* calls so far */

@@ -783,6 +783,93 @@ static void test_another_takes_the_slot(void **state)
     assert_int_equal(look(f, slot).verdict, HEALTH_UP);
 }
 
+/* ---- checks that somebody asks for ---- */
+
+static void ask(struct fixture *f, uint32_t slot)
+{
+    struct exchange_wish wish;
+    (void)!exchange_ask(f->exchange, slot);
+    assert_true(exchange_take(f->exchange, &wish));
+    assert_false(wish.is_change);
+    assert_true(wish.check_now);
+    watch_wish(&f->watch, &wish);
+}
+
+/* It begins at once, its steps are told with their times, and it counts. */
+static void test_a_check_now(void **state)
+{
+    struct fixture *f = *state;
+    struct probe_trace trace;
+    uint32_t slot = add(f, 0);
+    pass(f, 0, 0, 0);
+    check_all(f, yes);
+    assert_false(exchange_next_trace(f->exchange, &trace)); /* nobody asked */
+    f->woken = 0;
+    ask(f, slot);
+    pass(f, 0, 0, 0);
+    pass(f, 2000, 2000, 1); /* connected, asked */
+    answer(take(f, NULL), no);
+    pass(f, 3000, 3000, 1);
+    assert_true(exchange_next_trace(f->exchange, &trace));
+    assert_int_equal(trace.target, slot + 1);
+    assert_int_equal(trace.outcome, PROBE_FAILED);
+    assert_int_equal(trace.steps.connected_us, 2000);
+    assert_int_equal(trace.steps.sent_us, 2000);
+    assert_int_equal(trace.steps.first_byte_us, 5000);
+    assert_int_equal(trace.steps.ended_us, 5000);
+    assert_string_equal(trace.reason, "status 500");
+    assert_true(look(f, slot).unsettled);
+    assert_int_equal(f->woken, 1); /* an event waits since the first check */
+    assert_int_equal(watch_wait_us(&f->watch), SECOND - 5000);
+    assert_false(exchange_next_trace(f->exchange, &trace));
+}
+
+/* One that is under way is not it: another follows. Several asked for before that are one. */
+static void test_a_check_now_after_another(void **state)
+{
+    struct fixture *f = *state;
+    struct probe_trace trace;
+    uint32_t slot = add(f, 0);
+    pass(f, 0, 0, 0);
+    pass(f, 0, 0, 1);
+    ask(f, slot);
+    ask(f, slot);
+    answer(take(f, NULL), yes);
+    pass(f, 1000, 1000, 1);
+    assert_false(exchange_next_trace(f->exchange, &trace));
+    assert_int_equal(f->watch.running_cnt, 1);
+    check_all(f, yes);
+    assert_true(exchange_next_trace(f->exchange, &trace));
+    assert_int_equal(trace.outcome, PROBE_PASSED);
+    assert_int_equal(f->watch.running_cnt, 0);
+    ask(f, slot);
+    pass(f, 0, 0, 0);
+    pass(f, SECOND, SECOND, 1); /* nobody accepts, or answers */
+    assert_true(exchange_next_trace(f->exchange, &trace));
+    assert_string_equal(trace.reason, "no answer within 1s");
+    assert_int_equal(trace.steps.first_byte_us, 0);
+    assert_int_equal(trace.steps.ended_us, SECOND);
+    assert_false(exchange_next_trace(f->exchange, &trace));
+}
+
+/* Who leaves is told of no more, be it told already. */
+static void test_a_check_now_of_who_leaves(void **state)
+{
+    struct fixture *f = *state;
+    struct probe_trace trace;
+    uint32_t slot = add(f, 0);
+    pass(f, 0, 0, 0);
+    check_all(f, yes);
+    ask(f, slot);
+    pass(f, 0, 0, 0);
+    check_all(f, yes);
+    leave(f, slot);
+    assert_false(exchange_next_trace(f->exchange, &trace));
+    ask(f, slot); /* nobody is there */
+    pass(f, 0, 0, 0);
+    assert_int_equal(watch_wait_us(&f->watch), UINT64_MAX);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -811,6 +898,9 @@ int main(void)
         TEST(test_those_that_hang_wait_behind_others),
         TEST(test_leaving_ends_the_check),
         TEST(test_another_takes_the_slot),
+        TEST(test_a_check_now),
+        TEST(test_a_check_now_after_another),
+        TEST(test_a_check_now_of_who_leaves),
     };
     alarm(ALARM_SEC);
     return cmocka_run_group_tests(tests, NULL, NULL);

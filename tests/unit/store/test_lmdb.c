@@ -1,0 +1,320 @@
+/* The file of databases: what is written is there again, what can't be written changes nothing, what is damaged or
+ * another's is refused and left as it was. */
+#include "store/lmdb.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <lmdb.h>
+
+#include "base/mem.h"
+
+struct fixture {
+    char dir[64], path[80];
+    struct lmdb *lmdb;
+    char why[LMDB_WHY_MAX];
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = mem_zalloc(1, sizeof *f);
+    strcpy(f->dir, "/tmp/rondo-lmdb-XXXXXX");
+    assert_non_null(mkdtemp(f->dir));
+    snprintf(f->path, sizeof f->path, "%s/db", f->dir);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    char lock[96];
+    lmdb_close(f->lmdb);
+    snprintf(lock, sizeof lock, "%s-lock", f->path);
+    unlink(f->path);
+    unlink(lock);
+    assert_int_equal(rmdir(f->dir), 0);
+    free(f);
+    return 0;
+}
+
+static void open_it(struct fixture *f)
+{
+    if (lmdb_open(&f->lmdb, f->path, f->why))
+        fail_msg("%s", f->why);
+}
+
+static void reopen(struct fixture *f)
+{
+    lmdb_close(f->lmdb);
+    open_it(f);
+}
+
+/* ---- writing and reading */
+
+struct pairs {
+    const char *database, *key, *value; /* value NULL: delete */
+};
+
+static void fill(void *arg, struct lmdb_write *write)
+{
+    for (const struct pairs *pair = arg; pair->database; pair++)
+        if (pair->value)
+            lmdb_put(write, pair->database, pair->key, strlen(pair->key), pair->value, strlen(pair->value));
+        else
+            lmdb_delete(write, pair->database, pair->key, strlen(pair->key));
+}
+
+static void note(void *arg, const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len)
+{
+    char *text = arg;
+    sprintf(text + strlen(text), "%.*s=%.*s ", (int)key_len, (const char *)key, (int)value_len, (const char *)value);
+}
+
+static const char *all(struct fixture *f, const char *database)
+{
+    static char text[256];
+    text[0] = '\0';
+    assert_int_equal(lmdb_each(f->lmdb, database, note, text, f->why), ERR_OK);
+    return text;
+}
+
+static void what_is_written_is_there_again(void **state)
+{
+    struct fixture *f = *state;
+    const struct pairs first[] = {{"a", "2", "two"}, {"a", "1", "one"}, {"b", "1", ""}, {"a", "3", "x"}, {NULL}};
+    const struct pairs second[] = {{"a", "2", NULL}, {"a", "9", NULL}, {"c", "1", NULL}, {"a", "1", "uno"}, {NULL}};
+    open_it(f);
+    assert_string_equal(all(f, "a"), "");
+    assert_int_equal(lmdb_write(f->lmdb, fill, (void *)(uintptr_t)first, f->why), ERR_OK);
+    assert_string_equal(all(f, "a"), "1=one 2=two 3=x ");
+    assert_string_equal(all(f, "b"), "1= ");
+    reopen(f);
+    assert_int_equal(lmdb_write(f->lmdb, fill, (void *)(uintptr_t)second, f->why), ERR_OK);
+    reopen(f);
+    assert_string_equal(all(f, "a"), "1=uno 3=x ");
+    assert_string_equal(all(f, "c"), "");
+    struct stat st;
+    assert_int_equal(stat(f->path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+}
+
+/* More than the first map, with values of more than a page. */
+enum { LARGE = 100 * 1000, LARGE_CNT = 250 };
+static char large[LARGE];
+
+static void fill_large(void *arg, struct lmdb_write *write)
+{
+    (void)arg;
+    for (unsigned i = 0; i < LARGE_CNT; i++)
+        lmdb_put(write, "large", &i, sizeof i, large, sizeof large);
+}
+
+static void count(void *arg, const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len)
+{
+    (void)key;
+    assert_int_equal(key_len, sizeof(unsigned));
+    assert_int_equal(value_len, LARGE);
+    assert_memory_equal(value, large, LARGE);
+    ++*(unsigned *)arg;
+}
+
+static void it_grows(void **state)
+{
+    struct fixture *f = *state;
+    unsigned cnt = 0;
+    memset(large, 'x', sizeof large);
+    open_it(f);
+    assert_int_equal(lmdb_write(f->lmdb, fill_large, NULL, f->why), ERR_OK);
+    reopen(f);
+    assert_int_equal(lmdb_write(f->lmdb, fill_large, NULL, f->why), ERR_OK);
+    assert_int_equal(lmdb_each(f->lmdb, "large", count, &cnt, f->why), ERR_OK);
+    assert_int_equal(cnt, LARGE_CNT);
+}
+
+static void what_does_not_fit_changes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    const struct pairs pairs[] = {{"a", "1", "one"}, {NULL}}, more[] = {{"a", "2", "two"}, {NULL}};
+    struct rlimit before, limit;
+    open_it(f);
+    assert_int_equal(lmdb_write(f->lmdb, fill, (void *)(uintptr_t)pairs, f->why), ERR_OK);
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before);
+    limit = (struct rlimit){1 << 20, before.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &limit);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(lmdb_write(f->lmdb, fill_large, NULL, f->why), ERR_IO);
+        assert_true(!strcmp(f->why, strerror(EFBIG)) || !strcmp(f->why, strerror(EIO))); /* EIO: a part was taken */
+        assert_string_equal(all(f, "a"), "1=one ");
+        assert_string_equal(all(f, "large"), "");
+    }
+    setrlimit(RLIMIT_FSIZE, &before);
+    assert_int_equal(lmdb_write(f->lmdb, fill, (void *)(uintptr_t)more, f->why), ERR_OK);
+    reopen(f);
+    assert_string_equal(all(f, "a"), "1=one 2=two ");
+}
+
+/* ---- files that are none */
+
+static void write_file(struct fixture *f, const void *bytes, size_t len)
+{
+    int fd = open(f->path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, bytes, len), len);
+    close(fd);
+}
+
+static size_t read_file(struct fixture *f, uint8_t **bytes)
+{
+    struct stat st;
+    int fd = open(f->path, O_RDONLY);
+    assert_int_equal(fstat(fd, &st), 0);
+    *bytes = mem_zalloc((size_t)st.st_size, 1);
+    assert_int_equal(read(fd, *bytes, (size_t)st.st_size), st.st_size);
+    close(fd);
+    return (size_t)st.st_size;
+}
+
+static void expect_refused(struct fixture *f)
+{
+    uint8_t *before, *after;
+    size_t len = read_file(f, &before);
+    assert_int_equal(lmdb_open(&f->lmdb, f->path, f->why), ERR_INVALID);
+    assert_null(f->lmdb);
+    assert_true(strlen(f->why) > 0);
+    assert_int_equal(read_file(f, &after), len);
+    assert_memory_equal(after, before, len);
+    free(before);
+    free(after);
+}
+
+static void a_foreign_file_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    char text[9000];
+    memset(text, 'x', sizeof text);
+    write_file(f, text, sizeof text);
+    expect_refused(f);
+    write_file(f, text, 10);
+    expect_refused(f);
+}
+
+static void an_empty_file_is_ours(void **state)
+{
+    struct fixture *f = *state;
+    write_file(f, "", 0);
+    open_it(f);
+    assert_string_equal(all(f, "a"), "");
+}
+
+/* LMDB, but not of rondo; then of another rondo. */
+static void write_foreign(struct fixture *f, const char *database, const char *key, const void *value, size_t len)
+{
+    MDB_env *env;
+    MDB_txn *txn;
+    MDB_dbi dbi;
+    MDB_val k = {strlen(key), (void *)(uintptr_t)key}, v = {len, (void *)(uintptr_t)value};
+    unlink(f->path);
+    assert_int_equal(mdb_env_create(&env), 0);
+    mdb_env_set_maxdbs(env, 4);
+    assert_int_equal(mdb_env_open(env, f->path, MDB_NOSUBDIR, 0600), 0);
+    assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
+    assert_int_equal(mdb_dbi_open(txn, database, MDB_CREATE, &dbi), 0);
+    assert_int_equal(mdb_put(txn, dbi, &k, &v, 0), 0);
+    assert_int_equal(mdb_txn_commit(txn), 0);
+    mdb_env_close(env);
+}
+
+static void another_programs_databases_are_refused(void **state)
+{
+    struct fixture *f = *state;
+    write_foreign(f, "mails", "1", "hello", 5);
+    expect_refused(f);
+    assert_non_null(strstr(f->why, "another program"));
+    write_foreign(f, "rondo", "format", "\0\0\0\2", 4);
+    expect_refused(f);
+    assert_non_null(strstr(f->why, "another version"));
+    write_foreign(f, "rondo", "format", "\0\0\0\1", 4);
+    open_it(f);
+}
+
+/* Any byte of the pages may be any other: it is opened or refused, and never ends us; nor does reading it. */
+static void damage_never_kills(void **state)
+{
+    struct fixture *f = *state;
+    const struct pairs pairs[] = {{"a", "1", "one"}, {"a", "2", "two"}, {"b", "1", "x"}, {NULL}};
+    uint8_t *good;
+    unsigned refused = 0;
+    open_it(f);
+    assert_int_equal(lmdb_write(f->lmdb, fill, (void *)(uintptr_t)pairs, f->why), ERR_OK);
+    lmdb_close(f->lmdb);
+    f->lmdb = NULL;
+    size_t len = read_file(f, &good);
+    srand(7);
+    for (int i = 0; i < 40; i++) {
+        uint8_t *bad = mem_dup(good, len);
+        for (int k = 0; k < 200; k++)
+            bad[(size_t)rand() % len] = (uint8_t)rand();
+        write_file(f, bad, len);
+        free(bad);
+        enum err err = lmdb_open(&f->lmdb, f->path, f->why);
+        if (err && err != ERR_INVALID)
+            fail_msg("%s", f->why);
+        refused += err == ERR_INVALID;
+        if (!err) {
+            char text[4096] = "";
+            assert_int_equal(lmdb_each(f->lmdb, "none", note, text, f->why), ERR_OK);
+        }
+        lmdb_close(f->lmdb);
+        f->lmdb = NULL;
+    }
+    assert_true(refused > 20);
+    for (size_t cut = 0; cut < len; cut += 4096) { /* SIGBUS, to who reads on */
+        write_file(f, good, cut);
+        enum err err = lmdb_open(&f->lmdb, f->path, f->why);
+        assert_true(err == ERR_OK || err == ERR_INVALID);
+        lmdb_close(f->lmdb);
+        f->lmdb = NULL;
+    }
+    free(good);
+}
+
+static void what_cannot_be_opened_is_told(void **state)
+{
+    struct fixture *f = *state;
+    char path[128];
+    snprintf(path, sizeof path, "%s/none/db", f->dir);
+    assert_int_equal(lmdb_open(&f->lmdb, path, f->why), ERR_IO);
+    assert_string_equal(f->why, strerror(ENOENT));
+    assert_int_equal(lmdb_open(&f->lmdb, f->dir, f->why), ERR_INVALID);
+    assert_string_equal(f->why, "it is no regular file");
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(what_is_written_is_there_again),
+        CASE(it_grows),
+        CASE(what_does_not_fit_changes_nothing),
+        CASE(a_foreign_file_is_refused),
+        CASE(an_empty_file_is_ours),
+        CASE(another_programs_databases_are_refused),
+        CASE(damage_never_kills),
+        CASE(what_cannot_be_opened_is_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
