@@ -188,7 +188,7 @@ static void take_pool(struct explain *x, const struct admin *admin)
     bool is_address = x->type == RR_A || x->type == RR_AAAA;
     x->view = view_pools_new();
     if (!is_address || !link->node || !link->node->pool || !admin->setup.balance ||
-        !zone_node_rrset(link->node, x->type) || (link->kind != LOOKUP_EXACT && link->kind != LOOKUP_WILDCARD))
+        (link->kind != LOOKUP_EXACT && link->kind != LOOKUP_WILDCARD))
         return;
     x->pool = balance_explain(admin->setup.balance, link->node->pool, x->type == RR_A ? ADDR_V4 : ADDR_V6);
     if (!x->pool)

@@ -215,8 +215,8 @@ static json_t *drained_by_json(const struct balance_member_view *member)
 
 json_t *view_member_json(const struct balance_member_view *member, uint64_t now_wall_ms)
 {
-    char address[ADDR_TEXT_MAX];
-    return json_pack("{ss ss sb sb sb so so so sb sb so so so so so sf so so so sf}",
+    char address[ADDR_TEXT_MAX], host[NAME_TEXT_MAX];
+    return json_pack("{ss ss sb sb sb so so so sb sb so so so so so sf so so so so sf}",
                      "address", addr_to_text(address, &member->address),
                      "verdict", health_verdict_name(member->verdict),
                      "unsettled", (int)member->unsettled,
@@ -236,16 +236,41 @@ json_t *view_member_json(const struct balance_member_view *member, uint64_t now_
                      "response_ms", response_json(&member->measure),
                      "load", load_json(&member->measure),
                      "tier", count(member->tier),
+                     "host", member->host ? ctl_json_text(name_to_text_bare(host, member->host)) : json_null(),
                      "share", member->share);
+}
+
+static json_t *host_json(const struct balance_host_view *host, uint64_t now_wall_ms)
+{
+    char name[NAME_TEXT_MAX], address[ADDR_TEXT_MAX];
+    json_t *addresses = json_array();
+    for (size_t i = 0; i < host->address_cnt; i++)
+        json_array_append_new(addresses, json_string(addr_to_text(address, &host->addresses[i])));
+    return json_pack("{so ss sb so so so so so so so so so}",
+                     "name", ctl_json_text(name_to_text_bare(name, host->name)),
+                     "source", host->own ? "zone" : "resolver",
+                     "resolved", (int)host->known,
+                     "addresses", addresses,
+                     "weight", count(host->weight),
+                     "tier", count(host->tier),
+                     "found", ctl_json_time(host->found_wall_ms),
+                     "found_age_seconds", age(host->found_wall_ms, now_wall_ms),
+                     "ttl_left_seconds",
+                     host->ttl_left_ms == INT64_MAX ? json_null() : json_integer(host->ttl_left_ms / 1000),
+                     "kept_since", ctl_json_time(host->denied_wall_ms),
+                     "kept_age_seconds", age(host->denied_wall_ms, now_wall_ms),
+                     "error", *host->problem ? ctl_json_text(host->problem) : json_null());
 }
 
 json_t *view_pool_json(const struct balance_pool_view *pool, uint64_t now_wall_ms)
 {
     char name[NAME_TEXT_MAX], zone[NAME_TEXT_MAX];
-    json_t *members = json_array();
+    json_t *members = json_array(), *hosts = json_array();
     for (size_t i = 0; i < pool->member_cnt; i++)
         json_array_append_new(members, view_member_json(&pool->members[i], now_wall_ms));
-    return json_pack("{so so ss ss ss so so so sb sb so so so}",
+    for (size_t i = 0; i < pool->host_cnt; i++)
+        json_array_append_new(hosts, host_json(&pool->hosts[i], now_wall_ms));
+    return json_pack("{so so ss ss ss so so so sb sb so so so so}",
                      "name", ctl_json_text(name_to_text_bare(name, pool->owner)),
                      "zone", ctl_json_text(name_to_text_bare(zone, pool->apex)),
                      "type", view_pool_type(pool->family),
@@ -258,7 +283,8 @@ json_t *view_pool_json(const struct balance_pool_view *pool, uint64_t now_wall_m
                      "exact", (int)pool->exact,
                      "detection_ms", pool->probed ? count(pool->detection_ms) : json_null(),
                      "staleness_ms", pool->probed ? count(pool->staleness_ms) : json_null(),
-                     "members", members);
+                     "members", members,
+                     "hosts", hosts);
 }
 
 size_t view_messages_add(json_t *messages, const struct diag *diag)

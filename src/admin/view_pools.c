@@ -48,8 +48,24 @@ static const struct balance_member_view *take_members(struct arena *arena, const
         members[i].reason = *members[i].reason ? arena_strdup(arena, members[i].reason) : "";
         members[i].drain = take_order(arena, members[i].drain);
         members[i].force = take_order(arena, members[i].force);
+        members[i].host = members[i].host ? arena_dup(arena, members[i].host, name_len(members[i].host), 1) : NULL;
     }
     return members;
+}
+
+static const struct balance_host_view *take_hosts(struct arena *arena, const struct balance_pool_view *pool)
+{
+    struct balance_host_view *hosts =
+        arena_alloc(arena, pool->host_cnt * sizeof *hosts, _Alignof(struct balance_host_view));
+    for (size_t i = 0; i < pool->host_cnt; i++) {
+        struct balance_host_view *host = &hosts[i];
+        *host = pool->hosts[i];
+        host->name = arena_dup(arena, host->name, name_len(host->name), 1);
+        if (host->address_cnt)
+            host->addresses = arena_dup(arena, host->addresses, host->address_cnt * sizeof *host->addresses,
+                                        _Alignof(struct addr));
+    }
+    return hosts;
 }
 
 static const uint8_t *take_name(struct view_pools *view, const uint8_t *name)
@@ -70,6 +86,7 @@ static void take(void *arg, const struct balance_pool_view *pool)
     copy->owner = take_name(view, pool->owner);
     copy->apex = last && name_equal(last->apex, pool->apex) ? last->apex : take_name(view, pool->apex);
     copy->members = take_members(&view->arena, pool);
+    copy->hosts = pool->host_cnt ? take_hosts(&view->arena, pool) : NULL;
 }
 
 struct view_pools *view_pools_new(void)

@@ -54,12 +54,12 @@ static void put(struct query *q, const struct pool_table *table, uint32_t index)
 /* There are no addresses to give. */
 static enum balanced deny(struct query *q, const struct pool_table *table, uint32_t *negative_ttl_sec)
 {
+    *negative_ttl_sec = table->negative_ttl_sec;
+    if (table->empty)
+        return BALANCED_NODATA; /* nobody is down */
     answer_count(q->context->counters, pool_down);
     q->opt.ede = EDNS_EDE_OTHER;
-    if (table->outcome == POOL_FAIL)
-        return BALANCED_FAIL;
-    *negative_ttl_sec = table->negative_ttl_sec;
-    return BALANCED_NODATA;
+    return table->outcome == POOL_FAIL ? BALANCED_FAIL : BALANCED_NODATA;
 }
 
 /* The class of whom hash pools would go by. */

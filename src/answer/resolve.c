@@ -40,16 +40,19 @@ static void fail(struct query *q)
     q->proof_cnt = 0;
 }
 
-/* A or AAAA of a name that is a pool; false: no name follows. Inlined it would cost every other answer registers. */
+/* A or AAAA of a name that is a pool, of which the zone itself has `rrset` (NULL: nothing); false: no name follows.
+ * Inlined it would cost every other answer registers. */
 static ATTR_NOINLINE bool answer_pool(struct query *q, const struct zone_node *node, const struct zone_rrset *rrset,
                                       bool wildcard)
 {
     uint32_t negative_ttl_sec;
-    switch (balanced_put(q, node->pool, rrset->type, &negative_ttl_sec)) {
+    switch (balanced_put(q, node->pool, rrset ? rrset->type : q->qtype, &negative_ttl_sec)) {
     case BALANCED_DONE:
         break;
     case BALANCED_WHOLE:
-        if (wildcard)
+        if (!rrset)
+            put_negative(q, RCODE_NOERROR);
+        else if (wildcard)
             section_put_wildcard(q, node, rrset);
         else
             section_put(q, QUERY_ANSWER, node, rrset);
@@ -111,6 +114,10 @@ static bool answer_node(struct query *q, const struct zone_node *node, bool wild
         else
             section_put(q, QUERY_ANSWER, node, rrset);
         return false;
+    }
+    if (unlikely(node->pool) && (q->qtype == RR_A || q->qtype == RR_AAAA)) {
+        q->flags |= MSG_AA;
+        return answer_pool(q, node, NULL, wildcard);
     }
     if (may_follow(q, node)) {
         q->flags |= MSG_AA;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "balance/hosts.h"
 #include "balance/private.h"
 #include "base/mem.h"
 #include "dns/name.h"
@@ -49,6 +50,7 @@ struct balance *balance_new(uv_loop_t *loop, struct pool_directory *directory, b
         balance->probe = probe_new(work_wake, balance);
         balance->load = load_new(loop, balance);
     }
+    balance->hosts = hosts_new(balance);
     return balance;
 }
 
@@ -63,7 +65,7 @@ static void lose_all(struct balance *balance)
     while (!ring_is_empty(&balance->all))
         work_lose_pool(MAP_ITEM(balance->all.after, struct balance_pool, all));
     balance->loading = false;
-    while (work_one(balance) || checks_release_one(balance)) {
+    while (work_one(balance) || checks_release_one(balance) || hosts_release_one(balance->hosts)) {
     }
 }
 
@@ -87,6 +89,7 @@ void balance_free(struct balance *balance)
     } while (balance->retire_cnt || balance->passing_cnt);
     operate_fini(balance);
     look_fini(balance);
+    hosts_free(balance->hosts); /* only now, for slices look there */
     verdict_summary(balance);
     load_free(balance->load);
     balance_plan_free(balance->plan);
@@ -109,6 +112,7 @@ void balance_set_plan(struct balance *balance, struct balance_plan **plan)
     if (balance->probe)
         probe_set_checks_max(balance->probe, balance->plan->checks_max);
     balance->loading = true;
+    hosts_again(balance->hosts);
     was->older = balance->old_plans;
     balance->old_plans = was;
     if (!was->user_cnt)
@@ -116,6 +120,21 @@ void balance_set_plan(struct balance *balance, struct balance_plan **plan)
 }
 
 const struct balance_plan *balance_get_plan(const struct balance *balance) { return balance->plan; }
+
+/* ---- hosts */
+
+void balance_set_resolvers(struct balance *balance, const struct addr *resolvers, size_t cnt)
+{
+    if (balance->hosts->resolver)
+        resolver_use(balance->hosts->resolver, resolvers, cnt);
+}
+
+void balance_set_own_zones(struct balance *balance,
+                           void (*find)(void *arg, const uint8_t *name, struct zone_served *served), void *arg)
+{
+    balance->hosts->find = find;
+    balance->hosts->find_arg = arg;
+}
 
 /* ---- zones and pools */
 

@@ -25,11 +25,13 @@
 #include "pool/directory.h"
 #include "probe/probe.h"
 #include "probe/rules.h"
+#include "zone/served.h"
 #include "zone/version.h"
 
 /* One row of a zone's `balance` list. */
 struct balance_member_options {
-    struct addr address;
+    struct addr address; /* family ADDR_NONE: none */
+    char *host;          /* NULL: none; exactly one of both */
     int64_t weight;
     int64_t tier;
     struct opt_list probe;     /* char *; overrides the group's */
@@ -48,6 +50,7 @@ struct balance_group_options {
     struct opt_list all_down; /* char * */
     int others;               /* 0 member, 1 ignore */
     int64_t hash_prefix4, hash_prefix6;
+    uint64_t host_hold_ms;
     struct opt_list members;  /* struct balance_member_options */
     struct opt_where where;
 };
@@ -94,6 +97,15 @@ enum err balance_start(struct balance *balance, uint64_t start_wait_ms) ATTR_NON
 void balance_set_plan(struct balance *balance, struct balance_plan **plan) ATTR_NONNULL_ALL;
 const struct balance_plan *balance_get_plan(const struct balance *balance) ATTR_NONNULL_ALL;
 
+/* Asks these (with ports; none: those of /etc/resolv.conf) for the addresses of hosts that no zone of ours has. To be
+ * called before balance_set_plan, after which every host is asked for again. [control] */
+void balance_set_resolvers(struct balance *balance, const struct addr *resolvers, size_t cnt) ATTR_NONNULL(1);
+/* `find` (zone_served_find over the zones that are served) is asked for the names of hosts before resolvers are;
+ * without it no zone is ours. [control] */
+void balance_set_own_zones(struct balance *balance,
+                           void (*find)(void *arg, const uint8_t *name, struct zone_served *served), void *arg)
+    ATTR_NONNULL(1, 2);
+
 /* A version is about to be published. False: nothing that is answered has changed so far, call again with the same
  * version in another turn of the loop. True: publish it in this turn.
  *
@@ -121,8 +133,8 @@ void balance_zone_gone(struct balance *balance, const struct zone *zone) ATTR_NO
  * One at a time. [control] */
 void balance_when_followed(struct balance *balance, struct diag *diag, void (*fn)(void *arg), void *arg)
     ATTR_NONNULL(1, 2, 3);
-/* True when no table gives a member that has no verdict, as one does while nobody else of its tier is up: workers may
- * start. [control] */
+/* True when no table gives a member that has no verdict, as one does while nobody else of its tier is up, and every
+ * host has had a first answer, be it that there is none: workers may start. [control] */
 bool balance_settled(const struct balance *balance) ATTR_NONNULL_ALL;
 /* Calls `fn` once on the loop when balance_settled becomes (or is) true. [control] */
 void balance_when_settled(struct balance *balance, void (*fn)(void *arg), void *arg) ATTR_NONNULL(1, 2);
@@ -154,6 +166,20 @@ struct balance_member_view {
     double share;           /* of answers in which it stands first */
     double weight_now;      /* the weight, less what is withheld of it */
     struct health_measure measure; /* response time and load, as far as they are fresh */
+    const uint8_t *host;    /* wire; that it is a member by; NULL: by its own address */
+};
+/* A host of a pool's group, and what is known of its addresses of the pool's family. */
+struct balance_host_view {
+    const uint8_t *name; /* wire */
+    const struct addr *addresses;
+    size_t address_cnt;
+    uint32_t weight, tier;
+    bool own;                 /* read in a zone that is served here; else resolvers are asked */
+    bool known;               /* there was an answer */
+    const char *problem;      /* of the last answer; "" */
+    uint64_t found_wall_ms;   /* when addresses came last; 0: never */
+    uint64_t denied_wall_ms;  /* since when they are kept although it is said that there are none; 0: they are not */
+    int64_t ttl_left_ms;      /* of the addresses, negative when it is over; INT64_MAX: they have none */
 };
 struct balance_pool_view {
     const uint8_t *owner, *apex; /* wire */
@@ -168,6 +194,8 @@ struct balance_pool_view {
     uint64_t detection_ms, staleness_ms; /* of the pool's worst probe; 0: not probed */
     const struct balance_member_view *members;
     size_t member_cnt;
+    const struct balance_host_view *hosts; /* in the order of the file */
+    size_t host_cnt;
 };
 /* Every pool, a family at a time, in order of apex and owner (canonical); `owner` (wire, may be NULL) picks one name.
  * Some two microseconds a pool: all of them in one go are for who keeps nobody waiting. Sleeping members come last; of

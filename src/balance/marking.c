@@ -23,11 +23,14 @@ static void index_zone(struct balance_plan *plan, struct plan_zone *zone)
 {
     uint32_t number = 0;
     map_settle(&zone->groups);
+    zone->has_hosts = false;
     plan->zone_depths[zone->depth >> 6] |= UINT64_C(1) << (zone->depth & 63);
     for (size_t i = 0; i < zone->groups.bucket_cnt; i++)
         for (struct map_link *link = zone->groups.buckets[i]; link; link = link->next) {
             struct plan_group *group = MAP_ITEM(link, struct plan_group, link);
             group->number = number++;
+            group->serial = (uint32_t)plan->group_cnt++;
+            zone->has_hosts |= group->host_cnt && !group->is_below;
             plan->rules += digest(zone, group);
         }
 }
@@ -58,6 +61,14 @@ static enum zone_mark match(void *arg, const struct zone *zone, const uint8_t *l
     if (group)
         m->matched[group->number] = true;
     return mark_of(group);
+}
+
+static bool match_bare(void *arg, const struct zone *zone, const uint8_t *lower)
+{
+    const struct balance_marking *m = arg;
+    const struct plan_group *group = plan_find_in(m->plan, m->zone, lower);
+    (void)zone;
+    return group && !group->is_below && group->host_cnt;
 }
 
 /* ---- names of other zones */
@@ -96,11 +107,15 @@ static int cmp_places(const void *a, const void *b)
 static void warn(const struct plan_zone *zone, const struct plan_group *group, struct diag *diag)
 {
     char apex[NAME_TEXT_MAX], name[NAME_TEXT_MAX];
+    const char *why = "the zone has no A or AAAA records of its own with this name";
+    if (group->is_below)
+        why = "the zone has no A or AAAA records of its own there that no closer group applies to";
+    else if (group->host_cnt)
+        why = "the zone has no records of its own with this name; one of any type, such as a TXT, is enough for its "
+              "hosts to be answered";
     diag_warning(diag, group->where.file, group->where.line, "zone \"%s\", balance %s\"%s\": nothing matches: %s",
                  name_to_text_bare(apex, zone->apex), group->is_below ? "below " : "",
-                 name_to_text_bare(name, group->name),
-                 group->is_below ? "the zone has no A or AAAA records of its own there that no closer group applies to"
-                                 : "the zone has no A or AAAA records of its own with this name");
+                 name_to_text_bare(name, group->name), why);
 }
 
 static void all_asked(void *arg, const struct zone *zone, struct diag *diag)
@@ -137,6 +152,7 @@ void balance_marking_init(struct balance_marking *marking, const struct balance_
     if (groups) {
         marking->matched = mem_zalloc(groups->groups.cnt, sizeof *marking->matched);
         marking->marks.match = match;
+        marking->marks.match_bare = groups->has_hosts ? match_bare : NULL;
         marking->marks.all_asked = all_asked;
     }
     marking->marks.anew = groups || was->annotated;

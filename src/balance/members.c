@@ -2,6 +2,7 @@
  * opened and closed in pieces; until they are, its table stays. */
 #include <stdlib.h>
 
+#include "balance/hosts.h"
 #include "balance/private.h"
 #include "base/mem.h"
 #include "dns/name.h"
@@ -76,7 +77,7 @@ static void take_over(struct balance_family *family, uint32_t index, const struc
 {
     const struct pool_member *member = &family->members[index], *was = &former->members[former->at];
     struct balance_side *side = &family->sides[index], *former_side = &former->sides[former->at];
-    if (former->same_group) {
+    if (former->same_group && former_side->note == side->note && former_side->foreign == side->foreign) {
         *side = *former_side;
         *former_side = (struct balance_side){0};
         checks_move(side, index);
@@ -87,22 +88,24 @@ static void take_over(struct balance_family *family, uint32_t index, const struc
     }
 }
 
-static void add_member(struct balance_family *family, struct former *former, const struct addr *address,
-                       const struct plan_member *note)
+static void add_member(struct balance_family *family, struct former *former, const struct balance_source *source)
 {
+    const struct plan_member *note = source->note;
     uint32_t index = family->cnt++;
     struct pool_member *member = &family->members[index];
     struct balance_side *side = &family->sides[index];
     *member = (struct pool_member){
-        .address = *address,
+        .address = source->address,
         .tier = note ? note->tier : 1,
         .site = note ? note->site : 0,
         .probed = plan_probes_of(family->group, note)->cnt > 0,
     };
     side->note = note;
-    if (find_former(former, address))
+    side->foreign = source->foreign;
+    if (find_former(former, &source->address))
         take_over(family, index, former);
-    operate_take(family, address, side);
+    operate_take(family, &source->address, side);
+    side->withheld[WITHHELD_HOST] = source->withheld;
     take_side(member, side);
     count_verdict(family, pool_member_verdict(member), 1);
 }
@@ -123,14 +126,14 @@ static void put_off(struct balance_family *family, struct balance_side **sides, 
 static void take_members(struct balance_family *family, struct former *former)
 {
     const struct balance_records *records = &family->records;
-    family->members = mem_zalloc(records->cnt, sizeof *family->members);
-    family->sides = mem_zalloc(records->cnt, sizeof *family->sides);
-    for (uint32_t i = 0; i < records->cnt; i++) {
-        const struct plan_member *note = plan_find_member(family->group, &records->addresses[i]);
-        if (note || !family->group->ignore_others)
-            add_member(family, former, &records->addresses[i], note);
-    }
-    settings_make(&family->settings, family->group, family->pool->owner, records->ttl);
+    struct balance_source *sources;
+    uint32_t cnt = sources_list(&sources, family);
+    family->members = mem_zalloc(cnt, sizeof *family->members);
+    family->sides = mem_zalloc(cnt, sizeof *family->sides);
+    for (uint32_t i = 0; i < cnt; i++)
+        add_member(family, former, &sources[i]);
+    free(sources);
+    settings_make(&family->settings, family->group, family->pool->owner, records->cnt ? records->ttl : UINT32_MAX);
 }
 
 void members_rebuild(struct balance_family *family)
@@ -141,7 +144,8 @@ void members_rebuild(struct balance_family *family)
     family->members = NULL;
     family->sides = NULL;
     family->cnt = family->up_cnt = family->unknown_cnt = family->open_cnt = 0;
-    family->group = group && family->records.cnt && !records_refused(family, group) ? group : NULL;
+    bool has_any = group && (family->records.cnt || group->host_cnt);
+    family->group = has_any && !records_refused(family, group) ? group : NULL;
     if (family->group)
         take_members(family, &former);
     if (former.cnt)

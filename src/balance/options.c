@@ -49,10 +49,16 @@ static enum err parse_answers(void *field, const char *text, const char **expect
 #define MEMBER(key, type, flags, field) OPT_KEY(key, type, flags, balance_member_options, field)
 
 static const struct opt member_opts[] = {
-    {MEMBER("address", OPT_CUSTOM, OPT_REQUIRED, address), .parse = parse_address, .parse_size = sizeof(struct addr),
+    {MEMBER("address", OPT_CUSTOM, 0, address), .parse = parse_address, .parse_size = sizeof(struct addr),
      .sample = "\"192.0.2.1\"",
      .help = "The address of an A or AAAA record of the name. While there is no such record the member sleeps: it is "
-             "neither checked nor answered, and a warning says so."},
+             "neither checked nor answered, and a warning says so. A member has either this or \"host\"."},
+    {MEMBER("host", OPT_STRING, 0, host), .least = 1, .most = 254,
+     .help = "In place of \"address\": a name whose addresses are members, besides those of the zone's records. A "
+             "whole name, whether or not it ends in a dot. It is resolved when the configuration is read, and again as "
+             "often as its TTL says (at least 5s, at most 1h); a name in a zone served here is read from there. Each "
+             "address is checked on its own, and they share the weight. The pool's name needs no A or AAAA record of "
+             "its own, but some record: its zone's own name may be given addresses like this."},
     {MEMBER("weight", OPT_INT, 0, weight), .least = 0, .most = POOL_WEIGHT_MAX, .text_default = "1",
      .help = "The member's share, as a part of the sum of all weights in use. 0 drains it: it is checked, but not "
              "given to clients. When every member is drained, drains are ignored."},
@@ -117,8 +123,11 @@ static const struct opt group_opts[] = {
     /* What one customer has at most (RFC 6177). */
     {GROUP("hash_prefix6", OPT_INT, 0, hash_prefix6), .least = 16, .most = 128, .text_default = "56", .unit = "bits",
      .help = "The same of IPv6 clients."},
+    {GROUP("host_hold", OPT_DURATION, 0, host_hold_ms), .most = WEEK_MS, .text_default = "\"10m\"",
+     .help = "How long the addresses of a \"host\" are kept while its resolvers say that there is no such name, or no "
+             "address. While they fail or do not answer, they are kept in any case."},
     {GROUP("members", OPT_GROUP, OPT_LIST, members), .sub = &member_table,
-     .help = "What single addresses have of their own."},
+     .help = "What single addresses have of their own, and hosts whose addresses are members too."},
 };
 
 static const struct opt_table group_table = {

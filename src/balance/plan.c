@@ -153,6 +153,7 @@ enum err balance_plan_make(struct balance_plan **plan, const struct opt_list *zo
             add_zone(&p, &rows[i], apexes[i]);
     plan_index(p.plan);
     p.plan->may = probe_rules_new(&(struct probe_health_options){0});
+    plan_check_circles(p.plan, diag);
     free(p.probes);
     bool good = diag_cnt(diag, DIAG_ERROR) == errors_before;
     if (!good) {

@@ -23,6 +23,13 @@ struct plan_member {
     struct opt_where where;
 };
 
+/* A name whose addresses are members. */
+struct plan_host {
+    const uint8_t *name; /* lower-cased */
+    /* what is said of each, but for the weight, which they share; both addresses are ADDR_NONE */
+    struct plan_member member;
+};
+
 struct plan_group {
     struct map_link link;
     const uint8_t *name; /* lower-cased owner, or the name below which it applies */
@@ -39,7 +46,11 @@ struct plan_group {
     size_t fallback_cnt;
     const struct plan_member *members; /* canonical order */
     size_t member_cnt;
+    const struct plan_host *hosts; /* in the order of the file */
+    size_t host_cnt;
+    uint64_t host_hold_ms;
     uint32_t number; /* among those of its zone */
+    uint32_t serial; /* among all */
     struct opt_where where;
 };
 
@@ -49,6 +60,7 @@ struct plan_zone {
     unsigned depth;
     struct map groups;        /* by name and kind */
     uint64_t below_depths[2]; /* bit d: some `below` has d labels */
+    bool has_hosts;           /* some group for one name has */
 };
 
 struct balance_plan {
@@ -61,6 +73,7 @@ struct balance_plan {
     bool bars;               /* some members are not to be */
     uint32_t start_gap_ms;   /* as struct health_timing has it */
     uint32_t checks_max;     /* as probe_set_checks_max has it */
+    size_t group_cnt;        /* of all zones */
     /* The balance's. [control] */
     size_t user_cnt; /* zones that follow it, and pools whose group is one of these */
     struct balance_plan *older;
@@ -104,6 +117,9 @@ struct planning {
 
 /* All groups are there: fills what the plan is asked by. */
 void plan_index(struct balance_plan *plan) ATTR_NONNULL_ALL;
+/* All groups are there: whose hosts lead back to itself, by way of other groups with hosts or at once, is told to
+ * `diag`. */
+void plan_check_circles(const struct balance_plan *plan, struct diag *diag) ATTR_NONNULL_ALL;
 /* Resolves a row into the plan's memory. Whatever is wrong goes to `diag`; the
  * group's name is NULL when it has none. */
 struct plan_group *plan_group_make(struct planning *planning, const struct balance_group_options *row)

@@ -160,7 +160,9 @@ static int cmp_members(const void *a, const void *b)
     return cmp ? cmp : (x->where.line > y->where.line) - (x->where.line < y->where.line);
 }
 
-static struct plan_member resolve_member(const struct resolving *r, const struct balance_member_options *row)
+/* What may be said of an address and of a host alike; `text` names it. */
+static struct plan_member resolve_member(const struct resolving *r, const struct balance_member_options *row,
+                                         const char *text)
 {
     struct plan_member member = {
         .address = row->address,
@@ -171,10 +173,8 @@ static struct plan_member resolve_member(const struct resolving *r, const struct
         .probes = resolve_probes(r, &row->probe, &row->where),
         .where = keep_where(r, &row->where),
     };
-    char text[ADDR_TEXT_MAX];
     bool is_broken = row->where.is_broken || r->row->where.is_broken; /* values may be missing */
     member.address.port = member.check_address.port = 0;
-    addr_to_text(text, &row->address);
     if (row->address.port || row->check_address.port)
         say(r, DIAG_ERROR, &row->where, "member %s: an address without a port, please; the port is the probe's", text);
     if (is_broken)
@@ -185,6 +185,88 @@ static struct plan_member resolve_member(const struct resolving *r, const struct
         say(r, DIAG_WARNING, &row->where,
             "member %s: to round_robin a weight of %u is as good as 1; \"weighted\" heeds it", text, member.weight);
     return member;
+}
+
+/* ---- hosts */
+
+/* Wire form, lower-cased, in `lower`; its length, 0: that is no host, which has been said. Names of hosts are always
+ * whole: what they name is mostly in no zone of ours. */
+static unsigned resolve_host_name(const struct resolving *r, uint8_t lower[NAME_MAX_LEN],
+                                  const struct balance_member_options *row)
+{
+    uint8_t wire[NAME_MAX_LEN];
+    struct addr addr;
+    unsigned len;
+    if (!addr_from_text(&addr, row->host)) {
+        say(r, DIAG_ERROR, &row->where, "member host \"%s\": that is an address; \"address\" is the key for it",
+            row->host);
+        return 0;
+    }
+    if (row->host[strspn(row->host, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.")] ||
+        name_from_text(wire, &len, row->host, strlen(row->host), NULL)) {
+        say(r, DIAG_ERROR, &row->where, "member host \"%s\": no host name: expected labels of letters, digits, \"-\" "
+            "and \"_\" with dots between them", row->host);
+        return 0;
+    }
+    if (name_depth(wire) < 2) {
+        say(r, DIAG_ERROR, &row->where, "member host \"%s\": expected a whole name, such as \"app.example.net\", for "
+            "hosts are not relative to the zone", row->host);
+        return 0;
+    }
+    return name_to_lower(lower, wire);
+}
+
+static bool resolve_host(const struct resolving *r, struct plan_host *host, const struct balance_member_options *row)
+{
+    uint8_t lower[NAME_MAX_LEN];
+    char *text = mem_printf("host \"%s\"", row->host);
+    unsigned len = resolve_host_name(r, lower, row);
+    if (row->check_address.family != ADDR_NONE)
+        say(r, DIAG_ERROR, &row->where, "member %s: \"check_address\" is for one address, and a host may have many",
+            text);
+    host->member = resolve_member(r, row, text);
+    host->member.check_address = (struct addr){0};
+    host->name = len ? arena_dup(&r->planning->plan->arena, lower, len, 1) : NULL;
+    free(text);
+    return len;
+}
+
+static void resolve_hosts(const struct resolving *r)
+{
+    const struct balance_member_options *rows = r->row->members.items;
+    struct plan_host *hosts = mem_zalloc(r->row->members.cnt, sizeof *hosts);
+    size_t cnt = 0;
+    for (size_t i = 0; i < r->row->members.cnt; i++) {
+        if (!rows[i].host || rows[i].address.family != ADDR_NONE || !resolve_host(r, &hosts[cnt], &rows[i]))
+            continue;
+        if (cnt == POOL_MEMBERS_MAX) {
+            complain(r, "more than %d hosts", POOL_MEMBERS_MAX);
+            break;
+        }
+        size_t first = 0;
+        while (!name_equal(hosts[first].name, hosts[cnt].name))
+            first++;
+        if (first < cnt)
+            say(r, DIAG_ERROR, &rows[i].where, "member host \"%s\" stands twice, first at %s:%u", rows[i].host,
+                hosts[first].member.where.file ? hosts[first].member.where.file : "", hosts[first].member.where.line);
+        else
+            cnt++;
+    }
+    r->group->hosts = keep(r, hosts, cnt, sizeof *hosts);
+    r->group->host_cnt = cnt;
+    free(hosts);
+}
+
+/* ---- addresses */
+
+/* Whether the row is for an address, and nothing else. */
+static bool is_address_row(const struct resolving *r, const struct balance_member_options *row)
+{
+    bool has_address = row->address.family != ADDR_NONE;
+    if (has_address == (row->host != NULL) && !row->where.is_broken)
+        say(r, DIAG_ERROR, &row->where, "a member has either \"address\" or \"host\", this one has %s",
+            has_address ? "both" : "neither");
+    return has_address && !row->host;
 }
 
 static void check_members(const struct resolving *r, const struct plan_member *members, size_t cnt)
@@ -210,8 +292,9 @@ static void resolve_members(const struct resolving *r)
     size_t cnt = 0;
     struct plan_member *members = mem_zalloc(r->row->members.cnt, sizeof *members);
     for (size_t i = 0; i < r->row->members.cnt; i++) {
-        members[cnt] = resolve_member(r, &rows[i]);
-        cnt += members[cnt].address.family != ADDR_NONE; /* refused: it is left out */
+        char text[ADDR_TEXT_MAX];
+        if (is_address_row(r, &rows[i])) /* what was refused is left out */
+            members[cnt++] = resolve_member(r, &rows[i], addr_to_text(text, &rows[i].address));
     }
     qsort(members, cnt, sizeof *members, cmp_members);
     check_members(r, members, cnt);
@@ -298,6 +381,14 @@ static void resolve_values(const struct resolving *r)
     group->hash_prefix6 = (uint8_t)row->hash_prefix6;
     group->ttl_sec = whole_seconds(r, "ttl", row->ttl_ms);
     group->ttl_min_sec = whole_seconds(r, "ttl_min", row->ttl_min_ms);
+    group->host_hold_ms = row->host_hold_ms;
+}
+
+static void check_load_of(const struct resolving *r, const struct plan_member *member, const char *text)
+{
+    const char *problem = member->probes.cnt ? plan_load_problem(r->group->policy, &member->probes) : NULL;
+    if (problem)
+        say(r, DIAG_WARNING, &member->where, "member %s keeps its weight: policy %s", text, problem);
 }
 
 /* Who has probes of its own that report nothing keeps its weight; who has the group's, as addresses may that `members`
@@ -308,12 +399,14 @@ static void check_load(const struct resolving *r)
     const char *problem = plan_load_problem(group->policy, &group->probes);
     bool all_own = group->ignore_others, are_known = group->probes.cnt || !r->row->probe.cnt;
     for (size_t i = 0; i < group->member_cnt; i++) {
-        const struct plan_member *member = &group->members[i];
         char text[ADDR_TEXT_MAX];
-        all_own &= member->probes.cnt > 0;
-        if (member->probes.cnt && plan_load_problem(group->policy, &member->probes))
-            say(r, DIAG_WARNING, &member->where, "member %s keeps its weight: policy %s",
-                addr_to_text(text, &member->address), plan_load_problem(group->policy, &member->probes));
+        all_own &= group->members[i].probes.cnt > 0;
+        check_load_of(r, &group->members[i], addr_to_text(text, &group->members[i].address));
+    }
+    for (size_t i = 0; i < group->host_cnt; i++) {
+        char text[NAME_TEXT_MAX];
+        all_own &= group->hosts[i].member.probes.cnt > 0;
+        check_load_of(r, &group->hosts[i].member, name_to_text_bare(text, group->hosts[i].name));
     }
     if (problem && !all_own && are_known && !r->row->where.is_broken)
         complain(r, "policy %s", problem);
@@ -330,6 +423,7 @@ struct plan_group *plan_group_make(struct planning *planning, const struct balan
     group->probes = resolve_probes(&r, &row->probe, &row->where);
     resolve_all_down(&r);
     resolve_members(&r);
+    resolve_hosts(&r);
     check_load(&r);
     return group;
 }

@@ -167,6 +167,9 @@ struct balance_pool {
     struct pool_class *classes; /* the sites of its members, ascending, and their handles */
     size_t class_cnt;
     struct balance_family families[2];
+    struct host_use *hosts; /* see balance/hosts.h */
+    uint32_t host_cnt;
+    const struct plan_group *hosts_of; /* the group that they are of */
     uint8_t owner[]; /* wire, lower-cased */
 };
 
@@ -199,6 +202,7 @@ struct balance {
     struct post *post;
     struct pool_directory *directory;
     struct probe *probe; /* NULL: nothing is probed */
+    struct balance_hosts *hosts;
     struct balance_plan *plan;
     struct balance_plan *old_plans; /* that zones still follow, or pools not yet rebuilt point into */
     struct hash_key key;

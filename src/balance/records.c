@@ -106,6 +106,8 @@ static const struct probe_options *hostless(const uint8_t *owner, const struct b
         if (note || !group->ignore_others)
             probe = plan_hostless(plan_probes_of(group, note));
     }
+    for (size_t i = 0; i < group->host_cnt && !probe; i++)
+        probe = plan_hostless(plan_probes_of(group, &group->hosts[i].member));
     return probe;
 }
 
@@ -155,6 +157,11 @@ static bool all_drained(const struct balance_records *records, const struct plan
             return false;
         any = true;
     }
+    for (size_t i = 0; i < group->host_cnt; i++) {
+        if (group->hosts[i].member.weight)
+            return false;
+        any = true;
+    }
     return any;
 }
 
@@ -179,7 +186,7 @@ void records_check(const struct balance_pool *pool, const struct plan_group *gro
 {
     char owner[NAME_TEXT_MAX], why[REFUSAL_MAX];
     bool bars = pool->balance->plan->bars;
-    if (!group->member_cnt && !may_be_refused(pool) && !bars)
+    if (!group->member_cnt && !group->host_cnt && !may_be_refused(pool) && !bars)
         return; /* most pools */
     name_to_text_bare(owner, pool->owner);
     for (unsigned i = 0; i < 2; i++) {
@@ -193,7 +200,7 @@ void records_check(const struct balance_pool *pool, const struct plan_group *gro
         if (is_refused(pool->owner, records, group, why))
             diag_warning(diag, where->file, where->line, "\"%s\" %s is no pool and answered whole: %s", owner,
                          balance_types[i], why);
-        else if (!count_members(records, group))
+        else if (!count_members(records, group) && !group->host_cnt)
             diag_warning(diag, where->file, where->line,
                          "pool \"%s\" has no %s member: \"others\" are ignored and no address of it is listed", owner,
                          balance_types[i]);

@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "balance/hosts.h"
 #include "balance/private.h"
 #include "base/mem.h"
 
@@ -9,7 +10,8 @@ static bool is_idle(const struct balance *balance)
 {
     return ring_is_empty(&balance->rescans) && ring_is_empty(&balance->urgent) && ring_is_empty(&balance->normal) &&
            ring_is_empty(&balance->news) && ring_is_empty(&balance->leaving) &&
-           ring_is_empty(&balance->death_walks) && ring_is_empty(&balance->walks);
+           ring_is_empty(&balance->death_walks) && ring_is_empty(&balance->walks) &&
+           !hosts_have_news(balance->hosts);
 }
 
 /* ---- all is done */
@@ -26,8 +28,8 @@ static void on_followed(struct post_item *item)
     diag_free(balance->found);
     balance->found = NULL;
     balance->loading = false;
-    if (!ring_is_empty(&balance->parked))
-        work_post(balance);
+    hosts_stir(balance->hosts);
+    work_post(balance); /* for who was parked */
     balance->follower.fn = NULL;
     follower.fn(follower.arg);
 }
@@ -61,7 +63,7 @@ void settle_wait(struct balance_family *family, bool waiting)
 
 bool balance_settled(const struct balance *balance)
 {
-    return !balance->waiting_cnt && !balance->job_cnt && is_idle(balance);
+    return !balance->waiting_cnt && !balance->job_cnt && is_idle(balance) && !hosts_are_pending(balance->hosts);
 }
 
 static void on_settled(struct post_item *item)

@@ -1,5 +1,6 @@
 /* Versions that come: handles for their nodes, in slices before they are published, and pools that follow them, in
  * slices afterwards. Until a version is published nothing that is answered changes. */
+#include "balance/hosts.h"
 #include "balance/private.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -94,6 +95,8 @@ bool balance_version_ready(struct balance *balance, struct zone_version *version
         work_follow_version(balance, zone);
     }
     work_slice(balance, work_inline_us(balance, begin_us));
+    hosts_stir(balance->hosts); /* only now: hosts are to be looked for once it is published */
+    hosts_arm(balance->hosts);
     return true;
 }
 
@@ -127,5 +130,6 @@ void balance_zone_gone(struct balance *balance, const struct zone *zone)
     }
     if (gone)
         work_leave_zone(balance, gone);
+    hosts_stir(balance->hosts);
     leave_to_slices(balance);
 }

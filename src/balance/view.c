@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "balance/hosts.h"
 #include "balance/private.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -14,6 +15,7 @@ struct viewing {
     void *arg;
     const struct balance *balance;
     struct balance_member_view *members;
+    struct balance_host_view *hosts;
     char (*reasons)[PROBE_REASON_MAX];
     size_t cap;
     struct pool_choice choice;
@@ -93,6 +95,7 @@ static void view_member(struct viewing *v, const struct balance_family *family, 
         .share = v->share[index],
         .weight_now = member->weight * ((double)(POOL_PART_ONE - member->withheld) / POOL_PART_ONE),
         .drained_by_agent = checks_drains(side),
+        .host = hosts_name_of(family->group, side->note),
     };
     view_orders(&v->members[index], family);
     load_measure(family, index, &v->members[index].measure);
@@ -151,22 +154,31 @@ static void add_shares(struct viewing *v, const struct balance_family *family, c
 
 /* ---- families */
 
-static void view_bounds(struct balance_pool_view *view, const struct balance_family *family)
+static void view_bounds_by(struct balance_pool_view *view, const struct balance_family *family,
+                           const struct plan_member *note, const struct addr *address)
 {
     const struct pool_settings *settings = &family->settings;
-    for (uint32_t i = 0; i < family->cnt; i++) {
-        const struct plan_probes *probes = plan_probes_of(family->group, family->sides[i].note);
-        for (size_t p = 0; p < probes->cnt; p++) {
-            struct probe_spec spec;
-            checks_fill_spec(&spec, family, family->sides[i].note, probes->rows[p], &family->members[i].address, "");
-            uint64_t detection_ms = health_detection_ms(&spec.timing);
-            uint64_t staleness_ms =
-                health_staleness_ms(&spec.timing, settings->ttl_sec * 1000ull, settings->ttl_min_sec * 1000ull);
-            view->probed = true;
-            view->detection_ms = detection_ms > view->detection_ms ? detection_ms : view->detection_ms;
-            view->staleness_ms = staleness_ms > view->staleness_ms ? staleness_ms : view->staleness_ms;
-        }
+    const struct plan_probes *probes = plan_probes_of(family->group, note);
+    for (size_t p = 0; p < probes->cnt; p++) {
+        struct probe_spec spec;
+        checks_fill_spec(&spec, family, note, probes->rows[p], address, "");
+        uint64_t detection_ms = health_detection_ms(&spec.timing);
+        uint64_t staleness_ms =
+            health_staleness_ms(&spec.timing, settings->ttl_sec * 1000ull, settings->ttl_min_sec * 1000ull);
+        view->probed = true;
+        view->detection_ms = detection_ms > view->detection_ms ? detection_ms : view->detection_ms;
+        view->staleness_ms = staleness_ms > view->staleness_ms ? staleness_ms : view->staleness_ms;
     }
+}
+
+/* Of hosts also while they have no addresses: validation knows none. */
+static void view_bounds(struct balance_pool_view *view, const struct balance_family *family)
+{
+    static const struct addr none;
+    for (uint32_t i = 0; i < family->cnt; i++)
+        view_bounds_by(view, family, family->sides[i].note, &family->members[i].address);
+    for (size_t i = 0; i < family->group->host_cnt; i++)
+        view_bounds_by(view, family, &family->group->hosts[i].member, &none);
 }
 
 /* Where the TTL stands in an image's first record, behind owner, type and class. */
@@ -175,7 +187,7 @@ enum { RR_TTL_AT = 6 };
 static uint32_t served_ttl(const struct balance_family *family, const struct pool_table *table)
 {
     if (!table)
-        return family->records.ttl;
+        return family->records.cnt ? family->records.ttl : family->settings.ttl_sec;
     switch ((enum pool_outcome)table->outcome) {
     case POOL_ANSWER:
         return be32_get(table->bytes + RR_TTL_AT);
@@ -239,7 +251,10 @@ static void view_family(struct viewing *v, const struct balance_family *family)
     view_bounds(&view, family);
     view.member_cnt = view_members(v, family);
     view.members = v->members;
+    view.host_cnt = hosts_view(&v->hosts, family);
+    view.hosts = v->hosts;
     v->fn(v->arg, &view);
+    free(v->hosts);
 }
 
 static void view_pool(struct viewing *v, const struct balance_pool *pool)

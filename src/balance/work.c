@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "balance/hosts.h"
 #include "balance/private.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -64,6 +65,7 @@ static void rebuild(struct balance_pool *pool)
 {
     struct balance_plan *plan = pool->zone->plan; /* a newer one is not for the rrsets that there are */
     set_group(pool, balance_find_group(pool->balance, plan, pool->zone, pool->owner));
+    hosts_follow(pool);
     for (unsigned i = 0; i < 2; i++)
         members_rebuild(&pool->families[i]);
     move_plan(pool->balance, &pool->plan, plan); /* only now: what members pointed to may end with the old one */
@@ -110,6 +112,7 @@ static void retire_handle(struct balance *balance, uint32_t handle)
 /* Without a group it has no members. */
 static void end_members(struct balance_pool *pool)
 {
+    hosts_follow(pool);
     members_rebuild(&pool->families[0]);
     members_rebuild(&pool->families[1]);
 }
@@ -120,6 +123,7 @@ static void end_pool(struct balance_pool *pool)
         compile_detach(&pool->families[i]);
         records_free(&pool->families[i]);
     }
+    free(pool->hosts);
     move_plan(pool->balance, &pool->plan, NULL);
     classes_end(pool);
     retire_handle(pool->balance, pool->handle);
@@ -330,8 +334,9 @@ void work_slice(struct balance *balance, uint64_t budget_us)
     bool more = verdict_take(balance, end_us);
     while (look_take(balance))
         continue;
-    while (verdict_one(balance) || work_one(balance) || pointed_one(balance) || rescan_one(balance) ||
-           leave_one(balance) || load_one(balance) || checks_release_one(balance)) {
+    while (verdict_one(balance) || work_one(balance) || hosts_one(balance->hosts) || pointed_one(balance) ||
+           rescan_one(balance) || leave_one(balance) || load_one(balance) || checks_release_one(balance) ||
+           hosts_release_one(balance->hosts)) {
         if (clock_mono_us() < end_us)
             continue;
         more = true; /* or nothing, which the next slice will find */
@@ -341,6 +346,8 @@ void work_slice(struct balance *balance, uint64_t budget_us)
         work_end_rescan(balance);
     if (more)
         work_post(balance);
+    else
+        hosts_arm(balance->hosts);
     settle_check(balance);
 }
 

@@ -117,6 +117,7 @@ static void put_in_force(struct reload *reload)
     reload->diag = NULL;
     on_change_use(d->on_change, &d->configuration->health->on_change);
     retire(reload, old);
+    wiring_set_resolvers(d->balance, d->configuration);
     balance_set_plan(d->balance, &d->configuration->annotations); /* each zone's pools follow when it has been loaded */
     limit_log_before_change(&d->limit_log, d->configuration->answer->limit.log_only);
     wiring_publish_settings(&d->shared, d->configuration);

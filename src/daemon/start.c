@@ -216,6 +216,7 @@ static bool load_zones(struct daemon *d)
         sigaddset(&ours, signal_numbers[i]);
     d->shared.limit = limit_new((size_t)d->configuration->answer->limit.table_mib << 20);
     wiring_publish_settings(&d->shared, d->configuration);
+    wiring_set_resolvers(d->balance, d->configuration);
     balance_set_plan(d->balance, &d->configuration->annotations);
     /* The pool's threads are made now: our signals are not theirs, or a read of a zone file would end for nothing. */
     pthread_sigmask(SIG_BLOCK, &ours, &before);
@@ -344,6 +345,7 @@ static void open_modules(struct daemon *d)
     d->store = d->balance ? store_new(&d->loop, &d->shared, d->balance) : NULL;
     if (!d->store)
         exit(1);
+    wiring_own_zones(d);
     d->reload = reload_new(d);
 }
 

@@ -6,6 +6,8 @@
 #include "io/io.h"
 #include "probe/probe.h"
 #include "probe/rules.h"
+#include "probe/resolver.h"
+#include "zone/served.h"
 
 /* In the order of the sample configuration and the man page. */
 const struct opt_table *const wiring_opt_tables[] = {
@@ -17,6 +19,7 @@ const struct opt_table *const wiring_opt_tables[] = {
     &answer_key_opt_table,
     &daemon_health_opt_table,
     &probe_health_opt_table,
+    &resolver_opt_table,
     &answer_site_opt_table,
     &probe_opt_table,
     &store_template_opt_table,
@@ -39,6 +42,21 @@ void wiring_free_settings(struct answer_shared *shared)
 {
     answer_settings_free(shared->settings);
     shared->settings = NULL;
+}
+
+static void find_served(void *arg, const uint8_t *name, struct zone_served *served)
+{
+    const struct daemon *daemon = arg;
+    if (daemon->shared.catalogue)
+        zone_served_find(served, daemon->shared.catalogue, &daemon->shared.key, name);
+}
+
+void wiring_own_zones(struct daemon *daemon) { balance_set_own_zones(daemon->balance, find_served, daemon); }
+
+void wiring_set_resolvers(struct balance *balance, const struct configuration *configuration)
+{
+    const struct resolver_options *options = conf_group(configuration->conf, &resolver_opt_table);
+    balance_set_resolvers(balance, options->resolvers.items, options->resolvers.cnt);
 }
 
 static enum err hook_reload(void *arg)

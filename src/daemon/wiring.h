@@ -16,4 +16,9 @@ void wiring_publish_settings(struct answer_shared *shared, struct configuration 
 /* The last ones; no reader may be left. */
 void wiring_free_settings(struct answer_shared *shared) ATTR_NONNULL_ALL;
 
+/* Balance reads names of hosts in the zones that are served. [control] */
+void wiring_own_zones(struct daemon *daemon) ATTR_NONNULL_ALL;
+/* The configuration's resolvers are asked from the next plan on. [control] */
+void wiring_set_resolvers(struct balance *balance, const struct configuration *configuration) ATTR_NONNULL_ALL;
+
 struct admin_hooks wiring_admin_hooks(struct daemon *daemon) ATTR_NONNULL_ALL;

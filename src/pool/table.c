@@ -296,7 +296,9 @@ struct pool_table *pool_table_compile(const struct pool_settings *settings, enum
         return without_addresses(settings, family, POOL_FAIL);
     if (choice.state == POOL_ALL_DOWN && settings->all_down == POOL_FALLBACK)
         return fall_back(settings, family, fallback, fallback_cnt);
-    return without_addresses(settings, family, POOL_NODATA);
+    struct pool_table *table = without_addresses(settings, family, POOL_NODATA);
+    table->empty = choice.state == POOL_EMPTY;
+    return table;
 }
 
 uint64_t pool_table_compile_scores(const struct pool_settings *settings, enum addr_family family,

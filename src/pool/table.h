@@ -44,6 +44,7 @@ struct pool_table {
     uint8_t outcome; /* enum pool_outcome */
     uint8_t hash_prefix4, hash_prefix6;
     bool all_down; /* no member lives and all are served (POOL_SERVE_ALL) */
+    bool empty;    /* POOL_NODATA, for there is no member at all */
     bool exact; /* false: the shares were rounded to 4,096 slots by largest remainder (or are a hash's) */
     uint32_t negative_ttl_sec; /* POOL_NODATA: most TTL of the SOA */
     struct pool_set *sets;

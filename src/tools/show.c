@@ -312,6 +312,51 @@ static void member_row(struct table *table, const json_t *member)
     table_add(table, text);
 }
 
+static void host_state_text(char out[LIST_MAX], const json_t *host)
+{
+    size_t cnt = json_array_size(json_object_get(host, "addresses"));
+    if (!is_true(host, "resolved"))
+        snprintf(out, LIST_MAX, "not resolved yet");
+    else
+        snprintf(out, LIST_MAX, "%zu address%s%s", cnt, cnt == 1 ? "" : "es",
+                 cnt && text_of(host, "error") ? ", kept" : "");
+}
+
+/* Who says so, until when, and what it says instead. */
+static void host_reason_text(char out[LIST_MAX], const json_t *host)
+{
+    char left[HUMAN_MAX], kept[HUMAN_MAX];
+    const char *source = text_of(host, "source"), *error = text_of(host, "error");
+    const json_t *ttl = json_object_get(host, "ttl_left_seconds");
+    int len = snprintf(out, LIST_MAX, "from %s", source && !strcmp(source, "zone") ? "our zone" : "resolver");
+    if (json_is_integer(ttl) && json_integer_value(ttl) >= 0)
+        len += snprintf(out + len, (size_t)(LIST_MAX - len), ", again in %s",
+                        human_duration(left, number_of(host, "ttl_left_seconds")));
+    if (error)
+        len += snprintf(out + len, (size_t)(LIST_MAX - len), ", %.100s", error);
+    if (text_of(host, "kept_since"))
+        snprintf(out + len, (size_t)(LIST_MAX - len), " for %s",
+                 human_duration(kept, number_of(host, "kept_age_seconds")));
+}
+
+static void host_row(struct table *table, const json_t *host)
+{
+    char text[LIST_MAX], age[HUMAN_MAX];
+    const char *name = text_of(host, "name");
+    table_addf(table, "  host %s", name ? name : "-");
+    host_state_text(text, host);
+    table_add(table, text);
+    if (json_is_integer(json_object_get(host, "found_age_seconds")))
+        table_add(table, human_duration(age, number_of(host, "found_age_seconds")));
+    else
+        table_add(table, "");
+    table_addf(table, "%llu", count_of(host, "weight"));
+    table_addf(table, "%llu", count_of(host, "tier"));
+    table_add(table, "");
+    host_reason_text(text, host);
+    table_add(table, text);
+}
+
 static void pool_row(struct table *table, const json_t *pool)
 {
     const char *name = text_of(pool, "name"), *type = text_of(pool, "type"), *policy = text_of(pool, "policy");
@@ -349,9 +394,11 @@ static void show_pools(const json_t *data)
         {"LOAD", TABLE_RIGHT}, {"REASON", TABLE_LEFT}};
     struct table *table = table_new(columns, sizeof columns / sizeof *columns);
     size_t i, k;
-    json_t *pool, *member;
+    json_t *pool, *member, *host;
     json_array_foreach (json_object_get(data, "pools"), i, pool) {
         pool_row(table, pool);
+        json_array_foreach (json_object_get(pool, "hosts"), k, host)
+            host_row(table, host);
         json_array_foreach (json_object_get(pool, "members"), k, member)
             member_row(table, member);
     }

@@ -176,6 +176,18 @@ static bool has_address(const struct zone_node *node)
     return zone_node_rrset(node, RR_A) || zone_node_rrset(node, RR_AAAA);
 }
 
+/* Without addresses, but they come from elsewhere. No empty non-terminal: who sees the zone file is to see a name. */
+static bool is_bare(const struct zone_marking *m, const struct zone_node *node)
+{
+    return m->marks->match_bare && node->rrset_cnt && !(node->flags & NODE_NSEC3) &&
+           m->marks->match_bare(m->marks->arg, m->version->zone, zone_node_name(node));
+}
+
+static bool may_be_pool(const struct zone_marking *m, const struct zone_node *node)
+{
+    return has_address(node) || is_bare(m, node);
+}
+
 /* At or below a cut, or below a DNAME: its addresses are not ours to choose from. */
 static bool is_covered(const struct zone_marking *m, const struct zone_node *node)
 {
@@ -200,6 +212,15 @@ static void warn(const struct zone_marking *m, const uint8_t *name)
     if (m->marks->diag)
         diag_warning(m->marks->diag, NULL, 0, "\"%s\" is balanced although NS or MX records point to it",
                      name_to_text(text, name));
+}
+
+/* RFC 1034 3.6.2: beside a CNAME there is nothing, addresses from elsewhere neither. */
+static void warn_alias(const struct zone_marking *m, const uint8_t *name)
+{
+    char text[NAME_TEXT_MAX];
+    if (m->marks->diag)
+        diag_warning(m->marks->diag, NULL, 0, "\"%s\" is not balanced: it has a CNAME record, which leaves no room for "
+                     "the addresses of hosts", name_to_text(text, name));
 }
 
 /* An annotated name of a signed zone; those that stand first are kept for the warning. */
@@ -234,11 +255,15 @@ static void warn_whole(const struct zone_marking *m)
 static bool wanted(struct zone_marking *m, const struct zone_node *node)
 {
     const uint8_t *name = zone_node_name(node);
-    if (!m->annotated || !has_address(node) || is_covered(m, node))
+    if (!m->annotated || !may_be_pool(m, node) || is_covered(m, node))
         return false;
     enum zone_mark mark = m->marks->match(m->marks->arg, m->version->zone, name);
     if (mark == ZONE_MARK_NONE)
         return false;
+    if (node->flags & NODE_CNAME) {
+        warn_alias(m, name);
+        return false;
+    }
     bool pointed = is_target(m, name);
     if (pointed && mark != ZONE_MARK_BY_NAME)
         return false;
@@ -338,7 +363,7 @@ void zone_marking_replaced(struct zone_marking *marking, const struct zone_node 
         return;
     /* Names below that are new themselves are looked at anyway. */
     marking->all |= made->child_cnt && (((old ? old->flags : 0) ^ made->flags) & (NODE_CUT | NODE_DNAME));
-    if (!has_address(made))
+    if (!may_be_pool(marking, made))
         return;
     if (marking->made_cnt == marking->made_cap) {
         marking->made_cap = marking->made_cap ? marking->made_cap * 2 : 16;

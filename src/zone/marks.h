@@ -1,8 +1,9 @@
 /* Marks: which nodes are pools. While a version is made, a pure matcher says which owners of addresses are annotated;
  * nodes of those that are authoritative (neither at or below a cut nor below a DNAME) get NODE_POOL, and the version
- * lists them as fresh, for whoever gives handles. A name that an NS or MX record of the same zone points to is a pool
- * only when it is annotated by its own name, and that is warned of. Names of other zones that such records point to and
- * that are annotated there are listed with the version, for whoever sees to the same between zones.
+ * lists them as fresh, for whoever gives handles. A name without addresses is marked likewise where the matcher says
+ * that it gets some from elsewhere, unless it is an alias. A name that an NS or MX record of the same zone points to is
+ * a pool only when it is annotated by its own name, and that is warned of. Names of other zones that such records point
+ * to and that are annotated there are listed with the version, for whoever sees to the same between zones.
  *
  * In a signed version (zone/signed.h) no name is a pool: an rrset is signed whole, and a part of it, or another TTL,
  * fails every validator. One warning a zone says how many annotated names that concerns.
@@ -29,6 +30,9 @@ struct zone_marks {
     /* How `lower`, which has authoritative A or AAAA records in the zone, is annotated. All of these are called by the
      * job that makes the version. NULL: no name of the zone is annotated. */
     enum zone_mark (*match)(void *arg, const struct zone *zone, const uint8_t *lower);
+    /* Whether `lower`, which has records in the zone, but no addresses, is to be a pool even so: it gets some from
+     * elsewhere. Only then is `match` asked. NULL: no name is. */
+    bool (*match_bare)(void *arg, const struct zone *zone, const uint8_t *lower);
     /* How `lower`, to which an NS or MX record of the zone points, is annotated in another zone. The same answer
      * whenever it is asked by the same annotations. NULL: no name anywhere is. */
     enum zone_mark (*match_foreign)(void *arg, const struct zone *zone, const uint8_t *lower);
@@ -56,7 +60,7 @@ struct zone_marking {
     struct zone_version *version;
     const struct zone_version *before; /* NULL: there was none */
     struct trie_edit *edit;            /* what the version's nodes hang on; not ended yet */
-    struct zone_node **made;           /* nodes of this version alone that have addresses */
+    struct zone_node **made;           /* nodes of this version alone that may be pools */
     size_t made_cnt, made_cap;
     struct zone_foreign_edit foreign;
     /* names that are annotated and no pools because the zone is signed; the first ones in canonical order */

@@ -538,7 +538,6 @@ WWW = {"name": "www"}
 BAD = {
     "later_policy": ([{**WWW, "policy": "fastest"}], r"fastest"),
     "later_families": ([{**WWW, "families": "together"}], r"families"),
-    "later_host": ([{**WWW, "members": [{"host": "app.example.net"}]}], r"\bhost\b"),
     "neither_name_nor_below": ([{"policy": "hash"}], r"name.*below|below.*name"),
     "both_name_and_below": ([{"name": "www", "below": "www"}], r"name.*below|below.*name"),
     "two_groups_with_one_name": ([WWW, {"name": "WWW.example.com.", "ttl": 5}], r"www"),

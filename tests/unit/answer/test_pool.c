@@ -24,7 +24,7 @@ static uint8_t out[65535];
 static const char zone_text[] =
     "www A 192.0.2.1\nwww A 192.0.2.2\nwww A 192.0.2.3\nwww AAAA ::1\nwww AAAA ::2\nwww AAAA ::3\nwww MX 10 mail\n"
     "only4 A 192.0.2.9\nalias CNAME www\nfar CNAME alias\n*.wild A 192.0.2.1\n*.wild A 192.0.2.2\n"
-    "wildalias CNAME x.y.wild\nplain A 192.0.2.7\n"
+    "wildalias CNAME x.y.wild\nplain A 192.0.2.7\ntxt TXT x\n*.w TXT x\nto-txt CNAME txt\n"
     "a-rather-long-label-so-that-sixteen-addresses-have-no-room AAAA ::1\n";
 
 struct fixture {
@@ -360,11 +360,48 @@ static void test_the_client_chooses_by_hash(void **state)
     end(&f);
 }
 
+/* The zone has none, but the pool gets some from elsewhere. */
+static void test_a_name_without_addresses_of_its_own(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f);
+    struct pool_settings one = settings_of(POOL_ROUND_ROBIN, 1);
+    uint32_t apex = take(&f, "example"), only4 = take(&f, "only4.example"), txt = take(&f, "txt.example");
+    uint32_t wild = take(&f, "*.w.example");
+    fill(&f, apex, ADDR_V4, &one, 1, true);
+    fill(&f, apex, ADDR_V6, &one, 0, true);
+    fill(&f, only4, ADDR_V4, &one, 1, true);
+    fill(&f, only4, ADDR_V6, &one, 1, true);
+    fill(&f, txt, ADDR_V6, &one, 1, false);
+    fill(&f, wild, ADDR_V4, &one, 1, true);
+#define SOA(ttl) "ns example. " ttl " 6 ns1.example. host.example. 1 7200 3600 604800 300\n"
+    static const struct row rows[] = {
+        {{.name = "example", .type = RR_A}, "noerror aa\nan example. 20 1 10.0.0.1\n"},
+        {{.name = "example", .type = RR_AAAA, .payload = 1232}, "noerror aa\n" SOA("20") "opt 1232\n"},
+        {{.name = "example", .type = RR_SOA},
+         "noerror aa\nan example. 3600 6 ns1.example. host.example. 1 7200 3600 604800 300\n"},
+        {{.name = "example", .type = RR_MX}, "noerror aa\n" SOA("300")},
+        {{.name = "only4.example", .type = RR_AAAA},
+         "noerror aa\nan only4.example. 20 28 fd000000000000000000000000000001\n"},
+        {{.name = "txt.example", .type = RR_A}, "noerror aa\n" SOA("300")}, /* no table: as the zone has it */
+        {{.name = "txt.example", .type = RR_ANY}, "noerror aa\nan txt.example. 60 16 0178\n"},
+        {{.name = "x.w.example", .type = RR_A}, "noerror aa\nan x.w.example. 20 1 10.0.0.1\n"},
+        {{.name = "to-txt.example", .type = RR_AAAA},
+         "noerror aa\nan to-txt.example. 60 5 txt.example.\nan txt.example. 20 28 "
+         "fd000000000000000000000000000001\n"},
+    };
+    assert_int_equal(TABLE_RUN(&f.world, rows), 0);
+    assert_int_equal(answer_worker_counters(f.world.worker)->pool_down, 0);
+    end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_addresses_of_the_table),    cmocka_unit_test(test_no_addresses),
         cmocka_unit_test(test_serving_all),
+        cmocka_unit_test(test_a_name_without_addresses_of_its_own),
         cmocka_unit_test(test_client_subnet),
         cmocka_unit_test(test_without_table_the_rrset),   cmocka_unit_test(test_what_does_not_fit),
         cmocka_unit_test(test_families_have_their_own_turn), cmocka_unit_test(test_starts_differ),

@@ -49,6 +49,16 @@ size_t fake_subscriptions(void); /* calls so far */
 bool fake_runs(uint64_t *first_within_ms);
 uint32_t fake_checks_max(void);
 
+/* ---- the fake resolver */
+
+const char *fake_resolvers(void); /* that are to be asked: "ADDRESS@PORT ADDRESS@PORT" */
+size_t fake_asked(void);          /* questions so far */
+bool fake_is_asked(const char *name, enum addr_family family); /* and not answered yet */
+/* Answers a question that waits: with addresses as rig_zone's lines have them by these last bytes ("1 2 3"), or with a
+ * failure. */
+void fake_resolve(const char *name, enum addr_family family, uint32_t ttl_sec, const char *numbers);
+void fake_resolve_fails(const char *name, enum addr_family family, bool is_denied);
+
 /* ---- the rig */
 
 struct rig {

@@ -259,10 +259,10 @@ static void test_broken_members(void **state)
                "{ name = \"b\"; others = \"ignore\"; members = 5; }"),
         "3: error: \"zones.balance.members.address\": expected an address without a port, such as \"192.0.2.1\" or "
         "\"2001:db8::1\", got \"x\"\n"
-        "4: error: \"zones.balance.members.address\" is missing: an address without a port, such as \"192.0.2.1\" "
-        "or \"2001:db8::1\"\n"
         "5: error: \"zones.balance.members.probe\": expected a string of 1 to 63 bytes, got 7\n"
         "7: error: \"zones.balance.members\": expected groups, ( { ... }, { ... } ), got 5\n"
+        "4: error: zone \"example.com\", balance \"a\": a member has either \"address\" or \"host\", this one has "
+        "neither\n"
         "6: error: zone \"example.com\", balance \"a\": there is no probe \"none\"\n");
 }
 
@@ -312,6 +312,76 @@ static void test_sites_that_are_none(void **state)
                         diag));
     assert_int_equal(diag_cnt(diag, DIAG_ERROR), 1);
     diag_free(diag);
+}
+
+static void test_hosts(void **state)
+{
+    char text[NAME_TEXT_MAX];
+    (void)state;
+    struct balance_plan *plan =
+        good(GROUPS("{ name = \"a\"; policy = \"weighted\"; host_hold = \"5m\"; members = ("
+                    "{ host = \"App.Example.NET.\"; weight = 3; tier = 2; probe = \"web\"; },"
+                    "{ address = \"192.0.2.1\"; }, { host = \"b.example.net\"; } ); },\n{ name = \"b\"; }"));
+    const struct plan_group *a = find(plan, com, "a");
+    assert_int_equal(a->member_cnt, 1);
+    assert_int_equal(a->host_cnt, 2);
+    assert_int_equal(a->host_hold_ms, 300000);
+    assert_string_equal(name_to_text(text, a->hosts[0].name), "app.example.net.");
+    assert_int_equal(a->hosts[0].member.weight, 3);
+    assert_int_equal(a->hosts[0].member.tier, 2);
+    assert_int_equal(a->hosts[0].member.probes.cnt, 1);
+    assert_int_equal(a->hosts[0].member.address.family, ADDR_NONE);
+    assert_string_equal(name_to_text(text, a->hosts[1].name), "b.example.net.");
+    assert_int_equal(find(plan, com, "b")->host_hold_ms, 600000);
+    assert_true(plan_find_zone(plan, com)->has_hosts);
+    balance_plan_free(plan);
+}
+
+static void test_refused_hosts(void **state)
+{
+    (void)state;
+#define WITH(member) GROUPS("{ name = \"a\"; members = ( { " member " } ); }")
+    expect_refused(WITH("host = \"192.0.2.1\";"), "host \"192.0.2.1\": that is an address; \"address\" is the key");
+    expect_refused(WITH("host = \"2001:db8::1\";"), "that is an address");
+    expect_refused(WITH("host = \"app\";"), "expected a whole name");
+    expect_refused(WITH("host = \".\";"), "expected a whole name");
+    expect_refused(WITH("host = \"a b.example\";"), "no host name");
+    expect_refused(WITH("host = \"a..example\";"), "no host name");
+    expect_refused(WITH("host = \"a\\\\.b.example\";"), "no host name");
+    expect_refused(WITH("host = \"x.example.net\"; address = \"192.0.2.1\";"), "this one has both");
+    expect_refused(WITH("weight = 1;"), "this one has neither");
+    expect_refused(WITH("host = \"x.example.net\"; check_address = \"192.0.2.1\"; probe = \"web\";"),
+                   "\"check_address\" is for one address");
+    expect_refused(WITH("host = \"x.example.net\"; }, { host = \"X.example.net.\";"),
+                   "stands twice, first at rondo.conf:3");
+    expect_refused(GROUPS("{ name = \"*\"; members = ( { host = \"x.example.net\"; probe = \"web\"; } ); }"),
+                   "probe \"web\" has no \"host\"");
+}
+
+static void test_circles_of_hosts(void **state)
+{
+    enum { LONG = 5000 };
+    (void)state;
+#define POOL(name, host) "{ name = \"" name "\"; members = ( { host = \"" host "\"; } ); }"
+    expect_refused(GROUPS(POOL("a", "a.example.com")),
+                   "3: error: member host \"a.example.com\" is a name of the pool itself");
+    expect_refused(GROUPS(POOL("@", "Example.com.")), "is a name of the pool itself");
+    expect_refused(GROUPS("{ below = \"a\"; members = ( { host = \"x.a.example.com\"; } ); }"),
+                   "a name of the pool itself");
+    expect_refused(GROUPS(POOL("a", "b.example.com") ",\n" POOL("b", "a.example.com")),
+                   "is a pool whose own hosts lead back to this one");
+    expect_refused(PROBES "zones = ( { balance = (" POOL("a", "b.example.org") "); },\n"
+                          "{ balance = (" POOL("b", "a.example.com") "); } );",
+                   "is a pool whose own hosts lead back to this one");
+    /* A long way that ends is none. */
+    char *text = mem_zalloc(LONG, 100);
+    size_t len = (size_t)sprintf(text, "%s", PROBES "zones = ( { balance = (");
+    for (unsigned i = 0; i < LONG; i++)
+        len += (size_t)sprintf(text + len, "%s{ name = \"n%u\"; members = ( { host = \"n%u.example.com\"; } ); }",
+                               i ? "," : "", i, i + 1);
+    sprintf(text + len, "); } );");
+    balance_plan_free(good(text));
+    free(text);
 }
 
 /* The caller tells of the zone; its groups are looked at all the same, and not compared with those of its namesake. */
@@ -442,7 +512,8 @@ int main(void)
         cmocka_unit_test(test_too_many_members),   cmocka_unit_test(test_none),
         cmocka_unit_test(test_broken_rows),        cmocka_unit_test(test_broken_groups),
         cmocka_unit_test(test_broken_members),     cmocka_unit_test(test_zones_without_name_or_twice),
-        cmocka_unit_test(test_policies_by_load),
+        cmocka_unit_test(test_policies_by_load),   cmocka_unit_test(test_hosts),
+        cmocka_unit_test(test_refused_hosts),      cmocka_unit_test(test_circles_of_hosts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -78,6 +78,13 @@ static enum zone_mark match(void *arg, const struct zone *zone, const uint8_t *l
     }
 }
 
+/* Some of those without addresses. */
+static bool match_bare(void *arg, const struct zone *zone, const uint8_t *lower)
+{
+    const struct state *s = arg;
+    return (s->plan == 1 || s->plan == 4) && match(arg, zone, lower) == ZONE_MARK_BY_NAME && (lower[0] + s->plan) & 1;
+}
+
 /* Names of org., and one within the zone, as if it were another zone's. */
 static enum zone_mark match_foreign(void *arg, const struct zone *zone, const uint8_t *lower)
 {
@@ -103,7 +110,8 @@ static enum zone_mark match_foreign(void *arg, const struct zone *zone, const ui
 
 static const struct zone_marks *marks_of(struct zone_marks *marks, const struct state *s, bool anew)
 {
-    *marks = (struct zone_marks){.match = s->plan == PLAN_OTHERS ? NULL : match, .match_foreign = match_foreign,
+    *marks = (struct zone_marks){.match = s->plan == PLAN_OTHERS ? NULL : match, .match_bare = match_bare,
+                                 .match_foreign = match_foreign,
                                  .arg = (void *)(uintptr_t)s, .anew = anew, .foreign_anew = anew};
     return s->plan ? marks : NULL;
 }

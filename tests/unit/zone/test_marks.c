@@ -162,6 +162,47 @@ static void test_what_a_zone_points_to(void **state)
     zone_free(zone);
 }
 
+static bool match_bare(void *arg, const struct zone *zone, const uint8_t *lower)
+{
+    (void)arg;
+    (void)zone;
+    return lower[1] != 'm';
+}
+
+/* Addresses come from elsewhere: any name with a record will do, but no alias. */
+static void test_names_without_addresses(void **state)
+{
+    (void)state;
+    enum zone_mark mark = ZONE_MARK_BY_NAME;
+    struct diag *diag = diag_new(10);
+    struct zone_marks marks = {.match = match_all, .match_bare = match_bare, .arg = &mark, .diag = diag};
+    struct zone_records *records =
+        records_of(APEX "www 60 TXT x\nmail 60 TXT x\nalias 60 CNAME www\nbelow.deep 60 A 1\n"
+                        "cut 60 NS ns.example.net.\nglue.cut 60 A 1\n* 60 TXT x\n");
+    struct zone *zone = zone_new(test_apex, &test_key);
+    struct zone_version *v = zone_build(zone, records, &marks);
+    zone_records_free(records);
+    give_handles(v);
+    assert_null(zone_publish(zone, v));
+    assert_string_equal(pools_of(zone->current), "example www below * ");
+    assert_int_equal(diag_cnt(diag, DIAG_WARNING), 1);
+    assert_non_null(strstr(diag_at(diag, 0)->text, "\"alias.example.com.\" is not balanced: it has a CNAME record"));
+    marks.diag = NULL;
+    change(zone, "www 60 TXT x\n", "alias.www 60 CNAME mail\n", &marks); /* an empty non-terminal by now */
+    assert_string_equal(pools_of(zone->current), "example below * ");
+    change(zone, "", "www 60 CNAME mail\n", &marks);
+    assert_string_equal(pools_of(zone->current), "example below * ");
+    change(zone, "www 60 CNAME mail\n", "www 60 A 1\nmail 60 A 1\n", &marks);
+    assert_string_equal(pools_of(zone->current), "example www mail below * ");
+    marks.match_bare = NULL;
+    v = zone_remark(zone->current, &marks);
+    zone_version_put(zone_publish(zone, v));
+    zone_version_forget_pools(v);
+    assert_string_equal(pools_of(zone->current), "www mail below ");
+    zone_free(zone);
+    diag_free(diag);
+}
+
 /* What got no handle is offered again with the next annotations, and nothing else is copied. */
 static void test_a_pool_without_handle(void **state)
 {
@@ -197,6 +238,7 @@ int main(void)
         cmocka_unit_test(test_only_authoritative_names_are_pools),
         cmocka_unit_test(test_mail_servers_are_pools_by_name_alone),
         cmocka_unit_test(test_what_a_zone_points_to),
+        cmocka_unit_test(test_names_without_addresses),
         cmocka_unit_test(test_a_pool_without_handle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
