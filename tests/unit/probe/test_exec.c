@@ -48,6 +48,7 @@ static void expect_said(const char *const *arguments, int64_t port, const char *
                                     .timeout_ms = 1000,
                                     .rise = 2,
                                     .fall = 3,
+                                    .verify = true, /* the defaults of others' keys */
                                     .command = list_of(arguments)};
     probe_opt_table.check(&options, say, said);
     if (!*begin ? *said != '\0' : strncmp(said, begin, strlen(begin)) != 0)
@@ -80,7 +81,8 @@ static void test_keys_of_others(void **state)
     static const char *const command[] = {"/bin/true", NULL};
     char said[1024] = "", name[] = "x";
     struct addr source = {.family = ADDR_V4};
-    struct probe_options options = {.name = name, .type = PROBE_TCP, .port = 1, .command = list_of(command)};
+    struct probe_options options = {.name = name, .type = PROBE_TCP, .port = 1, .verify = true,
+                                    .command = list_of(command)};
     (void)state;
     probe_opt_table.check(&options, say, said);
     assert_string_equal(said, "command: only a probe of type \"exec\" has it|");
