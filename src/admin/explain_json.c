@@ -150,7 +150,7 @@ static json_t *member_json(const struct pool_source *source, const struct pool_e
         why_used(why, member, &e->choice);
     else
         why_not(why, member, seen->live, &e->choice);
-    return json_pack("{ss ss so so sb sb sI sI sI sb sb sb sf sf ss so}",
+    return json_pack("{ss ss so so sb sb sI sI sf sb sb sb sf sf ss so}",
                      "address", addr_to_text(address, &member->address),
                      "verdict", health_verdict_name(member->probed ? member->verdict : HEALTH_UP),
                      "forced", member->forced == HEALTH_UNKNOWN ? json_null()
@@ -160,7 +160,7 @@ static json_t *member_json(const struct pool_source *source, const struct pool_e
                      "unsettled", (int)(member->probed && member->unsettled),
                      "tier", (json_int_t)member->tier,
                      "weight", (json_int_t)member->weight,
-                     "weight_in_effect", (json_int_t)seen->weight,
+                     "weight_in_effect", seen->weight,
                      "live", (int)seen->live,
                      "used", (int)seen->used,
                      "given", (int)seen->given,

@@ -69,6 +69,28 @@ void classes_name(struct balance_pool *pool)
     pool->class_cnt = cnt;
 }
 
+static void mark_choice(const struct balance_family *family, uint16_t site, bool *used)
+{
+    struct pool_choice choice;
+    struct pool_settings settings = family->settings;
+    settings.site = site;
+    pool_choose(&choice, &settings, family->members, family->cnt);
+    for (unsigned i = 0; i < choice.cnt; i++)
+        used[choice.member[i]] = true;
+}
+
+void classes_mark_used(const struct balance_family *family, bool *used)
+{
+    enum { LOOKS_MOST = 1 << 14 }; /* some tens of nanoseconds each */
+    const struct balance_pool *pool = family->pool;
+    bool is_long = pool->class_cnt * (size_t)family->cnt > LOOKS_MOST;
+    mark_choice(family, 0, used);
+    for (size_t i = 0; i < pool->class_cnt && !is_long; i++)
+        mark_choice(family, pool->classes[i].site, used);
+    for (uint32_t i = 0; i < family->cnt && is_long; i++)
+        used[i] |= family->members[i].site && pool_member_live(family->members, family->cnt, i);
+}
+
 void classes_end(struct balance_pool *pool)
 {
     give_handles(pool);

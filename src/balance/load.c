@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "pool/sort.h"
 
 enum { TICK_MS = 100, SLOTS = 512 };
 
@@ -150,32 +151,51 @@ void load_measure(const struct balance_family *family, uint32_t member, struct h
 
 /* ---- stepping ---- */
 
-static void gather(struct balance_load *load, const struct balance_family *family)
+/* In the order of `keys`, whose lower halves are indices. */
+static void gather(struct balance_load *load, const struct balance_family *family, const uint64_t *keys)
 {
-    struct pool_choice choice;
+    bool used[POOL_MEMBERS_MAX] = {false};
     uint64_t now_wall_ms = clock_wall_ms();
-    for (uint32_t i = 0; i < family->cnt; i++)
-        load->members[i] = (struct pool_load_member){
+    classes_mark_used(family, used);
+    for (uint32_t k = 0; k < family->cnt; k++) {
+        uint32_t i = (uint32_t)keys[k];
+        load->members[k] = (struct pool_load_member){
             .load = family->sides[i].load,
             .report = report_of(family, i, now_wall_ms),
             .weight = family->members[i].weight,
+            .used = used[i],
         };
-    pool_choose(&choice, &family->settings, family->members, family->cnt);
-    for (unsigned i = 0; i < choice.cnt; i++)
-        load->members[choice.member[i]].used = true;
+    }
+}
+
+/* Members of a site are steered among themselves: its clients are its own, and no weight moves them to another site.
+ * Against all others a site keeps the sum of its configured weights, but for what the greatest of its factors is more
+ * than 1. */
+static bool step_sites(struct balance_load *load, const uint64_t *keys, uint32_t cnt)
+{
+    bool changed = false;
+    for (uint32_t begin = 0, end; begin < cnt; begin = end) {
+        for (end = begin + 1; end < cnt && keys[end] >> 32 == keys[begin] >> 32;)
+            end++;
+        changed |= pool_load_step(&load->members[begin], end - begin);
+    }
+    return changed;
 }
 
 static void step(struct balance_load *load, struct balance_family *family)
 {
-    bool changed = false;
+    uint64_t keys[POOL_MEMBERS_MAX];
     if (!family->group || !pool_policy_has_load(family->settings.policy))
         return;
-    gather(load, family);
-    if (pool_load_step(load->members, family->cnt))
-        changed = true;
-    for (uint32_t i = 0; i < family->cnt; i++) {
-        family->sides[i].load = load->members[i].load;
-        family->sides[i].withheld[WITHHELD_LOAD] = load->members[i].load.withheld;
+    for (uint32_t i = 0; i < family->cnt; i++)
+        keys[i] = (uint64_t)family->members[i].site << 32 | i;
+    pool_sort(keys, family->cnt);
+    gather(load, family, keys);
+    bool changed = step_sites(load, keys, family->cnt);
+    for (uint32_t k = 0; k < family->cnt; k++) {
+        uint32_t i = (uint32_t)keys[k];
+        family->sides[i].load = load->members[k].load;
+        family->sides[i].withheld[WITHHELD_LOAD] = load->members[k].load.withheld;
         if (changed)
             (void)members_refresh(family, i);
     }

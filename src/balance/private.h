@@ -328,6 +328,8 @@ bool members_refresh(struct balance_family *family, uint32_t member);
 
 /* The pool has the classes that its members have sites of, and no others. */
 void classes_name(struct balance_pool *pool);
+/* Sets what of `used`, by member, some class gives. Where classes are very many, whoever of a site is live counts. */
+void classes_mark_used(const struct balance_family *family, bool *used);
 void classes_end(struct balance_pool *pool);
 
 /* operate.c */

@@ -58,6 +58,14 @@ static void count_tiers(struct pool_explained *e, const struct pool_source *sour
 
 /* ---- members */
 
+static double weight_of(const struct pool_explained *e, const struct pool_source *source, size_t index)
+{
+    const struct pool_member *member = &source->members[index];
+    if (e->choice.all_drained || source->settings->policy == POOL_ROUND_ROBIN)
+        return 1;
+    return member->weight * ((double)(POOL_PART_ONE - member->withheld) / POOL_PART_ONE);
+}
+
 static void see_members(struct pool_explained *e, const struct pool_source *source)
 {
     uint16_t site = source->settings->site;
@@ -72,7 +80,7 @@ static void see_members(struct pool_explained *e, const struct pool_source *sour
     }
     for (unsigned i = 0; i < e->choice.cnt; i++) {
         e->members[e->choice.member[i]].used = true;
-        e->members[e->choice.member[i]].weight = e->choice.weight[i];
+        e->members[e->choice.member[i]].weight = weight_of(e, source, e->choice.member[i]);
     }
 }
 

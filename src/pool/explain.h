@@ -22,8 +22,8 @@ struct pool_explained_member {
     bool live;       /* whoever asks */
     bool used;
     bool given;      /* to the client whose address decides; hash policy only */
-    uint32_t weight; /* in effect; 0: not used */
-    double share;    /* of answers in which it stands first */
+    double weight;    /* in effect, what is withheld taken off; 0: not used */
+    double share;     /* of answers in which it stands first */
     double inclusion; /* of answers in which it stands at all */
 };
 

@@ -226,7 +226,7 @@ static void member_cells(struct table *table, const json_t *member, const json_t
     state_cell(table, member);
     table_add(table, site ? site : "");
     table_addf(table, "%llu", count_of(member, "tier"));
-    table_addf(table, "%llu", count_of(member, "weight_in_effect"));
+    table_addf(table, "%.4g", json_number_value(json_object_get(member, "weight_in_effect")));
     if (before)
         table_addf(table, "%.1f %%", json_number_value(json_object_get(before, "share")) * 100);
     table_addf(table, "%.1f %%", json_number_value(json_object_get(member, "share")) * 100);

@@ -134,6 +134,28 @@ static void by_load_and_by_connections(void **state)
     }
 }
 
+/* What is felt at one site is no matter of another's, and members that class 0 does not give are steered too. */
+static void sites_are_steered_by_themselves(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_three(&rig, "sites = ( { name = \"eu\"; networks = \"10.0.0.0/8\"; },\n"
+                    "{ name = \"us\"; networks = \"11.0.0.0/8\"; } );\n" PLAN("policy = \"least_load\"; members = (\n"
+                    "{ address = \"192.0.2.1\"; site = \"eu\"; },\n"
+                    "{ address = \"192.0.2.2\"; site = \"us\"; tier = 2; },\n"
+                    "{ address = \"192.0.2.3\"; site = \"us\"; tier = 2; } );"));
+    report("192.0.2.1", 1000, HEALTH_LOAD_UTILIZATION, 65000);
+    report("192.0.2.2", 1000, HEALTH_LOAD_UTILIZATION, 60000);
+    report("192.0.2.3", 1000, HEALTH_LOAD_UTILIZATION, 20000);
+    seconds(&rig, 6);
+    const struct pool_table *us = pool_classes_table(rig_table(&rig, "www", ADDR_V4), 2);
+    assert_int_equal(family_of(&rig)->members[0].withheld, 0);
+    assert_true(pool_table_share(us, &family_of(&rig)->members[1].address) < 0.42);
+    assert_true(pool_table_share(us, &family_of(&rig)->members[2].address) > 0.58);
+    assert_true(pool_table_share(us, &family_of(&rig)->members[0].address) == 0);
+    end(&rig);
+}
+
 static void stale_reports_count_for_nothing(void **state)
 {
     (void)state;
@@ -287,6 +309,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_slow_one_gets_less),
         cmocka_unit_test(by_load_and_by_connections),
+        cmocka_unit_test(sites_are_steered_by_themselves),
         cmocka_unit_test(stale_reports_count_for_nothing),
         cmocka_unit_test(reloads_go_on),
         cmocka_unit_test(who_is_down_does_not_count),

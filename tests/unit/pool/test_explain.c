@@ -43,11 +43,25 @@ static void tiers_and_members_are_told(void **state)
         assert_int_equal(e->members[i].live, i == 2 || i > 3);
         assert_int_equal(e->members[i].used, i > 3);
     }
-    assert_int_equal(e->members[4].weight, 3);
+    assert_true(e->members[4].weight == 3);
     assert_true(e->members[4].share > 0.74 && e->members[4].share < 0.76);
     assert_int_equal(e->near_cnt, 0);
     pool_explained_free(e);
     pool_explained_free(NULL);
+}
+
+static void what_is_withheld_is_told(void **state)
+{
+    (void)state;
+    struct pool_settings settings = help_settings(POOL_LEAST_LOAD, 1);
+    struct pool_source source = source_of(&settings, 2);
+    help_members(members, ADDR_V4, 2);
+    members[0].weight = 4;
+    members[0].withheld = POOL_PART_ONE / 4;
+    struct pool_explained *e = pool_explain(&source, NULL);
+    assert_true(e->members[0].weight == 3 && e->members[1].weight == 1);
+    assert_true(e->members[0].share > 0.74 && e->members[0].share < 0.76);
+    pool_explained_free(e);
 }
 
 static void a_site_is_told(void **state)
@@ -144,7 +158,8 @@ static void the_largest_pool(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tiers_and_members_are_told), cmocka_unit_test(a_site_is_told),
+        cmocka_unit_test(tiers_and_members_are_told), cmocka_unit_test(what_is_withheld_is_told),
+        cmocka_unit_test(a_site_is_told),
         cmocka_unit_test(a_hash_tells_who_is_given),  cmocka_unit_test(nobody_is_told_too),
         cmocka_unit_test(the_largest_pool),
     };
