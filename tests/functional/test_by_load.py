@@ -5,8 +5,9 @@ import socket
 import subprocess
 import time
 
-from backends import OK, slow, status
+from backends import FIRST, OK, slow, status
 from balancing import Asker, a_records, arrange, balanced, http, members, wait_verdicts
+from listeners import Talker, says
 from rondo import free_port, until
 
 ZONE = "example.com"
@@ -39,15 +40,35 @@ POOLS = {
 }
 
 
-def first_share(server, name, fleet):
-    return members(server, f"{name}.{ZONE}")[fleet.addresses[0]]["share"]
+def rows(server):
+    """The first member of every pool, by the pool's name, from one look."""
+    pools = server.ctl_json("pools")["pools"]
+    return {pool["name"].removesuffix("." + ZONE): pool["members"][0] for pool in pools}
+
+
+def shares(server):
+    return {name: row["share"] for name, row in rows(server).items()}
+
+
+class Agents:
+    """Three of HAProxy's agents, in place of a fleet."""
+
+    def __init__(self, *percents):
+        self.addresses = [f"127.0.0.{FIRST + i}" for i in range(len(percents))]
+        self.port = free_port(self.addresses)
+        self.talkers = [Talker(address, says(f"up {percent}%\n".encode()), self.port).start()
+                        for address, percent in zip(self.addresses, percents)]
+
+    def stop(self):
+        for talker in self.talkers:
+            talker.stop()
 
 
 def start(rondo, fleets, pools):
     records = "".join(a_records(name, fleet.addresses) for name, fleet in fleets.items())
     groups = [{"name": name, "policy": pools[name][0], "probe": name, "ttl": 1} for name in fleets]
-    rows = [http(fleet.port, name, **pools[name][1]) for name, fleet in fleets.items()]
-    return balanced(rondo, records, groups, rows)
+    probes = [http(fleet.port, name, **pools[name][1]) for name, fleet in fleets.items()]
+    return balanced(rondo, records, groups, probes)
 
 
 def test_shares_follow_reports_in_small_steps(rondo, backends):
@@ -55,36 +76,37 @@ def test_shares_follow_reports_in_small_steps(rondo, backends):
     for name, (_, _, worst, rest) in POOLS.items():
         for i, backend in enumerate(fleets[name]):
             backend.manner = rest if i else worst
-    server = start(rondo, fleets, POOLS)
+    agents = fleets["told"] = Agents(20, 100, 100)
+    try:
+        follow(start(rondo, fleets, {**POOLS, "told": ("least_load", {"type": "agent"})}), fleets)
+    finally:
+        agents.stop()
+
+
+def follow(server, fleets):
     for name, fleet in fleets.items():
         wait_verdicts(server, f"{name}.{ZONE}", dict.fromkeys(fleet.addresses, "up"))
-    seen = {name: [1 / 3] for name in POOLS}
-    looked = {name: time.monotonic() for name in POOLS}
-
-    def look(name, fleet):
-        """Steps are a second apart; what was not looked at for long may have made more of them."""
-        share, before = first_share(server, name, fleet), seen[name][-1]
-        now = time.monotonic()
-        if share != before:
-            seen[name].append(share)
-            assert share < before <= share * (STEP + 0.01) ** (1 + int(now - looked[name] + 0.2)), (name, seen[name])
-            assert share > FLOOR / 3
-        looked[name] = now
+    looks = [(time.monotonic(), shares(server))]
 
     def have_fallen():
-        for name, fleet in fleets.items():
-            look(name, fleet)
-        return all(shares[-1] < 0.29 for shares in seen.values())
+        """Steps are a second apart; between two looks that are far from each other there may be more of them."""
+        (then, before), now, after = looks[-1], time.monotonic(), shares(server)
+        steps = 1 + int(now - then + 0.2)
+        for name, share in after.items():
+            assert FLOOR / 3 < share <= before[name] <= share * (STEP + 0.01) ** steps, (name, looks, after)
+        looks.append((now, after))
+        return all(share < 0.29 for share in after.values())
 
-    until(have_fallen, lambda: f"the first of three gets less: {seen}\n{server.ctl('pools').stdout}", pause=0.1)
-    print(seen)
+    until(have_fallen, lambda: f"the first of three gets less: {looks}\n{server.ctl('pools').stdout}", pause=0.1)
+    print(looks[-1])
 
     # what people are shown
-    row = {name: members(server, f"{name}.{ZONE}")[fleet.addresses[0]] for name, fleet in fleets.items()}
+    row = rows(server)
     assert 40 <= row["fast"]["response_ms"] < 100 and row["fast"]["load"] is None
     assert row["busy"]["load"]["kind"] == "utilization" and abs(row["busy"]["load"]["value"] - 0.9) < 0.001
     assert row["full"]["load"] == {"kind": "connections", "value": 500}
     assert row["wish"]["load"] == {"kind": "weight", "value": 20}
+    assert row["told"]["load"] == {"kind": "percent", "value": 20}
     assert all(0 < member["weight_now"] < member["weight"] == 1 for member in row.values())
     table = server.ctl("pools", f"busy.{ZONE}").stdout
     assert "RESPONSE" in table and "LOAD" in table and " 0.90 " in table and " of 1 " in table, table
@@ -92,18 +114,19 @@ def test_shares_follow_reports_in_small_steps(rondo, backends):
     # what clients get
     with Asker(server, f"busy.{ZONE}") as asker:
         firsts = asker.firsts(1000)
-    share = first_share(server, "busy", fleets["busy"])
+    share = shares(server)["busy"]
     assert abs(firsts[fleets["busy"].addresses[0]] / 1000 - share) < 0.08, (firsts, share)
 
     # as well as the others, or better, or without a word: back the same way
-    for name, fleet in fleets.items():
-        fleet[0].manner = {"busy": OK, "full": stub_status(10)}.get(name, POOLS[name][3])
+    for name in POOLS:
+        fleets[name][0].manner = {"busy": OK, "full": stub_status(10)}.get(name, POOLS[name][3])
+    fleets["told"].talkers[0].manner = says(b"up 100%\n")
     for backend in fleets["fast"][1:]:
         backend.manner = POOLS["fast"][2]
-    low = {name: first_share(server, name, fleet) for name, fleet in fleets.items()}
-    until(lambda: all(first_share(server, name, fleet) > low[name] * 1.1 for name, fleet in fleets.items()),
+    low = shares(server)
+    until(lambda: all(share > low[name] * 1.05 for name, share in shares(server).items()),
           lambda: f"it gets more again than {low}\n{server.ctl('pools').stdout}", pause=0.1)
-    assert members(server, f"busy.{ZONE}")[fleets["busy"].addresses[0]]["load"] is None
+    assert rows(server)["busy"]["load"] is None
 
 
 def test_clients_find_the_balance(rondo, backends):
@@ -127,9 +150,9 @@ def test_clients_find_the_balance(rondo, backends):
             for address, count in asker.firsts(300).items():
                 share[address] += (count / 300 - share[address]) / 2
             answers[0] += 300
-            return first_share(server, "www", web) < 0.28
+            return shares(server)["www"] < 0.28
 
-        assert abs(first_share(server, "www", web) - 1 / 3) < 0.05
+        wait_verdicts(server, f"www.{ZONE}", dict.fromkeys(web.addresses, "up"))
         until(some_clients, lambda: f"who can do less gets less: {share}", pause=0.05)
     print(f"{share} after {answers[0]:.0f} answers")
     loads = [member["load"]["value"] for member in members(server, f"www.{ZONE}").values()]
