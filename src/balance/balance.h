@@ -139,7 +139,8 @@ bool balance_settled(const struct balance *balance) ATTR_NONNULL_ALL;
 /* Calls `fn` once on the loop when balance_settled becomes (or is) true. [control] */
 void balance_when_settled(struct balance *balance, void (*fn)(void *arg), void *arg) ATTR_NONNULL(1, 2);
 
-/* A member counts as another than before: words such as "up", "down", "unknown", and why. Valid during the call. */
+/* A member counts as another than before: words such as "up", "down", "unknown", "drained", and why. Valid during the
+ * call. */
 struct balance_change {
     const uint8_t *owner; /* of its pool, wire */
     const struct addr *member;

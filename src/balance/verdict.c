@@ -48,16 +48,6 @@ static void tell_verdict(const struct balance_family *family, uint32_t index, co
               health_verdict_name(member->verdict), reason, family->up_cnt, family->cnt);
 }
 
-static void tell_drain(const struct balance_family *family, uint32_t index, const char *reason)
-{
-    const struct pool_member *member = &family->members[index];
-    char owner[NAME_TEXT_MAX], address[ADDR_TEXT_MAX];
-    if (!may_tell(family->pool->balance, LINE_UP))
-        return;
-    log_notice("pool \"%s\": %s is %s (%s)", name_to_text_bare(owner, family->pool->owner),
-               addr_to_text(address, &member->address), member->weight ? "no longer drained" : "drained", reason);
-}
-
 void balance_on_change(struct balance *balance, void (*fn)(void *arg, const struct balance_change *change), void *arg)
 {
     balance->on_change = fn;
@@ -77,6 +67,21 @@ void verdict_tell_change(const struct balance_family *family, uint32_t member, c
     };
     if (balance->on_change)
         balance->on_change(balance->on_change_arg, &change);
+}
+
+/* Of who is down, that is what there is to know. */
+static void tell_drain(const struct balance_family *family, uint32_t index, const char *reason)
+{
+    const struct pool_member *member = &family->members[index];
+    const char *verdict = health_verdict_name(member->verdict);
+    char owner[NAME_TEXT_MAX], address[ADDR_TEXT_MAX];
+    if (member->verdict != HEALTH_DOWN)
+        verdict_tell_change(family, index, member->weight ? "drained" : verdict, member->weight ? verdict : "drained",
+                            reason);
+    if (!may_tell(family->pool->balance, LINE_UP))
+        return;
+    log_notice("pool \"%s\": %s is %s (%s)", name_to_text_bare(owner, family->pool->owner),
+               addr_to_text(address, &member->address), member->weight ? "no longer drained" : "drained", reason);
 }
 
 static void tell_member(const struct balance_check *check, const char *reason)

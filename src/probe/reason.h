@@ -22,7 +22,7 @@ enum reason_shown { REASON_PLAIN, REASON_NUMBER, REASON_DURATION, REASON_ERRNO, 
     X(NO_PORT, PLAIN, "not checked, trying again: no free local port") \
     X(NO_ECHO, PLAIN, "not checked: neither net.ipv4.ping_group_range nor CAP_NET_RAW lets this process ping") \
     X(NO_SOURCE, PLAIN, "not checked, trying again: the source address is not one of this machine") \
-    X(NOT_RUN, ERRNO, "not checked, trying again: the command cannot be run: %") \
+    X(NOT_RUN, ERRNO, "not checked, trying again: cannot run it: %") \
     X(NO_PLACE, PLAIN, "not checked, trying again: too many commands run already") \
     X(NO_HELPER, PLAIN, "not checked, trying again: the process that runs commands does not answer") \
     X(NO_RESULT, DURATION, "no result within %") \

@@ -104,7 +104,7 @@ def test_what_commands_say(rondo):
         "unknown": ("unknown", "UNKNOWN - eh"), "odd": ("unknown", "no word on it, exit status 77: oops"),
         "crash": ("unknown", "no word on it, the command was ended by SIGSEGV"), "clean": ("down", "läuft ?[1m nicht"),
         "slow": ("down", "no result within 100ms"),
-        "missing": ("unknown", "not checked, trying again: the command cannot be run: no such file or directory"),
+        "missing": ("unknown", "not checked, trying again: cannot run it: no such file or directory"),
         "words": ("up", f"{address} port=25 <words.example.com> {{\"a\": 1}} $HOME"),
     }
     server = balanced(rondo, "".join(a_records(name, [address]) for name in expected),

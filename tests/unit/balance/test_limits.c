@@ -28,6 +28,14 @@ static void say(struct rig *rig, const char *address, enum health_verdict verdic
 
 /* ---- drains */
 
+static char heard[256];
+
+static void hear(void *arg, const struct balance_change *change)
+{
+    (void)arg;
+    snprintf(heard + strlen(heard), sizeof heard - strlen(heard), "%s %s|", change->before, change->now);
+}
+
 /* One of a member's checks that wants no clients is enough; its verdict is the same, and so is what is told of it. */
 static void test_an_agent_drains(void **state)
 {
@@ -38,6 +46,7 @@ static void test_an_agent_drains(void **state)
         say(&rig, i == 1 ? "192.0.2.1@9000" : "192.0.2.2@9000", HEALTH_UP, false);
     }
     expect_answer(&rig, "www", "1 2 ttl 20");
+    balance_on_change(rig.balance, hear, NULL);
     log_begin();
     say(&rig, "192.0.2.1@9000", HEALTH_UP, true);
     expect_answer(&rig, "www", "2 ttl 20");
@@ -50,6 +59,13 @@ static void test_an_agent_drains(void **state)
     say(&rig, "192.0.2.1@9000", HEALTH_UP, false);
     expect_answer(&rig, "www", "1 2 ttl 20");
     assert_string_equal(log_end(), "notice: pool \"www.example.com\": 192.0.2.1 is no longer drained (agent: x)\n");
+    assert_string_equal(heard, "up drained|drained up|");
+    log_begin();
+    say(&rig, "192.0.2.1@443", HEALTH_DOWN, false);
+    say(&rig, "192.0.2.1@9000", HEALTH_UP, true); /* of who is down nothing else is told */
+    say(&rig, "192.0.2.1@9000", HEALTH_UP, false);
+    (void)log_end();
+    assert_string_equal(heard, "up drained|drained up|up down|");
     rig_fini(&rig);
 }
 

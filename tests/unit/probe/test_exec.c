@@ -174,7 +174,7 @@ static void test_judge(void **state)
         {SPAWN_SIGNALLED, 40, "", KIND_IGNORED, "no word on it, the command was ended by a signal"},
         {SPAWN_LATE, 0, "", KIND_FAILED, "no result within 1500ms"},
         {SPAWN_NOT_RUN, ENOENT, "", KIND_RUNNING,
-         "not checked, trying again: the command cannot be run: no such file or directory"},
+         "not checked, trying again: cannot run it: no such file or directory"},
         {SPAWN_NO_PLACE, 0, "", KIND_RUNNING, "not checked, trying again: too many commands run already"},
         {SPAWN_LOST, 0, "", KIND_RUNNING,
          "not checked, trying again: the process that runs commands does not answer"},
@@ -258,7 +258,7 @@ static void test_cannot_be_run(void **state)
     struct probe_spec wanted = spec("192.0.2.1", "www.example.com", missing);
     prober_begin(f, 10);
     uint32_t target = subscribe_spec(f, &wanted);
-    wait_reason(f, target, "not checked, trying again: the command cannot be run: no such file or directory");
+    wait_reason(f, target, "not checked, trying again: cannot run it: no such file or directory");
     probe_state(f->probe, target, &event);
     assert_int_equal(event.verdict, HEALTH_UNKNOWN);
     probe_unsubscribe(f->probe, target);
