@@ -30,12 +30,13 @@ static json_t *check_json(const struct look_check *check)
         addr_port_to_text(address, &check->address);
     else
         addr_to_text(address, &check->address);
-    return json_pack("{so ss ss ss so so so so so}",
+    return json_pack("{so ss ss ss so so so so so so}",
                      "probe", ctl_json_text(check->probe),
                      "type", check->type,
                      "address", address,
                      "result", check->ended ? outcome_names[trace->outcome] : "given up",
                      "connected_ms", ms(trace->steps.connected_us),
+                     "handshake_ms", ms(trace->steps.handshake_us),
                      "sent_ms", ms(trace->steps.sent_us),
                      "first_byte_ms", ms(trace->steps.first_byte_us),
                      "ended_ms", ms(trace->steps.ended_us),

@@ -428,8 +428,9 @@ void compile_detach(struct balance_family *family);
 
 /* What the family's tables are made of; points into it. There is a group. */
 struct pool_source compile_source(const struct balance_family *family);
-/* The table in use, of class 0; NULL: none. */
+/* A table, or the root of those of all classes; NULL: none. */
 const struct pool_table *compile_published(const struct balance_family *family);
+/* The table in use, of class 0; NULL: none. */
 const struct pool_table *compile_present(const struct balance_family *family);
 
 /* settle.c: who waits until all is done, or known */

@@ -287,6 +287,21 @@ void check_wake(struct check *check)
     send_out(check);
 }
 
+static void note_step(uint32_t *step_us, bool is_done, uint32_t now_us)
+{
+    if (is_done && !*step_us)
+        *step_us = now_us;
+}
+
+void check_note_steps(struct check *check, uint32_t since_start_us)
+{
+    const struct kind_run *run = &check->run;
+    struct probe_steps *steps = &check->run.steps;
+    note_step(&steps->connected_us, run->was_connected && run->kind->transport == KIND_STREAM, since_start_us);
+    note_step(&steps->sent_us, run->out && !run->out_len, since_start_us);
+    note_step(&steps->first_byte_us, run->was_answered, since_start_us);
+}
+
 void check_close(struct check *check)
 {
     struct linger reset = {.l_onoff = 1, .l_linger = 0};

@@ -48,5 +48,7 @@ void check_open(struct check *check, const struct target *target, uint64_t now_u
 void check_event(struct check *check, uint32_t events, uint8_t *buffer, size_t buffer_len) ATTR_NONNULL_ALL;
 /* The run's wake_us has come. */
 void check_wake(struct check *check) ATTR_NONNULL_ALL;
+/* What it has reached and had not before was reached so long after its start. Drivers note more by themselves. */
+void check_note_steps(struct check *check, uint32_t since_start_us) ATTR_NONNULL_ALL;
 /* Ends it, whatever its state; gone from the epoll set. */
 void check_close(struct check *check) ATTR_NONNULL_ALL;

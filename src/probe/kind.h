@@ -60,7 +60,7 @@ struct kind_run {
     bool speaks_first;             /* at first what isn't reset does */
     uint32_t response_us;          /* what is taken for it in place of the run's whole time; 0: that */
     bool was_connected, was_answered; /* it has come so far */
-    struct probe_steps steps;      /* times, where the driver knows; else the prober takes them */
+    struct probe_steps steps;      /* of one that is traced: the prober takes the times, or the driver, who knows */
     const uint8_t *out;            /* with KIND_WANT_WRITABLE */
     size_t out_len;
     union {

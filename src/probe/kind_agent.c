@@ -33,16 +33,13 @@ static void connected(struct kind_run *run)
 /* The line's own words where it has what decides, else what was said before. */
 static void end_down(struct kind_run *run, const struct agent_said *said)
 {
-    char text[PROBE_REASON_MAX];
-    int len;
+    char text[PROBE_REASON_MAX] = "agent: down, as it said before";
     if (said->why)
-        len = snprintf(text, sizeof text, "agent: %.*s%s%.*s", (int)said->why_len, said->why,
+        snprintf(text, sizeof text, "agent: %.*s%s%.*s", (int)said->why_len, said->why,
                        said->text_len ? ", " : "", (int)said->text_len, said->text_len ? said->text : "");
     else if (run->measure.agent & HEALTH_AGENT_MAINT)
-        len = snprintf(text, sizeof text, "agent: maint");
-    else
-        len = snprintf(text, sizeof text, "agent: down, as it said before");
-    kind_end_text(run, KIND_FAILED, text, (size_t)len);
+        strcpy(text, "agent: maint");
+    kind_end_text(run, KIND_FAILED, text, strlen(text));
 }
 
 static void take_line(struct kind_run *run, size_t len)
@@ -56,9 +53,9 @@ static void take_line(struct kind_run *run, size_t len)
         end_down(run, &said);
         return;
     }
-    int text_len = snprintf(text, sizeof text, said.any ? "agent: %.*s" : "no word known, nothing changes: \"%.*s\"",
-                            (int)len, run->agent.line);
-    kind_end_text(run, said.any ? KIND_PASSED : KIND_IGNORED, text, (size_t)text_len);
+    snprintf(text, sizeof text, said.any ? "agent: %.*s" : "no word known, nothing changes: \"%.*s\"",
+             (int)len, run->agent.line);
+    kind_end_text(run, said.any ? KIND_PASSED : KIND_IGNORED, text, strlen(text));
 }
 
 static void received(struct kind_run *run, const uint8_t *bytes, size_t len)

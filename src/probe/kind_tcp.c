@@ -58,10 +58,9 @@ static void connected(struct kind_run *run)
 static void set_text(struct kind_run *run, const char *what)
 {
     char text[PROBE_REASON_MAX];
-    int len = snprintf(text, sizeof text, "%s: \"%.*s", what, (int)run->talk.head_len, run->talk.head);
     bool is_cut = run->talk.len > run->talk.head_len;
-    len += snprintf(text + len, sizeof text - (size_t)len, "%s\"", is_cut ? "..." : "");
-    kind_set_text(run, text, (size_t)len);
+    snprintf(text, sizeof text, "%s: \"%.*s%s\"", what, (int)run->talk.head_len, run->talk.head, is_cut ? "..." : "");
+    kind_set_text(run, text, strlen(text));
 }
 
 /* Bytes that can't be printed would end the text, or worse. */

@@ -311,8 +311,8 @@ static const struct opt opts[] = {
     {KEY("method", OPT_STRING, 0, method), .least = 1, .most = 32, .text_default = "\"GET\"",
      .help = "http, https: the request's method. POST, PUT and PATCH are sent with an empty body."},
     {KEY("headers", OPT_STRING, OPT_LIST, headers), .least = 1, .most = 1024, .sample = "[ \"X-Probe: rondo\" ]",
-     .help = "http, https: further header fields, \"Name: value\", at most 32. Host, Connection and what says where the "
-             "request ends are not among them; User-Agent, Accept and Accept-Encoding take the place of rondo's own."},
+     .help = "http, https: further header fields, \"Name: value\", at most 32. Host, Connection and what says where "
+             "the request ends are not among them; User-Agent, Accept and Accept-Encoding take the place of rondo's own."},
     {KEY("path", OPT_STRING, 0, path), .least = 1, .most = 1024, .text_default = "\"/\"",
      .help = "http, https: the path, with a query if need be, that is asked for. Redirects are not followed."},
     {KEY("host", OPT_STRING, 0, host), .least = 1, .most = 255, .sample = "\"www.example.com\"",

@@ -131,7 +131,7 @@ struct probe_event {
 /* A check that somebody asked for, step by step: times since its start, 0 for what it did not come to. Of kinds that a
  * library speaks, what that tells. */
 struct probe_steps {
-    uint32_t connected_us, sent_us, first_byte_us, ended_us;
+    uint32_t connected_us, handshake_us, sent_us, first_byte_us, ended_us; /* handshake: of TLS, done */
 };
 enum probe_outcome {
     PROBE_PASSED,

@@ -78,9 +78,18 @@ void transfer_end(struct transfer *t, CURLcode code)
     transfer_measure(t);
 }
 
+/* The prober knows when the connection stood; 0: nobody wants to know. */
+static uint32_t step_us(const struct transfer *t, uint64_t at_us)
+{
+    uint32_t connected_us = t->check->run.steps.connected_us;
+    return connected_us && at_us ? connected_us + (uint32_t)(at_us - t->started_us) : 0;
+}
+
 void transfer_measure(struct transfer *t)
 {
     struct health_measure *measure = &t->check->run.measure;
+    t->check->run.steps.handshake_us = step_us(t, t->handshake_us);
+    t->check->run.steps.first_byte_us = step_us(t, t->answered_us);
     if (!t->certificate.seen)
         return;
     measure->days_left = certificate_days_left(&t->certificate, now_sec());
@@ -127,6 +136,7 @@ static int on_handshake(void *arg, char *remote, char *local, int remote_port, i
     (void)remote_port;
     (void)local_port;
     t->check->run.secure_phase = SECURE_WAITING;
+    t->handshake_us = clock_mono_us();
     return CURL_PREREQFUNC_OK;
 }
 
@@ -171,6 +181,7 @@ static size_t on_header(char *line, size_t size, size_t cnt, void *arg)
     struct kind_run *run = &t->check->run;
     size_t len = size * cnt;
     t->head_len += (uint32_t)len;
+    t->answered_us = t->answered_us ? t->answered_us : clock_mono_us();
     if (!check_runs(t->check))
         return STOP;
     if (t->head_len > RESPONSE_HEAD_MAX) {
@@ -239,7 +250,9 @@ static int set_tls(struct transfer *t)
            (int)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, t->certificate.trusted ? 2L : 0L) |
            (int)curl_easy_setopt(easy, CURLOPT_CAINFO, NULL) | (int)curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) |
            (int)curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_context) |
-           (int)curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, t);
+           (int)curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, t) |
+           (int)curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_handshake) |
+           (int)curl_easy_setopt(easy, CURLOPT_PREREQDATA, t);
 }
 
 /* What libcurl takes for "leave this one out", a field without a value, it knows by another end. */
@@ -270,8 +283,6 @@ static int set_request(struct transfer *t, const struct secure_detail *detail, c
     return failed | (int)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, version) |
            (int)curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, texts->path) |
            (int)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, t->headers) |
-           (int)curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_handshake) |
-           (int)curl_easy_setopt(easy, CURLOPT_PREREQDATA, t) |
            (int)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header) |
            (int)curl_easy_setopt(easy, CURLOPT_HEADERDATA, t) |
            (int)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body) |
@@ -303,6 +314,7 @@ struct transfer *transfer_new(struct check *check)
 {
     struct transfer *t = mem_zalloc(1, sizeof *t);
     t->check = check;
+    t->started_us = clock_mono_us();
     return t;
 }
 

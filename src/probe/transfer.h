@@ -24,6 +24,7 @@ struct transfer {
     uint8_t interim_cnt;
     bool head_done, body_cut;
     bool speaks_2; /* HTTP/2 */
+    uint64_t started_us, handshake_us, answered_us; /* monotonic; 0: not yet */
     struct load_want load_want;
     struct load_report load;
     char error[CURL_ERROR_SIZE];
@@ -39,7 +40,7 @@ bool transfer_begin(struct transfer *transfer, struct x509_store_st *trusted,
                     struct curl_slist *nowhere) ATTR_NONNULL(1, 3) ATTR_MUST_USE;
 /* It is over for libcurl; decides the check where that is not yet done. */
 void transfer_end(struct transfer *transfer, CURLcode code) ATTR_NONNULL_ALL;
-/* What it has found out goes into the check's measure; also of one that is late. */
+/* What it has found out goes into the check's measure and steps; also of one that is late. */
 void transfer_measure(struct transfer *transfer) ATTR_NONNULL_ALL;
 
 /* transfer_error.c: what a code that is no success means. */

@@ -277,24 +277,13 @@ static uint32_t since_start_us(const struct watch *watch, const struct check *ch
     return us >= UINT32_MAX ? UINT32_MAX : us ? (uint32_t)us : 1;
 }
 
-static void note_step(uint32_t *step_us, bool is_done, uint32_t now_us)
-{
-    if (is_done && !*step_us)
-        *step_us = now_us;
-}
-
-/* What has been reached is noted with the time at which we see it. */
+/* With the time at which we see it. */
 static void note_steps(struct watch *watch, struct check *check)
 {
-    const struct kind_run *run = &check->run;
-    struct probe_steps *steps = &check->run.steps;
-    if (!check->is_traced || run->kind->transport == KIND_DRIVEN)
+    if (!check->is_traced)
         return;
     glance(watch);
-    uint32_t now_us = since_start_us(watch, check);
-    note_step(&steps->connected_us, run->was_connected && run->kind->transport == KIND_STREAM, now_us);
-    note_step(&steps->sent_us, run->out && !run->out_len, now_us);
-    note_step(&steps->first_byte_us, run->was_answered, now_us);
+    check_note_steps(check, since_start_us(watch, check));
 }
 
 static void tell_trace(struct watch *watch, uint32_t slot, const struct ending *ending, struct reason lack)
@@ -414,9 +403,9 @@ void watch_event(struct watch *watch, uint64_t tag, uint32_t events, uint8_t *bu
         return;
     w->check->run.now_us = watch->now_us;
     check_event(w->check, events, buffer, buffer_len);
+    note_steps(watch, w->check);
     if (check_awaits_driver(w->check))
         drivers_start(&watch->drivers, w->check);
-    note_steps(watch, w->check);
     if (!check_runs(w->check))
         finish(watch, slot, false);
 }

@@ -25,6 +25,7 @@ static void check_rows(struct table *table, const json_t *check)
     table_add(table, "");
     table_add(table, "");
     step_row(table, check, "connected_ms", "connected");
+    step_row(table, check, "handshake_ms", "handshake");
     step_row(table, check, "sent_ms", "sent");
     step_row(table, check, "first_byte_ms", "first byte");
     table_addf(table, "  %s", result ? result : "-");

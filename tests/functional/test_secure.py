@@ -127,19 +127,23 @@ def test_what_passes(rondo, secure, pki):
     ]
     proxies = {name: "http://127.0.0.1:1" for name in ("http_proxy", "https_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy")}
     server = arranged(rondo, [case[:2] for case in cases], env={**proxies, "SSL_CERT_FILE": ca})
-    wrong = []
-    members = wait_found(server, *("up" if case[2] else "down" for case in cases))
-    for member, (_, keys, _, reason, days) in zip(members, cases):
-        if (member["reason"], member["certificate_days_left"]) != (reason, days):
-            wrong.append(f"{keys}: {member['reason']!r}, days left {member['certificate_days_left']}; "
-                         f"expected {reason!r}, {days}")
-    assert not wrong, "\n".join(wrong)
+
+    def wrong():
+        """One check may miss its time on a busy machine; the next is as good."""
+        lines = []
+        for member, (_, keys, passes, reason, days) in zip(found(server), cases):
+            is_so = member["verdict"], member["reason"], member["certificate_days_left"]
+            if is_so != ("up" if passes else "down", reason, days):
+                lines.append(f"{keys}: {is_so}, expected {passes}, {reason!r}, {days}")
+        return lines
+
+    until(lambda: not wrong(), lambda: "\n".join(wrong()) + "\n" + server.log(), pause=0.05)
     assert set(cases[0][0].names) == {HOST} and set(cases[6][0].names) == {"mail.example.com"}
-    table = server.ctl("pools").stdout
-    for line in (rf"{cases[0][0].address} .* status 200; certificate: 61 days left$",
-                 rf"{cases[3][0].address} .* certificate: days left: 61, fewer than 90$",
-                 rf"{cases[14][0].address} .* status 503; certificate: 61 days left$"):
-        assert re.search(line, table, re.M), table
+    lines = (rf"{cases[0][0].address} .* status 200; certificate: 61 days left$",
+             rf"{cases[3][0].address} .* certificate: days left: 61, fewer than 90$",
+             rf"{cases[14][0].address} .* status 503; certificate: 61 days left$")
+    until(lambda: all(re.search(line, table, re.M) for table in (server.ctl("pools").stdout,) for line in lines),
+          lambda: "people are shown the days left\n" + server.ctl("pools").stdout)
 
 
 def test_every_check_is_a_handshake_of_its_own(rondo, secure, pki):
@@ -148,6 +152,9 @@ def test_every_check_is_a_handshake_of_its_own(rondo, secure, pki):
     backend = secure(pki.issue(HOST, days=61))
     server = arranged(rondo, [(backend, {"ca_file": str(pki.ca.path), **QUICK, "timeout": "300ms"})])
     wait_found(server, "up")
+    (check,) = server.ctl_json("check", "n0.example.com", backend.address)["checks"]
+    assert check["result"] == "passed" and check["sent_ms"] is None
+    assert 0 < check["connected_ms"] <= check["handshake_ms"] <= check["first_byte_ms"] <= check["ended_ms"]
     expired = pki.issue(HOST, begins=-30, days=-1)
     backend.context.load_cert_chain(expired.path, expired.key)
     (member,) = wait_found(server, "down")
@@ -262,7 +269,7 @@ REFUSED = [
     ({"type": "tls", "path": "/x"}, 'only a probe of type "http" or "https" has it'),
     ({"type": "https", "host": "a%62"}, "expected a host name"),
     ({"type": "https", "http_version": "3"}, 'expected "any", "1.1" or "2"'),
-    ({"type": "https", "min_days_left": -1}, "expected a number"),
+    ({"type": "https", "min_days_left": -1}, "expected a whole number from 0"),
 ]
 
 

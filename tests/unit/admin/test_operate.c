@@ -37,8 +37,9 @@ static void orders_are_given(void **state)
     struct fixture *f = *state;
     struct ctl_answer answer;
     f->balance.served = true;
-    assert_int_equal(run(f, &answer, "drain", WORDS("WWW.Example.com.", "192.0.2.1", "--for", "10m", "--reason", "a b")),
-                     CTL_STATUS_DONE);
+    assert_int_equal(
+        run(f, &answer, "drain", WORDS("WWW.Example.com.", "192.0.2.1", "--for", "10m", "--reason", "a b")),
+        CTL_STATUS_DONE);
     assert_string_equal(text(answer.data, "pool"), "www.example.com");
     assert_string_equal(text(answer.data, "member"), "192.0.2.1");
     const json_t *zone = json_array_get(json_object_get(answer.data, "zones"), 0);
@@ -145,11 +146,13 @@ static void wrong_words_are_said(void **state)
     expect_error(f, CTL_STATUS_USAGE, "too few arguments", "force", WORDS(MEMBER));
     expect_error(f, CTL_STATUS_FAILED, "\"--for\" is no address", "undrain", WORDS("www.example.com", "--for"));
     expect_error(f, CTL_STATUS_FAILED, "did you mean \"www.example.com\"?", "drain", WORDS("www", "192.0.2.1"));
-    expect_error(f, CTL_STATUS_FAILED, "did you mean \"www.example.com\"?", "drain", WORDS("ww.example.com", "192.0.2.1"));
+    expect_error(f, CTL_STATUS_FAILED, "did you mean \"www.example.com\"?", "drain",
+                 WORDS("ww.example.com", "192.0.2.1"));
     expect_error(f, CTL_STATUS_FAILED, "\"rondoctl pools\" shows all", "drain", WORDS("..", "192.0.2.1"));
     expect_error(f, CTL_STATUS_FAILED, "it has 192.0.2.1, 192.0.2.2, 192.0.2.3", "drain",
                  WORDS("www.example.com", "192.0.2.4"));
-    expect_error(f, CTL_STATUS_FAILED, "\"server1\" is no address; it has", "check", WORDS("www.example.com", "server1"));
+    expect_error(f, CTL_STATUS_FAILED, "\"server1\" is no address; it has", "check",
+                 WORDS("www.example.com", "server1"));
     expect_error(f, CTL_STATUS_FAILED, "it has none", "drain", WORDS("x.example.com", "2001:db8::1"));
 }
 

@@ -170,8 +170,8 @@ void rig_turn(struct rig *rig) { uv_run(&rig->loop, UV_RUN_NOWAIT); }
 
 static bool busy(const struct balance *balance)
 {
-    return balance->retire_cnt || balance->passing_cnt || balance->job_cnt || balance->slice_sent || balance->settled_sent ||
-           balance->followed_sent || balance->wake_sent;
+    return balance->retire_cnt || balance->passing_cnt || balance->job_cnt || balance->slice_sent ||
+           balance->settled_sent || balance->followed_sent || balance->wake_sent;
 }
 
 static void on_followed(void *arg) { (void)arg; }

@@ -7,8 +7,9 @@
 #include "unit/balance/rig.h"
 #include "unit/zone/zone_help.h"
 
-static const char plan[] = "probes = ( { name = \"tcp\"; type = \"tcp\"; port = 443; }, { name = \"web\"; type = \"http\"; } );\n"
-                           "zones = ( { balance = ( { name = \"www\"; probe = [ \"web\", \"tcp\" ]; }, { name = \"x\"; } ); } );";
+static const char plan[] =
+    "probes = ( { name = \"tcp\"; type = \"tcp\"; port = 443; }, { name = \"web\"; type = \"http\"; } );\n"
+    "zones = ( { balance = ( { name = \"www\"; probe = [ \"web\", \"tcp\" ]; }, { name = \"x\"; } ); } );";
 static const char zone[] = "www 60 A 1\nwww 60 A 2\nx 60 A 1\n";
 static const uint8_t www[] = "\3www\7example\3com", x[] = "\1x\7example\3com";
 

@@ -41,7 +41,8 @@ static void set(struct rig *rig, const char *address, enum operate_kind kind, co
 }
 
 static const struct operate_order drain = {.since_wall_ms = 1, .uid = 5, .pid = 6, .reason = "disks"};
-static const struct operate_order down = {.forced = HEALTH_DOWN, .reason = ""}, up = {.forced = HEALTH_UP, .reason = ""};
+static const struct operate_order down = {.forced = HEALTH_DOWN, .reason = ""};
+static const struct operate_order up = {.forced = HEALTH_UP, .reason = ""};
 
 static const struct operate_order *get(struct rig *rig, const char *address, enum operate_kind kind)
 {
@@ -245,6 +246,23 @@ static void test_all_orders(void **state)
     rig_fini(&rig);
 }
 
+/* Clients of another site may still get whom those of none don't. */
+static void test_sites(void **state)
+{
+    (void)state;
+    RIG(rig, "sites = ( { name = \"eu\"; networks = \"10.0.0.0/8\"; } );\n"
+             "zones = ( { balance = ( { name = \"www\"; members = ( { address = \"192.0.2.1\"; site = \"eu\"; }, "
+             "{ address = \"192.0.2.2\"; site = \"eu\"; } ); } ); } );", three);
+    assert_int_equal(rig_table(&rig, "www", ADDR_V4)->outcome, POOL_BY_CLASS);
+    set(&rig, "192.0.2.1", OPERATE_DRAIN, &drain);
+    assert_true(last_answer(&rig, "192.0.2.1") != 0);
+    assert_int_equal(get(&rig, "192.0.2.1", OPERATE_DRAIN)->ttl_sec, 20);
+    set(&rig, "192.0.2.3", OPERATE_DRAIN, &drain);
+    set(&rig, "192.0.2.2", OPERATE_DRAIN, &drain); /* now all are */
+    assert_true(last_answer(&rig, "192.0.2.1") == 0);
+    rig_fini(&rig);
+}
+
 /* ---- who waits */
 
 static void note_served(void *arg) { ++*(unsigned *)arg; }
@@ -332,6 +350,7 @@ int main(void)
         cmocka_unit_test(test_forced_over_verdicts),
         cmocka_unit_test(test_orders_before_members),
         cmocka_unit_test(test_all_orders),
+        cmocka_unit_test(test_sites),
         cmocka_unit_test(test_when_served),
         cmocka_unit_test(test_nobody_waits_for_ever),
         cmocka_unit_test(test_changes_are_told),

@@ -163,7 +163,7 @@ static void test_a_lost_file(void **state)
     unlink(path);
     prober_begin(f, 10);
     uint32_t target = subscribe_spec(f, &spec);
-    wait_reason(f, target, "not checked, trying again: trusted certificates: no such file or directory");
+    wait_reason(f, target, "not checked, trying again: CA files: no such file or directory");
     FILE *file = fopen(path, "w"), *from = fopen(ca_path, "r");
     for (int c; (c = fgetc(from)) != EOF;)
         fputc(c, file);
@@ -308,8 +308,8 @@ static void test_the_request(void **state)
     pthread_mutex_lock(&server.lock);
     assert_string_equal(server.server_name, HOST);
     snprintf(expected, sizeof expected,
-             "GET /a/../b?c={d} HTTP/1.1\r\nHost: " HOST ":%u\r\nUser-Agent: rondo/" RONDO_VERSION
-             "\r\nAccept: */*\r\nConnection: close\r\n\r\n",
+             "GET /a/../b?c={d} HTTP/1.1\r\nHost: " HOST ":%u\r\nConnection: close\r\nUser-Agent: rondo/" RONDO_VERSION
+             "\r\nAccept: */*\r\n\r\n",
              server.port);
     assert_string_equal(server.request, expected);
     pthread_mutex_unlock(&server.lock);

@@ -452,7 +452,7 @@ static void test_http_requests(void **state)
     expect(o, "expect_body: no answer to a HEAD request has a body|");
     o = usual(PROBE_TCP);
     o.method = plain("HEAD");
-    expect(o, "method: only a probe of type \"http\" has it|");
+    expect(o, "method: only a probe of type \"http\" or \"https\" has it|");
     o.method = plain("GET"); /* its default does no harm */
     expect(o, "");
 }

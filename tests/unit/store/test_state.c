@@ -153,8 +153,7 @@ static void times_end(void **state)
     const struct operate_member member = member_of(1);
     begin(f);
     shortly.until_wall_ms = clock_wall_ms() + 50;
-    order(f, 1, OPERATE_DRAIN, &shortly);
-    assert_non_null(get(f, 1, OPERATE_DRAIN));
+    order(f, 1, OPERATE_DRAIN, &shortly); /* it may be over when this returns: machines are slow at times */
     while (get(f, 1, OPERATE_DRAIN))
         uv_run(&f->rig.loop, UV_RUN_ONCE);
     rig_spin(&f->rig);
