@@ -68,7 +68,7 @@ static struct pool_table *compile(const struct pool_source *source, const struct
 
 static bool same_choice(const struct pool_choice *a, const struct pool_choice *b)
 {
-    return a->state == b->state && a->unsettled == b->unsettled && a->cnt == b->cnt &&
+    return a->state == b->state && a->unsettled == b->unsettled && a->cnt == b->cnt && a->own_cnt == b->own_cnt &&
            !memcmp(a->member, b->member, a->cnt * sizeof *a->member) &&
            !memcmp(a->weight, b->weight, a->cnt * sizeof *a->weight);
 }
@@ -104,7 +104,7 @@ enum { SCORES_A_MEMBER = 20, SCORES_A_SLOT = 25, SCORES_A_COPY = 10000, LOOKS_MO
 /* Of the slots of a class, at most. */
 static uint64_t slot_scores(const struct pool_source *source)
 {
-    uint64_t slots = 0;
+    uint64_t slots = source->settings->trickle ? POOL_SLOTS_MAX : 0;
     if (source->settings->policy == POOL_ROUND_ROBIN)
         return 0;
     if (source->settings->policy == POOL_HASH)

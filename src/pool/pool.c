@@ -1,86 +1,18 @@
 #include "pool/pool.h"
 
 #include <assert.h>
-#include <string.h>
 
 #include "pool/near.h"
+#include "pool/tiers.h"
 
-struct tier {
-    uint32_t number;
-    unsigned usable, up, unknown;
-};
-
-/* The tiers that have members to be used, ascending. */
-struct tally {
-    unsigned cnt;
-    struct tier tiers[POOL_MEMBERS_MAX];
-};
-
-static bool all_drained(const struct pool_member *members, size_t cnt)
+/* With a wish: that tier or the next that lives, or, as for lack of one on any other day, the first. */
+static const struct pool_tier *choose_tier(const struct pool_tiers *tiers, const struct pool_settings *settings)
 {
-    for (size_t i = 0; i < cnt; i++)
-        if (members[i].weight)
-            return false;
-    return true;
+    const struct pool_tier *wanted = settings->tier ? pool_tiers_live_from(tiers, settings->tier) : NULL;
+    return wanted ? wanted : pool_tiers_choose(tiers, settings->min_up);
 }
 
-/* A drained member is none for every later step, also where tiers ask whether somebody is up: otherwise draining the
- * only member with a verdict would leave those without one unused. */
-static bool usable(const struct pool_member *member, bool ignore_drains) { return ignore_drains || member->weight; }
-
-static struct tier *tier_of(struct tally *tally, uint32_t number)
-{
-    unsigned low = 0, high = tally->cnt;
-    while (low < high) {
-        unsigned mid = (low + high) / 2;
-        if (tally->tiers[mid].number < number)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    struct tier *tier = &tally->tiers[low];
-    if (low == tally->cnt || tier->number != number) {
-        memmove(tier + 1, tier, (tally->cnt - low) * sizeof *tier);
-        *tier = (struct tier){.number = number};
-        tally->cnt++;
-    }
-    return tier;
-}
-
-static void count(struct tally *tally, const struct pool_member *members, size_t cnt, bool ignore_drains)
-{
-    tally->cnt = 0;
-    for (size_t i = 0; i < cnt; i++) {
-        if (!usable(&members[i], ignore_drains))
-            continue;
-        struct tier *tier = tier_of(tally, members[i].tier);
-        tier->usable++;
-        tier->up += pool_member_verdict(&members[i]) == HEALTH_UP;
-        tier->unknown += pool_member_verdict(&members[i]) == HEALTH_UNKNOWN;
-    }
-}
-
-/* Unknown members count exactly when their tier has no up member. */
-static unsigned live_cnt(const struct tier *tier) { return tier->up ? tier->up : tier->unknown; }
-
-_Static_assert(POOL_MEMBERS_MAX <= UINT64_MAX / POOL_MIN_UP_ONE, "products that choose_tier compares fit");
-
-/* The first with a live member and enough of them; else the first with any; else NULL. */
-static const struct tier *choose_tier(const struct tally *tally, uint64_t min_up)
-{
-    const struct tier *any = NULL;
-    for (unsigned i = 0; i < tally->cnt; i++) {
-        const struct tier *tier = &tally->tiers[i];
-        unsigned live = live_cnt(tier);
-        if (live && live * POOL_MIN_UP_ONE >= min_up * tier->usable)
-            return tier;
-        if (live && !any)
-            any = tier;
-    }
-    return any;
-}
-
-static bool live_in(const struct tier *tier, const struct pool_member *member)
+static bool live_in(const struct pool_tier_part *tier, const struct pool_member *member)
 {
     enum health_verdict verdict = pool_member_verdict(member);
     return verdict == HEALTH_UP || (verdict == HEALTH_UNKNOWN && !tier->up);
@@ -117,6 +49,39 @@ static void weigh(struct pool_choice *choice, const struct pool_member *members,
     }
 }
 
+static bool has_trickle(const struct pool_choice *choice, const struct pool_settings *settings)
+{
+    return settings->trickle && choice->state == POOL_LIVE && settings->policy != POOL_ROUND_ROBIN &&
+           settings->policy != POOL_HASH;
+}
+
+/* Only who is known to be up: the next tier is given work to prove that it can do it, not to find out. */
+static void add_trickle(struct pool_choice *choice, const struct pool_tiers *tiers, const struct pool_member *members,
+                        size_t cnt)
+{
+    const struct pool_tier *next = pool_tiers_live_from(tiers, choice->tier + 1);
+    while (next && !next->parts[0].up)
+        next = pool_tiers_live_from(tiers, next->number + 1);
+    if (!next)
+        return;
+    choice->trickle_tier = next->number;
+    for (size_t i = 0; i < cnt; i++)
+        if (members[i].tier == next->number && members[i].weight && pool_member_verdict(&members[i]) == HEALTH_UP)
+            use(choice, &members[i], i);
+}
+
+/* The tier is what the choice is made of. */
+static void use_tier(struct pool_choice *choice, const struct pool_tier *tier, const struct pool_member *members,
+                     size_t cnt, bool as_if_up)
+{
+    choice->tier = tier->number;
+    for (size_t i = 0; i < cnt; i++)
+        if (members[i].tier == tier->number && pool_member_usable(&members[i], choice->all_drained) &&
+            (as_if_up || live_in(&tier->parts[0], &members[i])))
+            use(choice, &members[i], i);
+    choice->own_cnt = choice->cnt;
+}
+
 void pool_choose(struct pool_choice *choice, const struct pool_settings *settings, const struct pool_member *members,
                  size_t cnt)
 {
@@ -127,41 +92,40 @@ void pool_choose(struct pool_choice *choice, const struct pool_settings *setting
     }
     choice->state = POOL_EMPTY;
     choice->site = 0;
-    choice->tier = 0;
-    choice->cnt = 0;
+    choice->tier = choice->trickle_tier = 0;
+    choice->cnt = choice->own_cnt = 0;
     choice->unsettled = choice->unknown = choice->all_drained = false;
     if (!cnt)
         return;
 
-    struct tally tally;
-    choice->all_drained = all_drained(members, cnt);
-    count(&tally, members, cnt, choice->all_drained);
-    const struct tier *tier = choose_tier(&tally, settings->min_up);
+    struct pool_tiers tiers;
+    pool_tiers_init(&tiers);
+    choice->all_drained = pool_members_all_drained(members, cnt);
+    pool_tiers_add(&tiers, 0, members, cnt);
+    const struct pool_tier *tier = choose_tier(&tiers, settings);
     choice->state = !tier ? POOL_ALL_DOWN : choice->all_drained ? POOL_ALL_DRAINED : POOL_LIVE;
     bool as_if_up = !tier && settings->all_down == POOL_SERVE_ALL;
     if (as_if_up)
-        tier = &tally.tiers[0];
+        tier = &tiers.tiers[0];
     if (!tier)
         return;
 
-    choice->tier = tier->number;
-    bool equal_weights = choice->all_drained || settings->policy == POOL_ROUND_ROBIN;
-    for (size_t i = 0; i < cnt; i++)
-        if (members[i].tier == tier->number && usable(&members[i], choice->all_drained) &&
-            (as_if_up || live_in(tier, &members[i])))
-            use(choice, &members[i], i);
-    weigh(choice, members, equal_weights);
+    use_tier(choice, tier, members, cnt, as_if_up);
+    if (has_trickle(choice, settings))
+        add_trickle(choice, &tiers, members, cnt);
+    weigh(choice, members, choice->all_drained || settings->policy == POOL_ROUND_ROBIN);
 }
 
 bool pool_member_live(const struct pool_member *members, size_t cnt, size_t index)
 {
     assert(index < cnt);
-    bool ignore_drains = all_drained(members, cnt);
-    if (!usable(&members[index], ignore_drains))
+    bool ignore_drains = pool_members_all_drained(members, cnt);
+    if (!pool_member_usable(&members[index], ignore_drains))
         return false;
-    struct tier tier = {.number = members[index].tier};
+    struct pool_tier_part tier = {0};
     for (size_t i = 0; i < cnt; i++)
-        tier.up += members[i].tier == tier.number && usable(&members[i], ignore_drains) &&
-                   pool_member_verdict(&members[i]) == HEALTH_UP;
+        tier.up = (uint16_t)(tier.up + (members[i].tier == members[index].tier &&
+                                        pool_member_usable(&members[i], ignore_drains) &&
+                                        pool_member_verdict(&members[i]) == HEALTH_UP));
     return live_in(&tier, &members[index]);
 }

@@ -28,11 +28,18 @@ enum pool_policy {
 };
 enum pool_all_down { POOL_SERVE_ALL, POOL_SERVE_NONE, POOL_SERVFAIL, POOL_FALLBACK };
 
+/* Parts of the answers are as fine as this. */
+enum { POOL_TRICKLE_ONE = 1000000 };
+
 struct pool_settings {
     enum pool_policy policy;
     enum pool_all_down all_down;
     uint16_t answers; /* 1..16 */
     uint64_t min_up;  /* 0..POOL_MIN_UP_ONE */
+    uint32_t tier;    /* to be answered from, or the next of a higher number in which anybody is live; 0: the first good
+                         one. For pools that stay on a tier, or go by both families */
+    uint32_t trickle; /* the part of the answers, of POOL_TRICKLE_ONE, for the next tier; heeded by policies that make a
+                         schedule of weights */
     uint32_t ttl_sec; /* already cut to the record's TTL */
     uint32_t ttl_min_sec;
     uint8_t hash_prefix4, hash_prefix6; /* bits of the client's address that make the key: 32, 56 */
@@ -77,8 +84,9 @@ struct pool_choice {
     bool unknown;     /* some used member has no verdict: it counts as live as no other of its tier is */
     bool all_drained; /* every member has weight 0, drains were ignored; also told when the state is POOL_ALL_DOWN */
     uint16_t site;    /* only members of this one were chosen from; 0: from all */
-    unsigned cnt;
-    uint16_t member[POOL_MEMBERS_MAX]; /* indices, ascending */
+    unsigned cnt, own_cnt;             /* the first own_cnt are the tier's; behind them those of trickle_tier */
+    uint32_t trickle_tier;             /* the next with an up member, which has a part of the answers; 0: none */
+    uint16_t member[POOL_MEMBERS_MAX]; /* indices, ascending within a tier */
     uint32_t weight[POOL_MEMBERS_MAX]; /* > 0, at most POOL_WEIGHT_MAX, what is withheld taken off; round_robin: 1 */
 };
 

@@ -3,21 +3,12 @@
 #include <assert.h>
 #include <string.h>
 
+#include "pool/gcd.h"
 #include "pool/sort.h"
 
 /* An item's number in the low bits of a key. */
 enum { INDEX_BITS = 10, INDEX_MASK = (1 << INDEX_BITS) - 1 };
 _Static_assert(POOL_MEMBERS_MAX <= 1 << INDEX_BITS, "a number fits");
-
-static uint32_t gcd(uint32_t a, uint32_t b)
-{
-    while (b) {
-        uint32_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
-}
 
 /* Divides by the greatest common divisor and returns the sum. */
 static uint64_t reduce(uint32_t *share, const uint32_t *weight, unsigned cnt)
@@ -25,7 +16,7 @@ static uint64_t reduce(uint32_t *share, const uint32_t *weight, unsigned cnt)
     uint32_t divisor = 0;
     uint64_t total = 0;
     for (unsigned i = 0; i < cnt; i++)
-        divisor = gcd(weight[i], divisor);
+        divisor = (uint32_t)pool_gcd(weight[i], divisor);
     for (unsigned i = 0; i < cnt; i++)
         total += share[i] = weight[i] / divisor;
     return total;

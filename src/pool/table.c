@@ -9,6 +9,7 @@
 #include "pool/rendezvous.h"
 #include "pool/schedule.h"
 #include "pool/shares.h"
+#include "pool/trickle.h"
 
 /* A record in image form. zone/image.h defines it; pool is below zone and repeats what it needs: the owner is the
  * pointer to the question's name (0xC00C), then type, class IN, TTL, RDLENGTH (RFC 1035 3.2.1), and the address. */
@@ -145,16 +146,39 @@ static struct pool_table *rotation(const struct draft *draft)
     return table;
 }
 
-/* Each set's records, and again all but the last, so that any of them can stand first. */
-static void put_sets(struct pool_table *table, const struct draft *draft, const struct pool_shares *shares)
+/* The answer sets of one tier, or of the one that is used and the next. */
+struct sets {
+    struct pool_shares own, next;
+    bool has_next;
+};
+
+static struct sets *sets_new(const struct draft *draft, const struct pool_choice *choice)
 {
-    unsigned run = 2 * shares->rr_cnt - 1;
-    uint8_t *at = table->bytes;
+    struct sets *sets = mem_zalloc(1, sizeof *sets);
+    pool_shares_make(&sets->own, choice->weight, choice->own_cnt, draft->answers);
+    sets->has_next = choice->own_cnt < choice->cnt;
+    if (sets->has_next)
+        pool_shares_make(&sets->next, choice->weight + choice->own_cnt, choice->cnt - choice->own_cnt, draft->answers);
+    return sets;
+}
+
+/* Each set's records, and again all but the last, so that any of them can stand first. */
+static unsigned run_of(const struct pool_shares *shares) { return 2 * shares->rr_cnt - 1; }
+
+static size_t sets_bytes(const struct pool_shares *shares, const struct draft *draft)
+{
+    return (size_t)shares->cnt * run_of(shares) * draft->rr_len;
+}
+
+/* From set `first` and byte `at` on; the shares' members begin with `member` of the draft. */
+static void put_sets(struct pool_table *table, const struct draft *draft, const struct pool_shares *shares,
+                     unsigned first, size_t at, unsigned member)
+{
     for (unsigned s = 0; s < shares->cnt; s++) {
-        table->sets[s] = (struct pool_set){
-            .at = (uint32_t)(at - table->bytes), .rr_cnt = (uint8_t)shares->rr_cnt, .starts = (uint8_t)shares->rr_cnt};
-        for (unsigned i = 0; i < run; i++, at += draft->rr_len)
-            put_rr(at, draft, shares->member[s][i % shares->rr_cnt]);
+        table->sets[first + s] = (struct pool_set){
+            .at = (uint32_t)at, .rr_cnt = (uint8_t)shares->rr_cnt, .starts = (uint8_t)shares->rr_cnt};
+        for (unsigned i = 0; i < run_of(shares); i++, at += draft->rr_len)
+            put_rr(table->bytes + at, draft, member + shares->member[s][i % shares->rr_cnt]);
     }
 }
 
@@ -170,21 +194,24 @@ static void put_turns(struct pool_table *table)
 
 static struct pool_table *scheduled(const struct draft *draft, const struct pool_choice *choice)
 {
-    struct pool_shares *shares = mem_zalloc(1, sizeof *shares);
-    uint32_t slots_of[POOL_MEMBERS_MAX];
+    struct sets *sets = sets_new(draft, choice);
+    struct pool_shares *next = sets->has_next ? &sets->next : NULL;
+    uint32_t length[POOL_MEMBERS_MAX], slots_of[POOL_MEMBERS_MAX];
     bool exact;
-    pool_shares_make(shares, choice->weight, choice->cnt, draft->answers);
-    unsigned slot_cnt = pool_schedule_shares(slots_of, shares->length, shares->cnt, &exact);
-    struct extent extent = {.sets = shares->cnt,
-                            .slots = slot_cnt,
-                            .bytes = (size_t)shares->cnt * (2 * shares->rr_cnt - 1) * draft->rr_len};
+    unsigned set_cnt = pool_trickle_lengths(length, &sets->own, next, draft->settings->trickle);
+    unsigned slot_cnt = pool_schedule_shares(slots_of, length, set_cnt, &exact);
+    size_t own_bytes = sets_bytes(&sets->own, draft);
+    struct extent extent = {
+        .sets = set_cnt, .slots = slot_cnt, .bytes = own_bytes + (next ? sets_bytes(next, draft) : 0)};
     struct pool_table *table = table_new(draft->settings, draft->family, POOL_ANSWER, &extent);
-    pool_schedule_order(table->slots, slots_of, shares->cnt, slot_cnt);
-    put_sets(table, draft, shares);
+    pool_schedule_order(table->slots, slots_of, set_cnt, slot_cnt);
+    put_sets(table, draft, &sets->own, 0, 0, 0);
+    if (next)
+        put_sets(table, draft, next, sets->own.cnt, own_bytes, choice->own_cnt);
     put_turns(table);
     table->exact = exact;
     table->pick = draft->settings->policy == POOL_RANDOM ? POOL_PICK_RANDOM : POOL_PICK_NEXT;
-    free(shares);
+    free(sets);
     return table;
 }
 

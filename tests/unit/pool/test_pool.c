@@ -107,6 +107,61 @@ static void the_pipeline_chooses(void **state)
     }
 }
 
+/* A tier that is wanted, and the next one's part. */
+static void wanted_tiers_and_trickle(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *members;
+        unsigned wanted;
+        bool trickle;
+        enum pool_policy policy;
+        unsigned tier, trickle_tier;
+        const char *used; /* those of the tier, then of the other */
+        bool unsettled;
+    } wishes[] = {
+        {"1u1 2u2 3u3", 2, false, POOL_WEIGHTED, 2, 0, "1:2", false},
+        {"1u1 2d2 3u3", 2, false, POOL_WEIGHTED, 3, 0, "2:3", false},
+        {"1u1 2d2 3d3", 2, false, POOL_WEIGHTED, 1, 0, "0:1", false},
+        {"1u1 2?2 3u3", 2, false, POOL_WEIGHTED, 2, 0, "1:2", false},
+        {"1u1 2u0 3u3", 2, false, POOL_WEIGHTED, 3, 0, "2:3", false},
+        {"1d1 2d2", 2, false, POOL_WEIGHTED, 1, 0, "0:1", false},
+        {"1u1 2u2", 7, false, POOL_WEIGHTED, 1, 0, "0:1", false},
+        {"2u3 1u1 2u2 3u1", 0, true, POOL_WEIGHTED, 1, 2, "1:1 0:3 2:2", false},
+        {"2u3 1u1 2u2 3u1", 0, true, POOL_RANDOM, 1, 2, "1:1 0:3 2:2", false},
+        {"2u3 1u1 2u2 3u1", 0, true, POOL_ROUND_ROBIN, 1, 0, "1:1", false},
+        {"2u3 1u1 2u2 3u1", 0, true, POOL_HASH, 1, 0, "1:1", false},
+        /* only by who is known to be up, and not drained */
+        {"1u1 2?2 3u1", 0, true, POOL_WEIGHTED, 1, 3, "0:1 2:1", false},
+        {"1u1 2d2 2u2 2u0", 0, true, POOL_WEIGHTED, 1, 2, "0:1 2:2", false},
+        {"1u1 2d2 3?2", 0, true, POOL_WEIGHTED, 1, 0, "0:1", false},
+        /* and from the next one of the tier in use, never from a better one */
+        {"1u1 2u2 3u3", 2, true, POOL_WEIGHTED, 2, 3, "1:2 2:3", false},
+        {"1d1 2u2", 0, true, POOL_WEIGHTED, 2, 0, "1:2", false},
+        {"1u1 2U2", 0, true, POOL_WEIGHTED, 1, 2, "0:1 1:2", true},
+        {"1d1 2d2", 0, true, POOL_WEIGHTED, 1, 0, "0:1", false},
+        {"1u0 2u0", 0, true, POOL_WEIGHTED, 1, 0, "0:1", false},
+    };
+    for (size_t w = 0; w < sizeof wishes / sizeof *wishes; w++) {
+        struct pool_member members[16];
+        struct pool_choice choice;
+        char used[256] = "";
+        unsigned cnt = parse(members, wishes[w].members);
+        struct pool_settings settings = help_settings(wishes[w].policy, 1);
+        settings.tier = wishes[w].wanted;
+        settings.trickle = wishes[w].trickle ? 50000 : 0;
+        pool_choose(&choice, &settings, members, cnt);
+        for (unsigned i = 0; i < choice.cnt; i++) {
+            sprintf(used + strlen(used), "%s%u:%u", i ? " " : "", choice.member[i], choice.weight[i]);
+            assert_int_equal(members[choice.member[i]].tier, i < choice.own_cnt ? choice.tier : choice.trickle_tier);
+        }
+        if (strcmp(used, wishes[w].used) || choice.tier != wishes[w].tier || choice.unsettled != wishes[w].unsettled ||
+            choice.trickle_tier != wishes[w].trickle_tier)
+            fail_msg("%zu \"%s\": used \"%s\", tier %u, trickle from %u", w, wishes[w].members, used, choice.tier,
+                     choice.trickle_tier);
+    }
+}
+
 /* Not to the thousandth: 1 of 3 is 0.3333, but not 0.3334; and 170 of 512 is 0.33203125. */
 static void min_up_is_exact(void **state)
 {
@@ -186,6 +241,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_pipeline_chooses),
+        cmocka_unit_test(wanted_tiers_and_trickle),
         cmocka_unit_test(min_up_is_exact),
         cmocka_unit_test(other_words_for_all_down_use_nobody),
         cmocka_unit_test(weights_of_round_robin_are_one),

@@ -151,6 +151,71 @@ static void several_weighted_answers_keep_their_shares(void **state)
     }
 }
 
+/* Whatever the weights and the number of answers: the next tier has its part of them, each has its share of that, and
+ * no answer mixes the two. */
+static void trickle_is_the_share_that_was_asked_for(void **state)
+{
+    (void)state;
+    uint64_t seed = 7;
+    static const uint32_t parts[] = {1000, 50000, 100000, 250000, 500000, 33333};
+    for (unsigned round = 0; round < 300; round++) {
+        unsigned cnt = 2 + help_random(&seed, 20), own = 1 + help_random(&seed, cnt - 1);
+        unsigned answers = round % 3 ? 1 : 1 + help_random(&seed, 5);
+        struct pool_settings settings = help_settings(round & 1 ? POOL_WEIGHTED : POOL_RANDOM, answers);
+        settings.trickle = parts[help_random(&seed, 6)];
+        double total[2] = {0, 0}, share[2] = {0, 0}, part = settings.trickle / 1e6;
+        help_members(members, ADDR_V4, cnt);
+        for (unsigned i = 0; i < cnt; i++) {
+            members[i].tier = i % cnt < own ? 1 : 2;
+            members[i].weight = 1 + help_random(&seed, round % 5 ? 4 : 60000);
+            total[members[i].tier - 1] += members[i].weight;
+        }
+        struct pool_table *table = help_compile(&settings, members, cnt);
+        assert_true(table->set_cnt <= cnt && table->slot_cnt <= POOL_SLOTS_MAX);
+        double allowed = table->exact ? 1e-9 : 0.011; /* a slot at least for each of twenty sets, and rounding */
+        for (unsigned i = 0; i < cnt; i++) {
+            unsigned tier = members[i].tier - 1;
+            double got = pool_table_share(table, &members[i].address);
+            double ideal = (tier ? part : 1 - part) * members[i].weight / total[tier];
+            share[tier] += got;
+            if (answers == 1)
+                assert_true(got - ideal < allowed && ideal - got < allowed);
+        }
+        assert_true(share[1] - part < allowed && part - share[1] < allowed);
+        for (unsigned s = 0; s < table->set_cnt; s++)
+            for (unsigned rr = 1; rr < table->sets[s].rr_cnt; rr++) {
+                const uint8_t *at = table->bytes + table->sets[s].at;
+                assert_int_equal(help_member(table, at) < own, help_member(table, at + rr * table->rr_len) < own);
+            }
+        pool_table_free(table);
+    }
+}
+
+/* One in twenty: nineteen slots and one. */
+static void trickle_takes_no_more_slots_than_it_needs(void **state)
+{
+    (void)state;
+    struct pool_settings settings = help_settings(POOL_WEIGHTED, 1);
+    settings.trickle = 50000;
+    help_members(members, ADDR_V4, 3);
+    members[0].weight = members[1].weight = 1000;
+    members[2].tier = 2;
+    struct pool_table *table = help_compile(&settings, members, 3);
+    assert_int_equal(table->slot_cnt, 40);
+    assert_true(table->exact);
+    pool_table_free(table);
+    for (unsigned i = 0; i < POOL_MEMBERS_MAX; i++) {
+        help_members(members + i, ADDR_V4, 1);
+        members[i].address = help_address(ADDR_V4, i);
+        members[i].tier = 1 + i % 2;
+        members[i].weight = POOL_WEIGHT_MAX - 2 * i;
+    }
+    table = help_compile(&settings, members, POOL_MEMBERS_MAX);
+    assert_int_equal(table->set_cnt, POOL_MEMBERS_MAX);
+    assert_int_equal(table->slot_cnt, POOL_SLOTS_MAX);
+    pool_table_free(table);
+}
+
 static void the_ttl_is_short_while_a_used_member_is_unsettled(void **state)
 {
     (void)state;
@@ -462,6 +527,8 @@ int main(void)
         cmocka_unit_test(round_robin_is_the_rotations),
         cmocka_unit_test(weighted_is_tijdemans_order),
         cmocka_unit_test(several_weighted_answers_keep_their_shares),
+        cmocka_unit_test(trickle_is_the_share_that_was_asked_for),
+        cmocka_unit_test(trickle_takes_no_more_slots_than_it_needs),
         cmocka_unit_test(the_ttl_is_short_while_a_used_member_is_unsettled),
         cmocka_unit_test(all_down_says_what_is_served),
         cmocka_unit_test(all_drained_is_as_if_nobody_was),

@@ -1,0 +1,62 @@
+#include "pool/trickle.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "pool/gcd.h"
+
+/* Sets in lowest terms, and what each is multiplied by. */
+struct part {
+    const struct pool_shares *shares;
+    uint32_t divisor;
+    uint64_t sum, factor;
+};
+
+static struct part part_of(const struct pool_shares *shares)
+{
+    struct part part = {.shares = shares};
+    for (unsigned i = 0; i < shares->cnt; i++)
+        part.divisor = (uint32_t)pool_gcd(shares->length[i], part.divisor);
+    for (unsigned i = 0; i < shares->cnt; i++)
+        part.sum += shares->length[i] / part.divisor;
+    return part;
+}
+
+/* With sums S and T and the part p/q for the latter: each of the former times T·(q − p), each of the latter times S·p
+ * makes T·S·(q − p) to S·T·p. Sums are at most 1,024 weights of 16 bits each, times 20 bits of parts. */
+static void balance(struct part *own, struct part *next, uint32_t trickle)
+{
+    own->factor = next->sum * (POOL_TRICKLE_ONE - trickle);
+    next->factor = own->sum * trickle;
+    uint64_t divisor = pool_gcd(own->factor, next->factor);
+    own->factor /= divisor;
+    next->factor /= divisor;
+}
+
+/* Sums below that stay as they are, others are brought down to it. */
+#define SUM_MOST (UINT64_C(1) << 31)
+
+static uint32_t *put(uint32_t *out, const struct part *part, unsigned __int128 sum)
+{
+    for (unsigned i = 0; i < part->shares->cnt; i++) {
+        unsigned __int128 length = (unsigned __int128)part->factor * (part->shares->length[i] / part->divisor);
+        if (sum > SUM_MOST)
+            length = length * SUM_MOST / sum;
+        *out++ = length ? (uint32_t)length : 1;
+    }
+    return out;
+}
+
+unsigned pool_trickle_lengths(uint32_t *length, const struct pool_shares *own, const struct pool_shares *next,
+                              uint32_t trickle)
+{
+    if (!next) {
+        memcpy(length, own->length, own->cnt * sizeof *length);
+        return own->cnt;
+    }
+    assert(trickle && trickle < POOL_TRICKLE_ONE && own->cnt + next->cnt <= POOL_MEMBERS_MAX);
+    struct part a = part_of(own), b = part_of(next);
+    balance(&a, &b, trickle);
+    unsigned __int128 sum = (unsigned __int128)a.factor * a.sum + (unsigned __int128)b.factor * b.sum;
+    return (unsigned)(put(put(length, &a, sum), &b, sum) - length);
+}

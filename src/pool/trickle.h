@@ -1,0 +1,15 @@
+/* A share of the answers for the next tier: the answer sets of two tiers as one list. No answer mixes tiers, so that
+ * the share is exact whatever the number of addresses in an answer, and an answer of the standby shows what only it can
+ * do. Pure integer arithmetic. Any thread. */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "pool/shares.h"
+
+/* The weights of all sets, first those of `own`, then those of `next` (NULL: none), such that the latter together have
+ * `trickle` of POOL_TRICKLE_ONE: exactly, unless the numbers needed for that were beyond 32 bits, which 4,096 slots are
+ * far too coarse for. Returns their number, at most as many as members; their sum is below 2^32. */
+unsigned pool_trickle_lengths(uint32_t *length, const struct pool_shares *own, const struct pool_shares *next,
+                              uint32_t trickle) ATTR_NONNULL(1, 2);
