@@ -93,8 +93,10 @@ void admin_status_take(const struct admin *admin, struct view_status *status)
         status->zones[i] = store_zone_cnt(admin->setup.store, (enum store_zone_state)i);
     if (admin->setup.lag)
         status->control_lag_us = lag_longest_us(admin->setup.lag);
-    if (admin->setup.balance)
+    if (admin->setup.balance) {
         balance_count(&status->pools, admin->setup.balance);
+        balance_hold_look(&status->hold, admin->setup.balance);
+    }
     if (admin->setup.io) {
         status->workers = io_worker_cnt(admin->setup.io);
         status->tcp_open = io_tcp_open(admin->setup.io);

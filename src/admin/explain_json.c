@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "admin/view_json.h"
 #include "ctl/text.h"
 #include "dns/rr.h"
 
@@ -135,6 +136,8 @@ static void why_used(char out[WHY_MAX], const struct pool_member *member, const 
         snprintf(out, WHY_MAX, "no verdict yet, nor is anybody of tier %u up", member->tier);
     else if (!member->weight)
         snprintf(out, WHY_MAX, "all are drained, so drains are ignored");
+    else if (member->tier != choice->tier)
+        snprintf(out, WHY_MAX, "up, and tier %u has a trickle of the answers", member->tier);
     else
         snprintf(out, WHY_MAX, "%s", member->forced == HEALTH_UP ? "forced up" : member->probed ? "up" : "not checked");
 }
@@ -207,7 +210,7 @@ json_t *explain_pool_json(const struct pool_source *source, const struct pool_ex
         json_array_append_new(tiers, tier_json(&e->tiers[i]));
     for (size_t i = 0; i < source->cnt; i++)
         json_array_append_new(members, member_json(source, e, i, names));
-    return json_pack("{ss ss sI sI sI so sI sI sI so so so so}",
+    json_t *json = json_pack("{ss ss sI sI sI so sI sI sI so so so so}",
                      "state", view_pool_state_names[e->choice.state],
                      "outcome", outcomes[e->table->outcome],
                      "ttl", (json_int_t)e->ttl_sec,
@@ -221,4 +224,6 @@ json_t *explain_pool_json(const struct pool_source *source, const struct pool_ex
                      "tiers", tiers,
                      "members", members,
                      "instead", instead_json(source, e));
+    view_failover_add_explained(json, source->settings, &e->choice);
+    return json;
 }

@@ -29,6 +29,9 @@ struct admin {
     uv_idle_t walking;
 };
 
+/* Handlers of commands that have files of their own. */
+ctl_command_fn admin_run_failback, admin_run_release;
+
 /* admin/commands.c: one handler a command. */
 extern ctl_command_fn *const admin_run[CTL_COMMAND_CNT];
 

@@ -16,6 +16,7 @@ struct pools_walk {
     struct ctl_reply *reply;
     struct view_pools *view;
     char *name; /* asked for; NULL: all */
+    struct balance_hold_view hold;
     char *zone; /* the signed zone that the name is in; NULL: it is in none */
 };
 
@@ -45,7 +46,7 @@ static void render(void *arg, struct ctl_result *result)
             json_array_append_new(list, view_pool_json(&view->pools[i], view->taken_wall_ms));
         for (size_t i = 0; i < view->order_cnt; i++)
             json_array_append_new(orders, view_order_json(&view->orders[i], view->taken_wall_ms));
-        result->data = json_pack("{so}", "pools", list);
+        result->data = json_pack("{so so}", "pools", list, "hold", view_hold_json(&walk->hold, view->taken_wall_ms));
         if (view->order_cnt)
             json_object_set(result->data, "orders_without_member", orders);
         json_decref(orders);
@@ -53,7 +54,12 @@ static void render(void *arg, struct ctl_result *result)
     view_pools_free(view);
 }
 
-static void answer(struct pools_walk *walk) { ctl_reply_render(&walk->reply, render, walk_free, walk); }
+static void answer(struct admin *admin, struct pools_walk *walk)
+{
+    if (admin->setup.balance)
+        balance_hold_look(&walk->hold, admin->setup.balance);
+    ctl_reply_render(&walk->reply, render, walk_free, walk);
+}
 
 struct search {
     const uint8_t *name;
@@ -106,10 +112,10 @@ static void drop(struct pools_walk *walk, const char *why)
     walk_free(walk);
 }
 
-static void end_walk(struct pools_walk *walk, const struct balance *balance)
+static void end_walk(struct admin *admin, struct pools_walk *walk)
 {
-    view_pools_take_orders(walk->view, balance, NULL);
-    answer(walk);
+    view_pools_take_orders(walk->view, admin->setup.balance, NULL);
+    answer(admin, walk);
 }
 
 static void on_turn(uv_idle_t *idle)
@@ -118,7 +124,7 @@ static void on_turn(uv_idle_t *idle)
     if (!ctl_reply_wanted(admin->walks->reply))
         drop(first_out(admin), NULL);
     else if (view_pools_walk(admin->walks->view, admin->setup.balance, SLICE_US))
-        end_walk(first_out(admin), admin->setup.balance);
+        end_walk(admin, first_out(admin));
     if (!admin->walks)
         uv_idle_stop(idle);
 }
@@ -141,7 +147,7 @@ void admin_pools_ask(struct admin *admin, const char *name, struct ctl_reply *re
     if (name)
         take_name(walk, admin);
     if (name || !admin->setup.balance)
-        answer(walk);
+        answer(admin, walk);
     else
         queue(admin, walk);
 }

@@ -11,6 +11,7 @@
 #include "admin/view_pools.h"
 #include "answer/counters.h"
 #include "balance/count.h"
+#include "balance/hold.h"
 #include "base/arena.h"
 #include "base/attr.h"
 #include "base/log.h"
@@ -64,6 +65,7 @@ struct view_status {
     enum log_level log_level;
     size_t zones[VIEW_ZONE_STATE_CNT];
     struct balance_counts pools;
+    struct balance_hold_view hold;
     struct answer_counters answers;
     struct io_counters sockets;
     struct view_load load;

@@ -96,6 +96,10 @@ json_t *view_status_json(const struct view_status *status)
     json_object_set_new(json, "zones", named_counts(status->zones, view_zone_state_names, VIEW_ZONE_STATE_CNT));
     pool_counts(json, &status->pools);
     json_object_set_new(json, "checks", checks_json(&status->pools));
+    json_object_set_new(json, "hold", view_hold_json(&status->hold, status->taken_wall_ms));
+    json_object_set_new(json, "anchors",
+                        json_pack("{so so}", "total", count(status->hold.anchor_cnt), "down",
+                                  count(status->hold.anchor_down_cnt)));
     json_object_set_new(json, "answers", counters(&status->answers, answer_counter_names, ANSWER_COUNTER_CNT));
     json_object_set_new(json, "sockets", counters(&status->sockets, io_counter_names, IO_COUNTER_CNT));
     json_t *load = view_load_json(&status->load);
@@ -216,7 +220,7 @@ static json_t *drained_by_json(const struct balance_member_view *member)
 json_t *view_member_json(const struct balance_member_view *member, uint64_t now_wall_ms)
 {
     char address[ADDR_TEXT_MAX], host[NAME_TEXT_MAX];
-    return json_pack("{ss ss sb sb sb so so so sb sb so so so so so sf so so so so sf}",
+    json_t *json = json_pack("{ss ss sb sb sb so so so sb sb so so so so so sf so so so so sf}",
                      "address", addr_to_text(address, &member->address),
                      "verdict", health_verdict_name(member->verdict),
                      "unsettled", (int)member->unsettled,
@@ -238,6 +242,8 @@ json_t *view_member_json(const struct balance_member_view *member, uint64_t now_
                      "tier", count(member->tier),
                      "host", member->host ? ctl_json_text(name_to_text_bare(host, member->host)) : json_null(),
                      "share", member->share);
+    view_failover_add_member(json, member);
+    return json;
 }
 
 static json_t *host_json(const struct balance_host_view *host, uint64_t now_wall_ms)
@@ -270,7 +276,7 @@ json_t *view_pool_json(const struct balance_pool_view *pool, uint64_t now_wall_m
         json_array_append_new(members, view_member_json(&pool->members[i], now_wall_ms));
     for (size_t i = 0; i < pool->host_cnt; i++)
         json_array_append_new(hosts, host_json(&pool->hosts[i], now_wall_ms));
-    return json_pack("{so so ss ss ss so so so sb sb so so so so}",
+    json_t *json = json_pack("{so so ss ss ss so so so sb sb so so so so}",
                      "name", ctl_json_text(name_to_text_bare(name, pool->owner)),
                      "zone", ctl_json_text(name_to_text_bare(zone, pool->apex)),
                      "type", view_pool_type(pool->family),
@@ -285,6 +291,8 @@ json_t *view_pool_json(const struct balance_pool_view *pool, uint64_t now_wall_m
                      "staleness_ms", pool->probed ? count(pool->staleness_ms) : json_null(),
                      "members", members,
                      "hosts", hosts);
+    view_failover_add_pool(json, pool, now_wall_ms);
+    return json;
 }
 
 size_t view_messages_add(json_t *messages, const struct diag *diag)

@@ -15,6 +15,13 @@ json_t *view_pool_json(const struct balance_pool_view *pool, uint64_t now_wall_m
 json_t *view_member_json(const struct balance_member_view *member, uint64_t now_wall_ms)
     ATTR_MUST_USE ATTR_NONNULL_ALL;
 json_t *view_order_json(const struct view_order *order, uint64_t now_wall_ms) ATTR_MUST_USE ATTR_NONNULL_ALL;
+/* admin/view_failover.c: what a pool and a member have besides of failover and return; added to their objects. */
+void view_failover_add_pool(json_t *json, const struct balance_pool_view *pool, uint64_t now_wall_ms) ATTR_NONNULL_ALL;
+void view_failover_add_member(json_t *json, const struct balance_member_view *member) ATTR_NONNULL_ALL;
+void view_failover_add_explained(json_t *json, const struct pool_settings *settings,
+                                 const struct pool_choice *choice) ATTR_NONNULL_ALL;
+/* NULL in JSON while there is none. */
+json_t *view_hold_json(const struct balance_hold_view *hold, uint64_t now_wall_ms) ATTR_MUST_USE ATTR_NONNULL_ALL;
 json_t *view_load_json(const struct view_load *load) ATTR_MUST_USE ATTR_NONNULL_ALL;
 
 enum { VIEW_MESSAGES_MAX = 1000 };

@@ -44,8 +44,11 @@ struct balance *balance_new(uv_loop_t *loop, struct pool_directory *directory, b
     ring_init(&balance->parked);
     ring_init(&balance->order_pools);
     ring_init(&balance->looks);
+    ring_init(&balance->staying);
+    hold_init(&balance->hold);
     uv_timer_init(loop, &balance->summary);
     uv_unref((uv_handle_t *)&balance->summary);
+    balance->alarms = alarms_open(balance, loop);
     if (probing) {
         balance->probe = probe_new(work_wake, balance);
         balance->load = load_new(loop, balance);
@@ -65,6 +68,7 @@ static void lose_all(struct balance *balance)
     while (!ring_is_empty(&balance->all))
         work_lose_pool(MAP_ITEM(balance->all.after, struct balance_pool, all));
     balance->loading = false;
+    hold_end_anchors(balance);
     while (work_one(balance) || checks_release_one(balance) || hosts_release_one(balance->hosts)) {
     }
 }
@@ -99,6 +103,9 @@ void balance_free(struct balance *balance)
     map_fini(&balance->targets);
     free(balance->by_handle);
     post_close(balance->post);
+    alarm_clear(balance->alarms, &balance->hold_alarm);
+    alarms_close(balance->alarms);
+    hold_fini(&balance->hold);
     uv_close((uv_handle_t *)&balance->summary, on_close);
 }
 
@@ -113,6 +120,7 @@ void balance_set_plan(struct balance *balance, struct balance_plan **plan)
         probe_set_checks_max(balance->probe, balance->plan->checks_max);
     balance->loading = true;
     hosts_again(balance->hosts);
+    hold_follow_plan(balance);
     was->older = balance->old_plans;
     balance->old_plans = was;
     if (!was->user_cnt)
@@ -214,6 +222,7 @@ struct balance_pool *balance_add_pool(struct balance *balance, struct balance_zo
     for (unsigned i = 0; i < 2; i++) {
         pool->families[i].pool = pool;
         pool->families[i].index = i;
+        ring_init(&pool->families[i].staying);
     }
     ring_init(&pool->queue);
     ring_init(&pool->change);

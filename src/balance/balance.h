@@ -51,6 +51,10 @@ struct balance_group_options {
     int others;               /* 0 member, 1 ignore */
     int64_t hash_prefix4, hash_prefix6;
     uint64_t host_hold_ms;
+    int families;             /* 0 apart, 1 together */
+    uint64_t failback_ms;     /* 0 auto, UINT64_MAX manual */
+    uint64_t slow_start_ms, flap_hold_ms;
+    double trickle;
     struct opt_list members;  /* struct balance_member_options */
     struct opt_where where;
 };
@@ -164,6 +168,9 @@ struct balance_member_view {
     const char *reason;     /* of the last check; "" */
     bool has_days_left;
     int days_left;          /* of the certificate that expires first; below 0: it has */
+    bool held;              /* the verdict is that from before a failure of our own */
+    uint64_t waits_until_wall_ms; /* for flap_hold, though its checks pass; 0: it does not */
+    unsigned weight_percent;      /* of the weight that it has now; below 100 in a slow start */
     double share;           /* of answers in which it stands first */
     double weight_now;      /* the weight, less what is withheld of it */
     struct health_measure measure; /* response time and load, as far as they are fresh */
@@ -188,6 +195,12 @@ struct balance_pool_view {
     enum pool_policy policy;
     enum pool_state state;
     uint32_t tier;    /* the one in use */
+    bool together;    /* both families go by one tier */
+    uint32_t better_tier; /* of a lower number and good again, while the pool stays where it is; 0: none */
+    uint64_t better_since_wall_ms, back_wall_ms; /* when it goes back; 0: when told to */
+    uint32_t trickle_tier;                       /* that has a part of the answers too; 0: none */
+    double trickle;                              /* that part */
+    bool slow_start, flap_hold;                  /* it has them: coming back takes longer than checks do */
     uint32_t ttl_sec; /* served now */
     uint16_t answers;
     bool probed;

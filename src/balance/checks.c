@@ -18,13 +18,12 @@ struct balance_target *checks_find_target(const struct balance *balance, uint32_
 }
 
 /* That of a changed probe may be known already. */
-static void know(const struct balance *balance, struct balance_target *target)
+static void know(struct balance *balance, struct balance_target *target, const struct probe_spec *spec)
 {
     struct probe_event state;
     probe_state(balance->probe, target->id, &state);
-    target->verdict = state.verdict;
-    target->unsettled = state.unsettled;
     target->drains = state.measure.drains;
+    hold_take_target(balance, target, &spec->timing, &state);
 }
 
 static void unpark(struct balance *balance, struct balance_target *target)
@@ -35,7 +34,7 @@ static void unpark(struct balance *balance, struct balance_target *target)
     probe_unsubscribe(balance->probe, target->id);
 }
 
-static struct balance_target *take_target(struct balance *balance, const struct probe_spec *spec)
+struct balance_target *checks_take_target(struct balance *balance, const struct probe_spec *spec)
 {
     uint32_t id = probe_subscribe(balance->probe, spec);
     struct balance_target *target = checks_find_target(balance, id);
@@ -45,7 +44,7 @@ static struct balance_target *take_target(struct balance *balance, const struct 
     }
     target = mem_zalloc(1, sizeof *target);
     target->id = id;
-    know(balance, target);
+    know(balance, target, spec);
     ring_init(&target->parked);
     map_add(&balance->targets, &target->link, id_hash(id));
     return target;
@@ -53,9 +52,9 @@ static struct balance_target *take_target(struct balance *balance, const struct 
 
 /* Whom one pool, family or zone leaves may be wanted by another in the same load, and is not to lose its verdict on the
  * way: without checks it is parked until everything that is under way has ended. */
-static void drop_target(struct balance *balance, struct balance_target *target)
+void checks_drop_target(struct balance *balance, struct balance_target *target)
 {
-    if (target->checks) {
+    if (target->checks || target->anchor_cnt) {
         probe_unsubscribe(balance->probe, target->id);
         return;
     }
@@ -71,6 +70,7 @@ bool checks_release_one(struct balance *balance)
     look_end_target(balance, target->id);
     unpark(balance, target);
     map_remove(&balance->targets, &target->link);
+    hold_drop_target(balance, target);
     free(target);
     return true;
 }
@@ -130,7 +130,7 @@ void checks_open(struct balance_side *side, struct balance_family *family, uint3
         struct probe_spec spec;
         checks_fill_spec(&spec, family, side->note, probes->rows[i], address, host);
         side->checks[i] =
-            (struct balance_check){.target = take_target(balance, &spec), .family = family, .member = member};
+            (struct balance_check){.target = checks_take_target(balance, &spec), .family = family, .member = member};
         link_check(&side->checks[i]);
     }
 }
@@ -139,7 +139,7 @@ void checks_close(struct balance_side *side, struct balance *balance)
 {
     for (uint32_t i = 0; i < side->check_cnt; i++) {
         unlink_check(&side->checks[i]);
-        drop_target(balance, side->checks[i].target);
+        checks_drop_target(balance, side->checks[i].target);
     }
     free(side->checks);
     side->checks = NULL;
@@ -183,4 +183,12 @@ bool checks_drains(const struct balance_side *side)
         if (side->checks[i].target->drains)
             return true;
     return false;
+}
+
+bool checks_restored(const struct balance_side *side)
+{
+    bool restored = false;
+    for (uint32_t i = 0; i < side->check_cnt; i++)
+        restored |= side->checks[i].target->hold.restored;
+    return restored;
 }

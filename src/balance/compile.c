@@ -64,6 +64,9 @@ void compile_detach(struct balance_family *family)
 void compile_clear(struct balance_family *family)
 {
     compile_detach(family);
+    later_forget(family);
+    if (!family->pool->group || !family->pool->group->is_together)
+        failback_forget(family);
     family->state = POOL_LIVE;
     family->all_drained = family->all_down = false;
     count_update(family);
@@ -153,6 +156,16 @@ static void start_build(struct balance_family *family, const struct pool_source 
 
 /* ---- */
 
+static void choose(struct balance_family *family, struct pool_choice *choice)
+{
+    failback_follow(family);
+    pool_choose(choice, &family->settings, family->members, family->cnt);
+    if (choice->state != POOL_ALL_DOWN || !later_let_in(family))
+        return;
+    failback_follow(family);
+    pool_choose(choice, &family->settings, family->members, family->cnt);
+}
+
 void compile_family(struct balance_family *family)
 {
     struct pool_choice choice;
@@ -165,8 +178,9 @@ void compile_family(struct balance_family *family)
         family->build->stale = true;
         return;
     }
+    choose(family, &choice);
+    later_arm(family);
     struct pool_source source = compile_source(family);
-    pool_choose(&choice, &family->settings, family->members, family->cnt);
     if (wants_job(family, &source, &choice)) {
         start_build(family, &source);
         return;

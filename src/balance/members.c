@@ -26,10 +26,10 @@ static uint32_t withheld_of(const struct balance_side *side)
     return POOL_PART_ONE - (uint32_t)(left ? left : 1);
 }
 
-static void take_side(struct pool_member *member, const struct balance_side *side)
+static void take_side(struct pool_member *member, struct balance_side *side, const struct plan_group *group)
 {
     uint32_t weight = side->note ? side->note->weight : 1;
-    member->verdict = checks_verdict(side, &member->unsettled);
+    member->verdict = later_verdict(side, group, member->verdict, checks_verdict(side, &member->unsettled));
     member->forced = side->forced;
     member->weight = side->drained_by_operator || checks_drains(side) ? 0 : weight;
     member->withheld = withheld_of(side);
@@ -44,9 +44,15 @@ static bool same_member(const struct pool_member *a, const struct pool_member *b
 bool members_refresh(struct balance_family *family, uint32_t index)
 {
     struct pool_member *member = &family->members[index], fresh = *member;
-    take_side(&fresh, &family->sides[index]);
+    struct balance_side *side = &family->sides[index];
+    bool waited = side->flap.waits;
+    take_side(&fresh, side, family->group);
+    if (side->flap.waits && !waited)
+        later_arm(family); /* no table will be compiled, which else does */
     if (same_member(member, &fresh))
         return false;
+    later_member_changed(side, family->group, member, &fresh);
+    fresh.withheld = withheld_of(side);
     count_verdict(family, pool_member_verdict(member), UINT32_MAX); /* minus one */
     *member = fresh;
     count_verdict(family, pool_member_verdict(member), 1);
@@ -75,7 +81,8 @@ static bool find_former(struct former *former, const struct addr *address)
 
 static void take_over(struct balance_family *family, uint32_t index, const struct former *former)
 {
-    const struct pool_member *member = &family->members[index], *was = &former->members[former->at];
+    struct pool_member *member = &family->members[index];
+    const struct pool_member *was = &former->members[former->at];
     struct balance_side *side = &family->sides[index], *former_side = &former->sides[former->at];
     if (former->same_group && former_side->note == side->note && former_side->foreign == side->foreign) {
         *side = *former_side;
@@ -84,8 +91,12 @@ static void take_over(struct balance_family *family, uint32_t index, const struc
     } else {
         if (member->probed && was->probed)
             side->before = was->verdict;
+        side->flap = former_side->flap;
+        side->ramp_ms = former_side->ramp_ms;
         load_take_over(side, former_side, family->group);
     }
+    if (member->probed && was->probed)
+        member->verdict = was->verdict;
 }
 
 static void add_member(struct balance_family *family, struct former *former, const struct balance_source *source)
@@ -106,7 +117,8 @@ static void add_member(struct balance_family *family, struct former *former, con
         take_over(family, index, former);
     operate_take(family, &source->address, side);
     side->withheld[WITHHELD_HOST] = source->withheld;
-    take_side(member, side);
+    later_follow_ramp(side, family->group);
+    take_side(member, side, family->group);
     count_verdict(family, pool_member_verdict(member), 1);
 }
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "balance/balance.h"
+#include "pool/failback.h"
 
 static const char *const policies[] = {
     [POOL_ROUND_ROBIN] = "round_robin",
@@ -14,6 +15,7 @@ static const char *const policies[] = {
     NULL,
 };
 static const char *const others[] = {"member", "ignore", NULL};
+static const char *const families[] = {"apart", "together", NULL};
 
 enum { WEEK_MS = 7 * 24 * 3600 * 1000 };
 
@@ -44,6 +46,24 @@ static enum err parse_answers(void *field, const char *text, const char **expect
         return ERR_RANGE;
     *(int64_t *)field = answers;
     return ERR_OK;
+}
+
+static enum err parse_failback(void *field, const char *text, const char **expected)
+{
+    uint64_t ms = POOL_FAILBACK_AUTO;
+    enum err e = ERR_OK;
+    *expected = "\"auto\", \"manual\" or a duration of at most a week, such as \"10m\"";
+    if (!field)
+        return ERR_OK;
+    if (!strcmp(text, "manual"))
+        ms = POOL_FAILBACK_MANUAL;
+    else if (strcmp(text, "auto") != 0)
+        e = opt_duration_from_text(&ms, text);
+    if (!e && ms > WEEK_MS && ms != POOL_FAILBACK_MANUAL)
+        e = ERR_RANGE;
+    if (!e)
+        *(uint64_t *)field = ms;
+    return e;
 }
 
 #define MEMBER(key, type, flags, field) OPT_KEY(key, type, flags, balance_member_options, field)
@@ -126,6 +146,27 @@ static const struct opt group_opts[] = {
     {GROUP("host_hold", OPT_DURATION, 0, host_hold_ms), .most = WEEK_MS, .text_default = "\"10m\"",
      .help = "How long the addresses of a \"host\" are kept while its resolvers say that there is no such name, or no "
              "address. While they fail or do not answer, they are kept in any case."},
+    {GROUP("families", OPT_ENUM, 0, families), .names = families, .text_default = "\"apart\"",
+     .help = "Whether A and AAAA choose a tier each, or \"together\": then a tier is good when both families are, and "
+             "both are answered from the same one. A family that has nobody up in it is answered from its own next "
+             "tier that has."},
+    {GROUP("failback", OPT_CUSTOM, 0, failback_ms), .parse = parse_failback, .parse_size = sizeof(uint64_t),
+     .text_default = "\"auto\"",
+     .help = "When a pool that is answered from a tier of a higher number goes back to one of a lower number that is "
+             "good again: \"auto\" at once; a duration: when it has been good for so long; \"manual\": when \"rondoctl "
+             "failback\" says so. It also goes back when the tier in use has nobody up any more. Kept by a reload, not "
+             "by a restart."},
+    {GROUP("slow_start", OPT_DURATION, 0, slow_start_ms), .most = WEEK_MS, .text_default = "0",
+     .help = "So long after it came back a member has less than its weight: a twentieth at first, then more in twenty "
+             "even steps. Members that are up when rondod starts, or are new, have all of it at once. When all others "
+             "start slowly too, it is their proportions that count. No effect on round_robin."},
+    {GROUP("flap_hold", OPT_DURATION, 0, flap_hold_ms), .most = WEEK_MS, .text_default = "0",
+     .help = "The least time between two flips of a member: one that went down, or came up before that, less than so "
+             "long ago does not come back yet. Going down never waits; and where nobody else is up, coming back does "
+             "not either."},
+    {GROUP("trickle", OPT_FRACTION, 0, trickle), .most = 500, .text_default = "0.0",
+     .help = "The part of the answers that is given from the next tier that has somebody up, so that it is known to "
+             "work when it is needed; to the millionth. For policies with shares, not for round_robin and hash."},
     {GROUP("members", OPT_GROUP, OPT_LIST, members), .sub = &member_table,
      .help = "What single addresses have of their own, and hosts whose addresses are members too."},
 };

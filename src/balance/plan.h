@@ -41,6 +41,11 @@ struct plan_group {
     uint64_t min_up; /* as pool_settings has it */
     uint32_t ttl_sec, ttl_min_sec;
     uint8_t hash_prefix4, hash_prefix6;
+    bool is_together;       /* one tier for both families */
+    uint32_t trickle;       /* as pool_settings has it */
+    uint64_t failback_ms;   /* POOL_FAILBACK_AUTO, POOL_FAILBACK_MANUAL or between */
+    uint64_t slow_start_ms; /* 0: none */
+    uint64_t flap_hold_ms;  /* 0: none */
     struct plan_probes probes;
     const struct addr *fallback;
     size_t fallback_cnt;
@@ -63,6 +68,11 @@ struct plan_zone {
     bool has_hosts;           /* some group for one name has */
 };
 
+struct plan_anchor {
+    struct addr address; /* port 0: the probe's */
+    const struct probe_options *probe;
+};
+
 struct balance_plan {
     struct arena arena;
     struct hash_key key;
@@ -74,6 +84,9 @@ struct balance_plan {
     uint32_t start_gap_ms;   /* as struct health_timing has it */
     uint32_t checks_max;     /* as probe_set_checks_max has it */
     size_t group_cnt;        /* of all zones */
+    const struct plan_anchor *anchors;
+    size_t anchor_cnt;
+    uint64_t hold_max_ms;
     /* The balance's. [control] */
     size_t user_cnt; /* zones that follow it, and pools whose group is one of these */
     struct balance_plan *older;

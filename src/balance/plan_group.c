@@ -367,6 +367,28 @@ static uint32_t whole_seconds(const struct resolving *r, const char *key, uint64
     return (uint32_t)(ms / 1000);
 }
 
+/* What the policy cannot do is refused where something would not happen that was asked for, and warned of where it only
+ * would not happen gently. */
+static void resolve_failover(const struct resolving *r)
+{
+    const struct balance_group_options *row = r->row;
+    struct plan_group *group = r->group;
+    bool has_shares = group->policy != POOL_ROUND_ROBIN && group->policy != POOL_HASH;
+    group->is_together = row->families;
+    group->failback_ms = row->failback_ms;
+    group->slow_start_ms = row->slow_start_ms;
+    group->flap_hold_ms = row->flap_hold_ms;
+    group->trickle = (uint32_t)(row->trickle * POOL_TRICKLE_ONE + 0.5);
+    if (r->row->where.is_broken)
+        return;
+    if (row->trickle > 0 && !has_shares)
+        complain(r, "\"trickle\": %s; \"weighted\" and \"random\" can give a share of the answers away",
+                 group->policy == POOL_HASH ? "hash would send the same clients to the next tier each time"
+                                            : "round_robin gives every member the same share");
+    if (row->slow_start_ms && group->policy == POOL_ROUND_ROBIN)
+        warn(r, "\"slow_start\" has no effect on round_robin, which heeds no weights; \"weighted\" does");
+}
+
 static void resolve_values(const struct resolving *r)
 {
     const struct balance_group_options *row = r->row;
@@ -382,6 +404,7 @@ static void resolve_values(const struct resolving *r)
     group->ttl_sec = whole_seconds(r, "ttl", row->ttl_ms);
     group->ttl_min_sec = whole_seconds(r, "ttl_min", row->ttl_min_ms);
     group->host_hold_ms = row->host_hold_ms;
+    resolve_failover(r);
 }
 
 static void check_load_of(const struct resolving *r, const struct plan_member *member, const char *text)

@@ -9,6 +9,7 @@
 
 #include <stdatomic.h>
 
+#include "balance/alarm.h"
 #include "balance/balance.h"
 #include "balance/count.h"
 #include "balance/map.h"
@@ -16,11 +17,14 @@
 #include "balance/plan.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "health/flap.h"
+#include "health/hold.h"
 #include "loop/grace.h"
 #include "loop/job.h"
 #include "loop/post.h"
 #include "pool/classes.h"
 #include "pool/load.h"
+#include "pool/failback.h"
 
 /* An intrusive list both ways; an item that is in none points to itself. */
 struct ring {
@@ -45,9 +49,11 @@ static inline void ring_remove(struct ring *item)
 struct balance_target {
     struct map_link link; /* by id */
     uint32_t id;
-    enum health_verdict verdict;
+    struct hold_target hold;     /* what was seen of it; of which follow: */
+    enum health_verdict verdict; /* the one that counts */
     bool unsettled;
     bool drains; /* an agent asks for no new clients */
+    uint32_t anchor_cnt; /* how often it is an anchor: subscribed as often */
     struct balance_check *checks;
     struct balance_walk *walk; /* NULL: all members know what it said last */
     struct ring parked;        /* in balance.parked while it has no checks; the subscription of the last one is kept */
@@ -89,6 +95,8 @@ struct balance_side {
     enum health_verdict forced;       /* HEALTH_UNKNOWN: not forced; likewise */
     uint32_t withheld[WITHHELD_CNT]; /* parts of POOL_PART_ONE, each below it */
     struct pool_load load;            /* what WITHHELD_LOAD comes from */
+    struct health_flap flap;
+    uint64_t ramp_ms; /* when its slow start began; 0: it has none */
 };
 
 /* Sides of former members whose checks are to be closed. */
@@ -137,6 +145,10 @@ struct balance_family {
     /* The largest TTL of answers that clients may have kept, and until when they may. */
     uint32_t cached_ttl_sec;
     uint64_t cached_until_ms;
+    struct balance_alarm alarm;
+    struct pool_failback failback;
+    struct ring staying;   /* in balance.staying while a better tier is good again */
+    uint64_t staying_mark; /* ascending in that ring */
 };
 
 enum balance_todo {
@@ -246,6 +258,16 @@ struct balance {
     struct balance_load *load;
     uv_timer_t summary;
     size_t suppressed[LINE_CNT]; /* since the last summary */
+    struct alarms *alarms;
+    struct ring staying; /* families that stay on a worse tier */
+    size_t staying_cnt;
+    uint64_t staying_mark, return_mark; /* those up to return_mark are to go back */
+    struct hold hold;
+    struct balance_target **anchors;
+    size_t anchor_cnt;
+    struct balance_alarm hold_alarm;
+    size_t hold_told;  /* holds whose beginning was told */
+    bool hold_on_told; /* the last of them has not been told to have ended */
 };
 
 static const enum addr_family balance_families[2] = {ADDR_V4, ADDR_V6};
@@ -379,6 +401,11 @@ void checks_fill_spec(struct probe_spec *spec, const struct balance_family *fami
 enum probe_permission checks_permission(const struct balance_plan *plan, const struct plan_member *note,
                                         const struct addr *address, bool foreign);
 struct balance_target *checks_find_target(const struct balance *balance, uint32_t id);
+/* Subscribes, and the other way round. */
+struct balance_target *checks_take_target(struct balance *balance, const struct probe_spec *spec);
+void checks_drop_target(struct balance *balance, struct balance_target *target);
+/* Some verdict of its targets was taken back by a hold, and counts as what it was before. */
+bool checks_restored(const struct balance_side *side);
 /* Ends a target that nobody wanted again while a load was under way; false: there is none, or it is not yet time. For
  * when nothing else is left to do. */
 bool checks_release_one(struct balance *balance);
@@ -415,6 +442,12 @@ void verdict_end_walk(struct balance_target *target);
 /* Tells whoever wants to know (balance_on_change) that a member counts as `now`, no longer as `before`. */
 void verdict_tell_change(const struct balance_family *family, uint32_t member, const char *before, const char *now,
                          const char *reason);
+/* All members of the target are told what counts of it now; what does not fit into a piece is queued. */
+void verdict_spread(struct balance *balance, struct balance_target *target, const char *reason);
+/* The member is brought up to date, its verdict told, its table queued. True when anything changed. */
+bool verdict_refresh(struct balance_family *family, uint32_t member, const char *reason);
+/* A line on a whole pool may be logged now; else it was counted. */
+bool verdict_may_tell_state(struct balance *balance);
 /* What a table was compiled by just now: tells the loud states. */
 void verdict_tell_state(struct balance_family *family, const struct pool_choice *choice);
 void verdict_summary(struct balance *balance);
@@ -432,6 +465,56 @@ struct pool_source compile_source(const struct balance_family *family);
 const struct pool_table *compile_published(const struct balance_family *family);
 /* The table in use, of class 0; NULL: none. */
 const struct pool_table *compile_present(const struct balance_family *family);
+
+/* failback.c */
+
+/* Before a table is compiled: which tier the family is to be answered from. */
+void failback_follow(struct balance_family *family);
+/* As if it had never been on any tier. */
+void failback_forget(struct balance_family *family);
+/* When it changes by itself; UINT64_MAX: never. */
+uint64_t failback_due_ms(const struct balance_family *family);
+/* A move since then was made for members that are taken back. */
+void failback_undo(struct balance_family *family, uint64_t since_ms);
+/* Lets one go back that was told to; false: there is none. */
+bool failback_one(struct balance *balance);
+
+/* later.c */
+
+/* The member is about to be `is`, and was `was`: a slow start may begin or end. */
+void later_member_changed(struct balance_side *side, const struct plan_group *group, const struct pool_member *was,
+                          const struct pool_member *is);
+/* Goes on with a slow start, by the group's settings. */
+void later_follow_ramp(struct balance_side *side, const struct plan_group *group);
+/* What counts, when `counts` did and this was `seen`: a way back may have to wait. */
+enum health_verdict later_verdict(struct balance_side *side, const struct plan_group *group, enum health_verdict counts,
+                                  enum health_verdict seen);
+/* Nobody waits on the way back any more; false: nobody did. */
+bool later_let_in(struct balance_family *family);
+/* After a table was compiled: when it is next to be done without anybody's doing. */
+void later_arm(struct balance_family *family);
+void later_forget(struct balance_family *family);
+/* An alarm that is due, or a way back that was ordered; false: there is none, or deaths found before go first. */
+bool later_one(struct balance *balance);
+
+/* hold.c */
+
+/* The plan's anchors are checked from now on, others no more. */
+void hold_follow_plan(struct balance *balance);
+/* Nobody is an anchor. */
+void hold_end_anchors(struct balance *balance);
+/* What was seen of a target, and what counts of it. */
+void hold_take_event(struct balance *balance, struct balance_target *target, const struct probe_event *event);
+void hold_take_target(struct balance *balance, struct balance_target *target, const struct health_timing *timing,
+                      const struct probe_event *known);
+void hold_drop_target(struct balance *balance, struct balance_target *target);
+/* A piece of what a hold's beginning or end leaves to do; false: nothing. */
+bool hold_one(struct balance *balance);
+
+/* view_failover.c: what people see of the two above, of tiers and of holds. */
+void view_failover_member(struct balance_member_view *view, const struct balance_family *family, uint32_t member);
+void view_failover_pool(struct balance_pool_view *view, const struct balance_family *family,
+                        const struct pool_choice *choice);
 
 /* settle.c: who waits until all is done, or known */
 void settle_check(struct balance *balance);

@@ -22,6 +22,7 @@ void settings_make(struct pool_settings *settings, const struct plan_group *grou
         .all_down = group->all_down,
         .answers = group->answers,
         .min_up = group->min_up,
+        .trickle = group->trickle,
         .ttl_sec = ttl,
         .ttl_min_sec = group->ttl_min_sec < ttl ? group->ttl_min_sec : ttl,
         .hash_prefix4 = group->hash_prefix4,

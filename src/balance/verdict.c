@@ -1,6 +1,6 @@
 /* What the prober says, and what is told of it to people. */
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "balance/private.h"
 #include "base/clock.h"
@@ -23,6 +23,8 @@ static bool may_tell(struct balance *balance, enum balance_line line)
         uv_timer_start(&balance->summary, on_summary, SUMMARY_AFTER_MS, 0);
     return false;
 }
+
+bool verdict_may_tell_state(struct balance *balance) { return may_tell(balance, LINE_STATE); }
 
 void verdict_summary(struct balance *balance)
 {
@@ -84,23 +86,32 @@ static void tell_drain(const struct balance_family *family, uint32_t index, cons
                addr_to_text(address, &member->address), member->weight ? "no longer drained" : "drained", reason);
 }
 
+bool verdict_refresh(struct balance_family *family, uint32_t index, const char *reason)
+{
+    enum health_verdict before = family->members[index].verdict;
+    bool was_drained = !family->members[index].weight;
+    if (!members_refresh(family, index))
+        return false;
+    enum health_verdict now = family->members[index].verdict;
+    if (now != before) {
+        tell_verdict(family, index, reason);
+        verdict_tell_change(family, index, health_verdict_name(before), health_verdict_name(now), reason);
+    }
+    if (was_drained != !family->members[index].weight)
+        tell_drain(family, index, reason);
+    const struct hold *hold = &family->pool->balance->hold;
+    bool is_undone = hold->is_on && checks_restored(&family->sides[index]);
+    if (is_undone)
+        failback_undo(family, hold->moment_ms);
+    work_queue(family->pool, TODO_COMPILE_A << family->index,
+               is_undone || (now == HEALTH_DOWN && before != HEALTH_DOWN));
+    return true;
+}
+
 static void tell_member(const struct balance_check *check, const char *reason)
 {
-    struct balance_family *family = check->family;
-    if (!family)
-        return;
-    enum health_verdict before = family->members[check->member].verdict;
-    bool was_drained = !family->members[check->member].weight;
-    if (!members_refresh(family, check->member))
-        return;
-    enum health_verdict now = family->members[check->member].verdict;
-    if (now != before) {
-        tell_verdict(family, check->member, reason);
-        verdict_tell_change(family, check->member, health_verdict_name(before), health_verdict_name(now), reason);
-    }
-    if (was_drained != !family->members[check->member].weight)
-        tell_drain(family, check->member, reason);
-    work_queue(family->pool, TODO_COMPILE_A << family->index, now == HEALTH_DOWN && before != HEALTH_DOWN);
+    if (check->family)
+        verdict_refresh(check->family, check->member, reason);
 }
 
 /* ---- walks through the checks of a target */
@@ -172,18 +183,10 @@ void verdict_end_walk(struct balance_target *target)
 
 /* ---- events */
 
-static void take_event(struct balance *balance, const struct probe_event *event)
+void verdict_spread(struct balance *balance, struct balance_target *target, const char *reason)
 {
-    struct balance_target *target = checks_find_target(balance, event->target);
-    if (!target)
-        return;
-    target->verdict = event->verdict;
-    target->unsettled = event->unsettled;
-    target->drains = event->measure.drains;
-    if (balance->on_verdict)
-        balance->on_verdict(balance->on_verdict_arg, event->target);
     struct balance_walk first = {.target = target, .at = target->checks}, *walk = target->walk ? target->walk : &first;
-    memcpy(walk->reason, event->reason, sizeof walk->reason);
+    snprintf(walk->reason, sizeof walk->reason, "%s", reason);
     if (target->walk) {
         walk_again(balance, walk);
     } else if (!walk_some(walk)) { /* most have few */
@@ -191,6 +194,18 @@ static void take_event(struct balance *balance, const struct probe_event *event)
         ring_init(&target->walk->ring);
         queue_walk(balance, target->walk);
     }
+}
+
+static void take_event(struct balance *balance, const struct probe_event *event)
+{
+    struct balance_target *target = checks_find_target(balance, event->target);
+    if (!target)
+        return;
+    target->drains = event->measure.drains;
+    hold_take_event(balance, target, event);
+    if (balance->on_verdict)
+        balance->on_verdict(balance->on_verdict_arg, event->target);
+    verdict_spread(balance, target, event->reason);
 }
 
 bool verdict_take(struct balance *balance, uint64_t end_us)

@@ -99,6 +99,7 @@ static void view_member(struct viewing *v, const struct balance_family *family, 
     };
     view_orders(&v->members[index], family);
     load_measure(family, index, &v->members[index].measure);
+    view_failover_member(&v->members[index], family, index);
     view_health(v, index, side);
     view_certificates(v, index, side);
 }
@@ -116,6 +117,7 @@ static void view_sleeper(struct viewing *v, size_t index, const struct balance_f
         .sleeping = true,
         .probed = plan_probes_of(group, note)->cnt > 0,
         .verdict = HEALTH_UNKNOWN,
+        .weight_percent = 100,
         .reason = "",
     };
     view_orders(&v->members[index], family);
@@ -248,6 +250,7 @@ static void view_family(struct viewing *v, const struct balance_family *family)
         view.exact = table->exact;
     view.state = v->choice.state;
     view.tier = v->choice.tier;
+    view_failover_pool(&view, family, &v->choice);
     view_bounds(&view, family);
     view.member_cnt = view_members(v, family);
     view.members = v->members;

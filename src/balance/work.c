@@ -121,6 +121,8 @@ static void end_pool(struct balance_pool *pool)
 {
     for (unsigned i = 0; i < 2; i++) {
         compile_detach(&pool->families[i]);
+        failback_forget(&pool->families[i]);
+        later_forget(&pool->families[i]);
         records_free(&pool->families[i]);
     }
     free(pool->hosts);
@@ -334,9 +336,9 @@ void work_slice(struct balance *balance, uint64_t budget_us)
     bool more = verdict_take(balance, end_us);
     while (look_take(balance))
         continue;
-    while (verdict_one(balance) || work_one(balance) || hosts_one(balance->hosts) || pointed_one(balance) ||
-           rescan_one(balance) || leave_one(balance) || load_one(balance) || checks_release_one(balance) ||
-           hosts_release_one(balance->hosts)) {
+    while (hold_one(balance) || verdict_one(balance) || later_one(balance) || work_one(balance) ||
+           hosts_one(balance->hosts) || pointed_one(balance) || rescan_one(balance) || leave_one(balance) ||
+           load_one(balance) || checks_release_one(balance) || hosts_release_one(balance->hosts)) {
         if (clock_mono_us() < end_us)
             continue;
         more = true; /* or nothing, which the next slice will find */
@@ -348,6 +350,7 @@ void work_slice(struct balance *balance, uint64_t budget_us)
         work_post(balance);
     else
         hosts_arm(balance->hosts);
+    alarms_arm(balance->alarms);
     settle_check(balance);
 }
 

@@ -20,6 +20,8 @@
     X(unforce, "POOL MEMBER", 2, 2, 30, "let its checks decide again")                                                 \
     X(check, "POOL MEMBER", 2, 2, 120, "check a member now, and show each step with its time")                         \
     X(reload, "", 0, 0, 3600, "read configuration and zone files again; wait until all is served")                     \
+    X(failback, "NAME|all", 1, 1, 10, "let the pools of a name, or all, go back to their best tier")                   \
+    X(release, "", 0, 0, 10, "end a hold: members are judged by the checks of now, whatever seems dead")               \
     X(log, "LEVEL", 1, 1, 10, "log lines up to LEVEL: error, warning, notice, info or debug")                          \
     X(stop, "", 0, 0, 60, "stop the server; wait until it has ended")
 

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "balance/hold.h"
 #include "base/arena.h"
 #include "base/mem.h"
 #include "daemon/wiring.h"
@@ -40,6 +41,8 @@ static enum err make_annotations(struct configuration *c, struct diag *diag)
         balance_plan_limit(c->annotations, conf_group(c->conf, &probe_health_opt_table), &probes, diag);
     free(apexes);
     arena_fini(&arena);
+    if (!e)
+        e = balance_plan_set_health(c->annotations, conf_group(c->conf, &balance_health_opt_table), &probes, diag);
     return e;
 }
 

@@ -1,6 +1,7 @@
 #include "daemon/wiring.h"
 
 #include "balance/balance.h"
+#include "balance/hold.h"
 #include "daemon/options.h"
 #include "daemon/reload.h"
 #include "io/io.h"
@@ -17,6 +18,7 @@ const struct opt_table *const wiring_opt_tables[] = {
     &store_server_opt_table,
     &admin_opt_table,
     &answer_key_opt_table,
+    &balance_health_opt_table,
     &daemon_health_opt_table,
     &probe_health_opt_table,
     &resolver_opt_table,

@@ -45,11 +45,10 @@ static struct hold_target *of_failing(struct hold_link *link)
 
 /* ---- windows */
 
-/* From the moment at which a target stops to answer, or answers again, until a check has ended that began later. */
+/* From the moment at which a target stops to answer, or answers again, until we know of a check that began later. */
 static uint64_t window_ms(const struct health_timing *timing)
 {
-    return timing->interval_ms + timing->interval_ms * HEALTH_JITTER_PERCENT / 100 + timing->timeout_ms +
-           HEALTH_PUBLISH_MS;
+    return health_first_contrary_ms(timing) + HEALTH_PUBLISH_MS;
 }
 
 /* Probes of different timing are few. */

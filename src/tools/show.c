@@ -9,6 +9,7 @@
 #include "tools/read.h"
 #include "tools/show_check.h"
 #include "tools/show_explain.h"
+#include "tools/show_failover.h"
 #include "tools/show_order.h"
 #include "tools/table.h"
 
@@ -123,6 +124,7 @@ static void pool_rows_of_status(struct table *table, const json_t *status)
     table_add(table, "members");
     parts_text(text, members, verdicts, sizeof verdicts / sizeof *verdicts);
     table_addf(table, "%llu: %s", count_of(members, "total"), text);
+    show_failover_status(table, status);
 }
 
 /* Only where something is checked. */
@@ -234,6 +236,7 @@ static void member_state_text(char out[LIST_MAX], const json_t *member)
     snprintf(out, LIST_MAX, "%s%s%s%s%s", !is_true(member, "probed") ? "not checked" : verdict ? verdict : "-",
              is_true(member, "unsettled") ? ", unsettled" : "", is_true(member, "drained") ? ", drained" : "",
              forced ? ", forced " : "", forced ? forced : "");
+    show_failover_member(out, LIST_MAX, member);
 }
 
 /* "4", or "1.6 of 4" while something is withheld. */
@@ -361,6 +364,7 @@ static void pool_row(struct table *table, const json_t *pool)
 {
     const char *name = text_of(pool, "name"), *type = text_of(pool, "type"), *policy = text_of(pool, "policy");
     const char *state = text_of(pool, "state");
+    char text[LIST_MAX];
     table_addf(table, "%s %s", name ? name : "-", type ? type : "-");
     table_add(table, !state                          ? "-"
                      : !strcmp(state, "all_down")    ? "all down"
@@ -372,8 +376,10 @@ static void pool_row(struct table *table, const json_t *pool)
     table_add(table, "");
     table_add(table, "");
     table_add(table, "");
-    table_addf(table, "%s, ttl %llu, up to %llu answers", policy ? policy : "-", count_of(pool, "ttl"),
-               count_of(pool, "answers"));
+    snprintf(text, sizeof text, "%s, ttl %llu, up to %llu answers", policy ? policy : "-", count_of(pool, "ttl"),
+             count_of(pool, "answers"));
+    show_failover_pool(text, sizeof text, pool);
+    table_add(table, text);
 }
 
 static void lone_order_show(const json_t *order)
@@ -395,6 +401,7 @@ static void show_pools(const json_t *data)
     struct table *table = table_new(columns, sizeof columns / sizeof *columns);
     size_t i, k;
     json_t *pool, *member, *host;
+    show_failover_hold(json_object_get(data, "hold"));
     json_array_foreach (json_object_get(data, "pools"), i, pool) {
         pool_row(table, pool);
         json_array_foreach (json_object_get(pool, "hosts"), k, host)

@@ -182,9 +182,15 @@ static void outcome_rows(struct table *table, const json_t *data, const json_t *
     near_row(table, data, outcome);
     table_add(table, "tier");
     if (count_of(outcome, "tier"))
-        table_addf(table, "%llu is used: %s", count_of(outcome, "tier"), state_text(outcome));
+        table_addf(table, "%llu is used: %s%s", count_of(outcome, "tier"), state_text(outcome),
+                   is_true(outcome, "tier_is_set") ? "; failback or families have a say in it" : "");
     else
         table_addf(table, "none is used: %s", state_text(outcome));
+    if (count_of(outcome, "trickle_tier")) {
+        table_add(table, "trickle");
+        table_addf(table, "%.4g %% of the answers are from tier %llu",
+                   json_number_value(json_object_get(outcome, "trickle")) * 100, count_of(outcome, "trickle_tier"));
+    }
     answer_row(table, outcome);
 }
 

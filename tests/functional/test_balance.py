@@ -537,7 +537,8 @@ WWW = {"name": "www"}
 
 BAD = {
     "later_policy": ([{**WWW, "policy": "fastest"}], r"fastest"),
-    "later_families": ([{**WWW, "families": "together"}], r"families"),
+    "failback_word": ([{"name": "www", "failback": "never"}], "failback.*manual"),
+    "trickle_of_round_robin": ([{"name": "www", "trickle": 0.1}], "trickle.*round_robin"),
     "neither_name_nor_below": ([{"policy": "hash"}], r"name.*below|below.*name"),
     "both_name_and_below": ([{"name": "www", "below": "www"}], r"name.*below|below.*name"),
     "two_groups_with_one_name": ([WWW, {"name": "WWW.example.com.", "ttl": 5}], r"www"),

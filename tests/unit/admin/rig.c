@@ -110,6 +110,38 @@ enum err look_start(struct balance *balance, const struct operate_member *member
     return balance->look_err;
 }
 
+void balance_hold_look(struct balance_hold_view *view, const struct balance *balance)
+{
+    *view = balance->hold;
+}
+
+bool balance_release(struct balance *balance)
+{
+    bool was_on = balance->hold.is_on;
+    balance->hold.is_on = false;
+    return was_on;
+}
+
+enum err balance_failback(struct balance *balance, const uint8_t *owner, size_t *cnt)
+{
+    bool found = false;
+    *cnt = 0;
+    for (size_t i = 0; i < balance->cnt; i++) {
+        bool fits = name_equal(owner, balance->pools[i].owner);
+        found |= fits;
+        *cnt += fits && balance->pools[i].better_tier;
+    }
+    return found ? ERR_OK : ERR_NOT_FOUND;
+}
+
+size_t balance_failback_all(struct balance *balance)
+{
+    size_t cnt = 0;
+    for (size_t i = 0; i < balance->cnt; i++)
+        cnt += balance->pools[i].better_tier > 0;
+    return cnt;
+}
+
 const char *const io_counter_names[IO_COUNTER_CNT] = {
 #define X(name, help) #name,
     IO_COUNTERS(X)

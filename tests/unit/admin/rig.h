@@ -7,6 +7,8 @@
 #include "admin/admin.h"
 #include "balance/count.h"
 #include "balance/explain.h"
+#include "balance/failback.h"
+#include "balance/hold.h"
 #include "balance/look.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -32,6 +34,7 @@ struct balance {
     enum err look_err;
     struct look look; /* what a check now finds */
     bool endless; /* a walk over all pools never ends */
+    struct balance_hold_view hold;
 };
 extern unsigned rig_walk_slices; /* of walks over all pools, so far */
 

@@ -134,6 +134,76 @@ static void pools_shows_each(void **state)
     ctl_answer_fini(&answer);
 }
 
+/* ==== failback, release ==== */
+
+static void expect_failed(struct fixture *f, const char *command, const char *arg, const char *error)
+{
+    struct ctl_answer answer;
+    assert_int_equal(talk(&f->loop, f->path, command, arg, &answer), CTL_STATUS_FAILED);
+    assert_string_equal(answer.error, error);
+    ctl_answer_fini(&answer);
+}
+
+static void failback_counts_the_pools_that_go(void **state)
+{
+    struct fixture *f = *state;
+    struct ctl_answer answer;
+    expect_failed(f, "failback", "www.example.com", "pool \"www.example.com\" is on its best tier");
+    expect_failed(f, "failback", "nobody.example.com", "\"nobody.example.com\" is no pool");
+    expect_failed(f, "failback", "a..b", "\"a..b\" is no pool");
+    expect_failed(f, "failback", "all.", "\"all.\" is no pool");
+    f->balance.pools[0].tier = 2;
+    f->balance.pools[0].better_tier = 1;
+    f->balance.pools[0].better_since_wall_ms = 1764504000000ull;
+    f->balance.pools[0].back_wall_ms = 1764504060000ull;
+    static const char *const names[] = {"WWW.example.com", "all"};
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(talk(&f->loop, f->path, "failback", names[i], &answer), CTL_STATUS_DONE);
+        assert_int_equal(number(answer.data, "pools"), 1);
+        ctl_answer_fini(&answer);
+    }
+    assert_int_equal(talk(&f->loop, f->path, "pools", "www.example.com", &answer), CTL_STATUS_DONE);
+    const json_t *pool = json_array_get(json_object_get(answer.data, "pools"), 0);
+    assert_int_equal(number(pool, "better_tier"), 1);
+    assert_string_equal(text(pool, "better_since"), "2025-11-30T12:00:00Z");
+    assert_string_equal(text(pool, "back"), "2025-11-30T12:01:00Z");
+    assert_true(json_is_null(json_object_get(pool, "trickle_tier")));
+    assert_true(json_is_null(json_object_get(answer.data, "hold")));
+    ctl_answer_fini(&answer);
+}
+
+static void a_hold_is_shown_and_released(void **state)
+{
+    struct fixture *f = *state;
+    struct ctl_answer answer;
+    static const char *const shows[] = {"status", "pools"};
+    expect_failed(f, "release", NULL, "no verdicts are held");
+    f->balance.hold = (struct balance_hold_view){.is_on = true,
+                                                 .cause = HOLD_BY_TARGETS,
+                                                 .since_wall_ms = 1764504000000ull,
+                                                 .until_wall_ms = 1764504600000ull,
+                                                 .target_cnt = 12,
+                                                 .failing_cnt = 11,
+                                                 .held_cnt = 10,
+                                                 .anchor_cnt = 2};
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(talk(&f->loop, f->path, shows[i], NULL, &answer), CTL_STATUS_DONE);
+        const json_t *hold = json_object_get(answer.data, "hold");
+        assert_string_equal(text(hold, "cause"), "targets");
+        assert_string_equal(text(hold, "since"), "2025-11-30T12:00:00Z");
+        assert_string_equal(text(hold, "until"), "2025-11-30T12:10:00Z");
+        assert_int_equal(number(hold, "targets"), 12);
+        assert_int_equal(number(hold, "failing"), 11);
+        assert_int_equal(number(hold, "held"), 10);
+        ctl_answer_fini(&answer);
+    }
+    assert_int_equal(talk(&f->loop, f->path, "release", NULL, &answer), CTL_STATUS_DONE);
+    ctl_answer_fini(&answer);
+    expect_failed(f, "release", NULL, "no verdicts are held");
+}
+
+/* ==== pools, all of them ==== */
+
 static int ask_pools(struct fixture *f)
 {
     int fd = talk_connect(f->path);
@@ -309,6 +379,8 @@ int main(void)
         CASE(zones_shows_each),
         CASE(zones_takes_names),
         CASE(pools_shows_each),
+        CASE(failback_counts_the_pools_that_go),
+        CASE(a_hold_is_shown_and_released),
         CASE(pools_hold_nobody_up),
         CASE(who_waits_for_pools_at_the_end_is_told),
         CASE(pools_takes_a_name),

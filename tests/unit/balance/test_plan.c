@@ -177,7 +177,15 @@ static void test_errors(void **state)
     expect_refused(GROUPS("{ name = \"a\"; answers = 17; }"), "expected \"all\" or a whole number from 1 to 16");
     expect_refused(GROUPS("{ name = \"a\"; answers = \"1x\"; }"), "expected \"all\"");
     expect_refused(GROUPS("{ name = \"a\"; policy = \"fastest\"; }"), "policy");
-    expect_refused(GROUPS("{ name = \"a\"; families = \"apart\"; }"), "unknown key \"families\"");
+    expect_refused(GROUPS("{ name = \"a\"; failback = \"never\"; }"),
+                   "expected \"auto\", \"manual\" or a duration of at most a week");
+    expect_refused(GROUPS("{ name = \"a\"; failback = \"8d\"; }"), "failback");
+    expect_refused(GROUPS("{ name = \"a\"; policy = \"weighted\"; trickle = 0.6; }"), "trickle");
+    expect_refused(GROUPS("{ name = \"a\"; trickle = 0.1; }"),
+                   "\"trickle\": round_robin gives every member the same share");
+    expect_refused(GROUPS("{ name = \"a\"; policy = \"hash\"; trickle = 0.1; }"),
+                   "\"trickle\": hash would send the same clients to the next tier");
+    expect_refused(GROUPS("{ name = \"a\"; family = \"apart\"; }"), "unknown key \"family\"");
     expect_refused(GROUPS("{ name = \"a\"; members = ( { address = \"192.0.2.1\"; weight = 65536; } ); }"), "weight");
     expect_refused(GROUPS("{ name = \"a\"; members = ( { address = \"192.0.2.1\"; tier = 0; } ); }"), "tier");
     expect_refused(GROUPS("{ name = \"a\"; min_up = 1.1; }"), "min_up");
