@@ -9,7 +9,7 @@ from balancing import Asker, a_records, balanced, members, pool, seen, tcp, verd
 from rondo import until
 
 # A connection is made or refused at once here, however busy the machine is.
-FAST = {"interval": "100ms", "fast_interval": "50ms", "timeout": "100ms", "rise": 1, "fall": 2}
+FAST = {"interval": "100ms", "fast_interval": "100ms", "timeout": "100ms", "rise": 1, "fall": 2}
 
 
 def probe(web, **keys):
