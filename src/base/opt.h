@@ -35,6 +35,7 @@ enum {
     OPT_INHERITED = 16, /* no default of its own here: an absent key is left untouched (templates fill it) */
     OPT_SECRET = 32,    /* a refused value is not shown; this can't hold for one that is no value at all, such as text
                            without its quotes */
+    OPT_APART = 64,     /* it can't stand beside everything else of its group: a comment in the sample configuration */
 };
 
 struct opt_list {

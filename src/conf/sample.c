@@ -39,7 +39,7 @@ static void add_opt(struct conf_text *text, size_t depth, const struct opt *opt)
     if (opt->type == OPT_GROUP)
         add_group_opt(text, depth, opt);
     else if (value)
-        conf_text_add(text, "%*s%s = %s;\n", indent, "", opt->name, value);
+        conf_text_add(text, "%*s%s%s = %s;\n", indent, "", opt->flags & OPT_APART ? "# " : "", opt->name, value);
     else
         conf_text_add(text, "%*s# %s = ...;\n", indent, "", opt->name);
 }

@@ -22,5 +22,6 @@ uint64_t health_detection_ms(const struct health_timing *timing)
 uint64_t health_staleness_ms(const struct health_timing *timing, uint64_t ttl_ms, uint64_t ttl_min_ms)
 {
     uint64_t unsettled_ms = ttl_min_ms < ttl_ms ? ttl_min_ms : ttl_ms;
-    return greater(health_detection_ms(timing) + unsettled_ms, health_first_contrary_ms(timing) + ttl_ms + HEALTH_PUBLISH_MS);
+    return greater(health_detection_ms(timing) + unsettled_ms,
+                   health_first_contrary_ms(timing) + ttl_ms + HEALTH_PUBLISH_MS);
 }

@@ -14,8 +14,8 @@ struct health_timing {
 
 enum { HEALTH_JITTER_PERCENT = 10, HEALTH_PUBLISH_MS = 50 };
 
-/* From the moment at which a target changes, at worst right after a check, to the end of the next one: max(interval·(1 +
- * jitter), gap) + timeout. */
+/* From the moment at which a target changes, at worst right after a check, to the end of the next one:
+ * max(interval·(1 + jitter), gap) + timeout. */
 uint64_t health_first_contrary_ms(const struct health_timing *timing) ATTR_NONNULL_ALL ATTR_PURE;
 /* max(interval·(1 + jitter), gap) + timeout + (fall − 1)·max(fast_interval, timeout, gap) + 50 ms, the gap being that
  * of starts. */

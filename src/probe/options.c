@@ -300,11 +300,11 @@ static const struct opt opts[] = {
     {KEY("fall", OPT_INT, 0, fall), .least = 1, .most = 100, .text_default = "3", .unit = "checks",
      .help = "How many checks in a row must fail before a member is taken out. The first check of a member that "
              "nothing is known of decides alone."},
-    {KEY("send", OPT_STRING, 0, send), .least = 1, .most = 4096, .sample = "\"PING\\r\\n\"",
+    {KEY("send", OPT_STRING, OPT_APART, send), .least = 1, .most = 4096, .sample = "\"PING\\r\\n\"",
      .help = "tcp, agent: what is sent once the connection stands, at most 1 KiB. \\r, \\n, \\t and \\xHH are bytes, "
              "as in all strings here; NUL is written \\\\x00, a backslash \\\\\\\\. Type \"tcp\" needs \"expect\" with "
              "it."},
-    {KEY("expect", OPT_STRING, 0, expect), .least = 1, .most = PATTERN_MAX, .sample = "\"^\\\\+PONG\"",
+    {KEY("expect", OPT_STRING, OPT_APART, expect), .least = 1, .most = PATTERN_MAX, .sample = "\"^\\\\+PONG\"",
      .help = "tcp: a POSIX extended regular expression that must match in what the server says, of which the first 16 "
              "KiB are looked at; \"^\" is their begin, \"$\" where the server closes. The check passes as soon as it "
              "does. At most 256 characters, repetitions written out. Without it a connection is enough."},
@@ -312,7 +312,8 @@ static const struct opt opts[] = {
      .help = "http, https: the request's method. POST, PUT and PATCH are sent with an empty body."},
     {KEY("headers", OPT_STRING, OPT_LIST, headers), .least = 1, .most = 1024, .sample = "[ \"X-Probe: rondo\" ]",
      .help = "http, https: further header fields, \"Name: value\", at most 32. Host, Connection and what says where "
-             "the request ends are not among them; User-Agent, Accept and Accept-Encoding take the place of rondo's own."},
+             "the request ends are not among them; User-Agent, Accept and Accept-Encoding take the place of rondo's "
+             "own."},
     {KEY("path", OPT_STRING, 0, path), .least = 1, .most = 1024, .text_default = "\"/\"",
      .help = "http, https: the path, with a query if need be, that is asked for. Redirects are not followed."},
     {KEY("host", OPT_STRING, 0, host), .least = 1, .most = 255, .sample = "\"www.example.com\"",
@@ -337,14 +338,14 @@ static const struct opt opts[] = {
              "and \"least_connections\". \"orca\": the header field endpoint-load-metrics, as text or JSON; "
              "\"weight\": the field X-Load-Balancing-Endpoint-Weight, the weight that the server wants; \"body\": a "
              "number in the body, see load_pattern. What can't be read is no report, and no failure."},
-    {KEY("load_metric", OPT_STRING, 0, load_metric), .least = 1, .most = LOAD_METRIC_MAX, .sample = "\"queue\"",
+    {KEY("load_metric", OPT_STRING, OPT_APART, load_metric), .least = 1, .most = LOAD_METRIC_MAX, .sample = "\"queue\"",
      .help = "http, https: with load = \"orca\", the named metric that counts. Without it application_utilization, "
              "else cpu_utilization."},
-    {KEY("load_pattern", OPT_STRING, 0, load_pattern), .least = 1, .most = PATTERN_MAX,
+    {KEY("load_pattern", OPT_STRING, OPT_APART, load_pattern), .least = 1, .most = PATTERN_MAX,
      .sample = "\"Active connections: ([0-9]+)\"",
      .help = "http, https: with load = \"body\", a POSIX extended regular expression with one group, around the "
              "number; the more, the more loaded."},
-    {KEY("query_name", OPT_STRING, 0, query_name), .least = 1, .most = 1009, .sample = "\"example.com\"",
+    {KEY("query_name", OPT_STRING, OPT_APART, query_name), .least = 1, .most = 1009, .sample = "\"example.com\"",
      .help = "dns: the name that is asked for, with or without the final dot. A probe of this type must have it."},
     {KEY("query_type", OPT_CUSTOM, 0, query_type), .parse = parse_query_type, .parse_size = sizeof(uint16_t),
      .text_default = "\"SOA\"", .help = "dns: the type that is asked for."},
@@ -352,7 +353,7 @@ static const struct opt opts[] = {
      .help = "dns: whether recursion is asked for, as clients of a resolver do."},
     {KEY("expect_rcode", OPT_ENUM, OPT_LIST, expect_rcode), .names = rcodes, .text_default = "[ \"NOERROR\" ]",
      .help = "dns: the response codes that pass. An answer that was truncated to fit into a datagram is an answer."},
-    {KEY("expect_answer", OPT_STRING, 0, expect_answer), .least = 1, .most = PATTERN_MAX, .sample = "\"192.0.2.1\"",
+    {KEY("expect_answer", OPT_STRING, OPT_APART, expect_answer), .least = 1, .most = PATTERN_MAX, .sample = "\"192.0.2.1\"",
      .help = "dns: what one record of the asked type in the answer must be. For A and AAAA an address; else a POSIX "
              "extended regular expression that must match in the record's data as text, as zone files have it. Without "
              "it the records are of no interest."},

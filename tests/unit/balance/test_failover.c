@@ -304,7 +304,7 @@ static void test_slow_start_after_a_drain(void **state)
     say(&rig, "192.0.2.2", HEALTH_UP);
     struct balance_family *family = &rig.balance->by_handle[rig_handle(&rig, "www")]->families[0];
     for (unsigned drained = 2; drained-- > 0;) {
-        family->sides[0].drained = drained;
+        family->sides[0].drained_by_operator = drained;
         assert_true(members_refresh(family, 0));
     }
     work_queue(family->pool, TODO_COMPILE_A, false);
