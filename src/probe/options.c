@@ -353,7 +353,8 @@ static const struct opt opts[] = {
      .help = "dns: whether recursion is asked for, as clients of a resolver do."},
     {KEY("expect_rcode", OPT_ENUM, OPT_LIST, expect_rcode), .names = rcodes, .text_default = "[ \"NOERROR\" ]",
      .help = "dns: the response codes that pass. An answer that was truncated to fit into a datagram is an answer."},
-    {KEY("expect_answer", OPT_STRING, OPT_APART, expect_answer), .least = 1, .most = PATTERN_MAX, .sample = "\"192.0.2.1\"",
+    {KEY("expect_answer", OPT_STRING, OPT_APART, expect_answer), .least = 1, .most = PATTERN_MAX,
+     .sample = "\"192.0.2.1\"",
      .help = "dns: what one record of the asked type in the answer must be. For A and AAAA an address; else a POSIX "
              "extended regular expression that must match in the record's data as text, as zone files have it. Without "
              "it the records are of no interest."},

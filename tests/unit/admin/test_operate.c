@@ -173,7 +173,9 @@ static void checks_are_shown(void **state)
     const struct look_check checks[] = {
         {.probe = web, .type = "http", .has_port = true, .ended = true,
          .address = {.bytes = {192, 0, 2, 1}, .family = ADDR_V4, .port = 80},
-         .trace = {.outcome = PROBE_PASSED, .steps = {100, 200, 1500, 2000}, .reason = "status 200"}},
+         .trace = {.outcome = PROBE_PASSED,
+                   .steps = {.connected_us = 100, .sent_us = 200, .first_byte_us = 1500, .ended_us = 2000},
+                   .reason = "status 200"}},
         {.probe = tcp, .type = "tcp", .has_port = true, .ended = true,
          .address = {.bytes = {192, 0, 2, 1}, .family = ADDR_V4, .port = 443},
          .trace = {.outcome = PROBE_FAILED, .steps = {.ended_us = 1}, .reason = "connection refused"}},

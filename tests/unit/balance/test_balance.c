@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/clock.h"
 #include "unit/balance/rig.h"
 
 #define PROBES                                                                                                         \
@@ -86,7 +87,9 @@ static void test_member_comes_and_goes(void **state)
     RIG(rig, WWW, two);
     one_is_down(&rig);
     size_t subscriptions = fake_subscriptions();
+    clock_fake_us(clock_mono_us()); /* what the version's turn has time for must not hang on how busy the machine is */
     rig_zone_now(&rig, three);
+    clock_fake_us(UINT64_MAX);
     assert_int_equal(fake_subscriptions(), subscriptions + 1);
     expect_answer(&rig, "www", "2 ttl 20"); /* 3 is unknown */
     say(&rig, "192.0.2.3", HEALTH_UP);
