@@ -149,8 +149,8 @@ def test_bounds_are_rounded_up(rondo):
     groups = [{"name": "www", "probe": "web", "ttl": 1}, {"name": "round", "probe": "round", "ttl": 1}]
     done = arrange(rondo, a_records("www", THREE) + a_records("round", THREE), groups, rows).validate()
     assert done.returncode == 0, done.stderr
-    # 110 + 10 + 50 ms; 1 s more, as ttl_min is at most the ttl. 220 + 15 + 2 * 15 + 50 ms, 315.
-    assert bounds(done.stdout) == {WWW + " A": (0.2, 1.2), "round.example.com A": (0.4, 1.4)}
+    # 110 + 10 + 50 ms; 1 s more, as ttl_min is at most the ttl. 220 + 15 + 2 * 100 (target_rate) + 50 ms, 485.
+    assert bounds(done.stdout) == {WWW + " A": (0.2, 1.2), "round.example.com A": (0.5, 1.5)}
 
 
 def test_bounds_by_each_key(rondo):
