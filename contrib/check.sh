@@ -121,12 +121,12 @@ setarch "$(uname -m)" -R true 2>/dev/null && still="setarch $(uname -m) -R"
 build_tsan() { build build/tsan --enable-developer --with-sanitizer=thread CC=gcc CFLAGS="-O1 -g"; }
 build_release() { build build/release CC=gcc CFLAGS="-O2 -g"; }
 
-# Functional tests wait more than they compute: the other builds are made beside them, with what they leave. What goes
-# wrong with one is told when its turn comes.
+# Functional tests wait more than they compute: they run two files at a time, and the other builds are made beside them,
+# with what they leave. What goes wrong with one is told when its turn comes. Those that measure run by themselves later.
 if build build/check --enable-developer --with-sanitizer=address,undefined CC=gcc CFLAGS="-O1 -g"; then
     make_check build/check
     (gently="nice -n 19"; build_tsan; build_release) >build/beside.out 2>&1 &
-    functional build/check "-k 'not test_instructions and not test_hostile_work'"
+    functional build/check "-n 2 --dist loadfile -k 'not test_instructions and not test_hostile_work'"
     wait
 else
     broken "build/check does not build"

@@ -4,7 +4,7 @@
 BUILD_PACKAGES="gcc make autoconf automake autoconf-archive pkg-config libc6-dev
     libldns-dev libssl-dev libconfig-dev liburcu-dev libuv1-dev libjansson-dev libsodium-dev
     libcurl4-openssl-dev liblmdb-dev libc-ares-dev"
-TEST_PACKAGES="libcmocka-dev python3 python3-pytest python3-dnspython bind9-dnsutils bind9-utils ldnsutils
+TEST_PACKAGES="libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-dnspython bind9-dnsutils bind9-utils ldnsutils
     valgrind procps util-linux monitoring-plugins-basic nginx-light openssl"
 PEER_PACKAGES="bind9 nsd knot" # questions on which these three agree are asked of rondo too
 DEMO_PACKAGES="python3 bind9-dnsutils procps"
