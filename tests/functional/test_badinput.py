@@ -243,7 +243,7 @@ ONE_ROUND_TOLD = [
     ("rondo.conf", 13, r'unknown key "nmae" in "zones"; did you mean "name"\?'),
     ("rondo.conf", 13, r'"zones.balance": expected groups, '),
     ("rondo.conf", 13, r'zone "other.test", balance "": expected either "name" or "below", got neither'),
-    ("probes.conf", 2, r'"probes.type": expected "tcp" or "http", got "htpp"; did you mean "http"\?'),
+    ("probes.conf", 2, r'"probes.type": expected "tcp", .*, got "htpp"; did you mean "http"\?'),
     ("probes.conf", 3, r'"probes.timeout": 1h is more than the interval, 5s'),
     ("probes.conf", 3, r'"probes.port": expected a whole number from 1 to 65535, got 65536'),
     ("probes.conf", 3, r'probe "web" stands twice, first at .*probes.conf:2'),
