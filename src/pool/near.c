@@ -34,6 +34,17 @@ static void gather(struct near *near, uint16_t site, const struct pool_member *m
     }
 }
 
+/* By its own tiers: where the whole pool has left one, a site may not have, and the other way round. That the pool stays
+ * on a tier binds a site where it would go back to a better one. */
+static void choose_own(struct near *near, const struct pool_settings *of_all)
+{
+    struct pool_settings own = *of_all;
+    own.tier = 0;
+    pool_choose(&near->choice, &own, near->members, near->cnt);
+    if (near->choice.state == POOL_LIVE && near->choice.tier < of_all->tier)
+        pool_choose(&near->choice, of_all, near->members, near->cnt);
+}
+
 /* Only what is true of the whole pool too: that drains are ignored, or that who is down is served all the same. */
 static bool is_good(const struct pool_choice *choice, const struct pool_choice *of_all)
 {
@@ -48,7 +59,7 @@ void pool_near_choose(struct pool_choice *choice, const struct pool_settings *se
     pool_choose(choice, &any, members, cnt);
     struct near *near = mem_zalloc(1, sizeof *near);
     gather(near, settings->site, members, cnt);
-    pool_choose(&near->choice, &any, near->members, near->cnt);
+    choose_own(near, &any);
     if (is_good(&near->choice, choice)) {
         *choice = near->choice;
         choice->site = settings->site;

@@ -139,6 +139,31 @@ static void only_those_used_are_unsettled_or_unknown(void **state)
     }
 }
 
+/* The pool stays on a tier, or both families do: a site does not go back below it while it has somebody there, but
+ * counts min_up by its own members all the same. */
+static void staying_binds_a_site_as_far_as_it_can(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *members;
+        unsigned min_up, wish, tier;
+    } rows[] = {
+        {"1u1a 1u1b 2u1a", 0, 2, 2},      {"1u1a 1u1b 2u1b", 0, 2, 1},      {"1u1a 1d1a 1u1b 1u1b 2u1a", 501, 1, 2},
+        {"1u1a 1d1a 1u1b 1u1b", 501, 1, 1}, {"1u1a 1u1b 2u1a", 0, 0, 1},
+    };
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        struct pool_member members[8];
+        struct pool_choice choice;
+        struct pool_settings settings = help_settings(POOL_WEIGHTED, 1);
+        settings.site = 1;
+        settings.tier = rows[r].wish;
+        settings.min_up = rows[r].min_up * (POOL_MIN_UP_ONE / 1000);
+        pool_choose(&choice, &settings, members, parse(members, rows[r].members));
+        assert_int_equal(choice.site, 1);
+        assert_int_equal(choice.tier, rows[r].tier);
+    }
+}
+
 /* A thousand members, each of them without a verdict and of a site of its own. */
 static void many_members_are_no_trouble(void **state)
 {
@@ -165,6 +190,7 @@ int main(void)
         cmocka_unit_test(sites_choose_their_own),
         cmocka_unit_test(other_words_for_all_down_go_for_sites_too),
         cmocka_unit_test(only_those_used_are_unsettled_or_unknown),
+        cmocka_unit_test(staying_binds_a_site_as_far_as_it_can),
         cmocka_unit_test(many_members_are_no_trouble),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
