@@ -19,18 +19,6 @@ static const char *const families[] = {"apart", "together", NULL};
 
 enum { WEEK_MS = 7 * 24 * 3600 * 1000 };
 
-static enum err parse_address(void *field, const char *text, const char **expected)
-{
-    *expected = "an address without a port, such as \"192.0.2.1\" or \"2001:db8::1\"";
-    struct addr addr;
-    if (!field)
-        return ERR_OK;
-    enum err e = addr_from_text(&addr, text);
-    if (!e)
-        memcpy(field, &addr, sizeof addr);
-    return e;
-}
-
 static enum err parse_answers(void *field, const char *text, const char **expected)
 {
     char *end;
@@ -69,7 +57,7 @@ static enum err parse_failback(void *field, const char *text, const char **expec
 #define MEMBER(key, type, flags, field) OPT_KEY(key, type, flags, balance_member_options, field)
 
 static const struct opt member_opts[] = {
-    {MEMBER("address", OPT_CUSTOM, 0, address), .parse = parse_address, .parse_size = sizeof(struct addr),
+    {MEMBER("address", OPT_CUSTOM, 0, address), .parse = addr_opt_parse, .parse_size = sizeof(struct addr),
      .sample = "\"192.0.2.1\"",
      .help = "The address of an A or AAAA record of the name. While there is no such record the member sleeps: it is "
              "neither checked nor answered, and a warning says so. A member has either this or \"host\"."},
@@ -86,7 +74,7 @@ static const struct opt member_opts[] = {
      .help = "Members of a higher number stand by: they are used when all lower tiers are down."},
     {MEMBER("probe", OPT_STRING, OPT_LIST, probe), .least = 1, .most = 63, .sample = "\"web\"",
      .help = "The probes of this member, in place of the group's."},
-    {MEMBER("check_address", OPT_CUSTOM, 0, check_address), .parse = parse_address, .parse_size = sizeof(struct addr),
+    {MEMBER("check_address", OPT_CUSTOM, 0, check_address), .parse = addr_opt_parse, .parse_size = sizeof(struct addr),
      .help = "The address that is checked in place of the member's own."},
     {MEMBER("site", OPT_STRING, 0, site), .least = 1, .most = ANSWER_SITE_NAME_MAX,
      .help = "The site where the member is, by name: clients in its networks get its live members, by their tiers "

@@ -51,6 +51,18 @@ enum err addr_port_from_text(struct addr *addr, const char *text, uint16_t port_
     return e;
 }
 
+enum err addr_opt_parse(void *field, const char *text, const char **expected)
+{
+    *expected = "an address without a port, such as \"192.0.2.1\" or \"2001:db8::1\"";
+    struct addr addr;
+    if (!field)
+        return ERR_OK;
+    enum err e = addr_from_text(&addr, text);
+    if (!e)
+        memcpy(field, &addr, sizeof addr);
+    return e;
+}
+
 char *addr_to_text(char out[ADDR_TEXT_MAX], const struct addr *addr)
 {
     int family = addr->family == ADDR_V4 ? AF_INET : AF_INET6;

@@ -27,6 +27,8 @@ static inline unsigned addr_len(const struct addr *a) { return a->family == ADDR
 enum err addr_from_text(struct addr *addr, const char *text) ATTR_NONNULL_ALL ATTR_MUST_USE;
 /* "ADDRESS[@PORT]", port 1..65535; without one `port_default`. ERR_SYNTAX or ERR_RANGE. */
 enum err addr_port_from_text(struct addr *addr, const char *text, uint16_t port_default) ATTR_NONNULL_ALL ATTR_MUST_USE;
+/* For rows of option tables (base/opt.h): an address without a port as OPT_CUSTOM. */
+enum err addr_opt_parse(void *field, const char *text, const char **expected) ATTR_NONNULL(2, 3);
 /* The address alone, canonical (RFC 5952); returns `out`. */
 char *addr_to_text(char out[ADDR_TEXT_MAX], const struct addr *addr) ATTR_NONNULL_ALL;
 /* "ADDRESS@PORT"; returns `out`. */

@@ -57,18 +57,6 @@ static enum err parse_status(void *field, const char *text, const char **expecte
     return ERR_OK;
 }
 
-static enum err parse_source(void *field, const char *text, const char **expected)
-{
-    *expected = "an address of this machine without a port, such as \"192.0.2.9\"";
-    struct addr addr;
-    if (!field)
-        return ERR_OK;
-    enum err e = addr_from_text(&addr, text);
-    if (!e)
-        memcpy(field, &addr, sizeof addr);
-    return e;
-}
-
 static enum err parse_query_type(void *field, const char *text, const char **expected)
 {
     uint16_t type;
@@ -280,7 +268,7 @@ static const struct opt opts[] = {
      .help = "The port that is checked. A probe of type \"http\" takes 80 without it, \"https\" and \"tls\" 443, "
              "\"dns\" 53; types \"tcp\" and \"agent\" must have it; type \"exec\" hands it to the command; \"ping\" "
              "has none."},
-    {KEY("source", OPT_CUSTOM, OPT_LIST, source), .parse = parse_source, .parse_size = sizeof(struct addr),
+    {KEY("source", OPT_CUSTOM, OPT_LIST, source), .parse = addr_opt_parse, .parse_size = sizeof(struct addr),
      .sample = "\"192.0.2.9\"",
      .help = "The addresses of this machine that checks come from, at most one a family; without one of the checked "
              "family the system chooses."},
