@@ -34,8 +34,8 @@ static void gather(struct near *near, uint16_t site, const struct pool_member *m
     }
 }
 
-/* By its own tiers: where the whole pool has left one, a site may not have, and the other way round. That the pool stays
- * on a tier binds a site where it would go back to a better one. */
+/* By its own tiers: where the whole pool has left one, a site may not have, and the other way round. That the pool
+ * stays on a tier binds a site where it would go back to a better one. */
 static void choose_own(struct near *near, const struct pool_settings *of_all)
 {
     struct pool_settings own = *of_all;
