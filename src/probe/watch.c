@@ -303,15 +303,13 @@ static void tell_trace(struct watch *watch, uint32_t slot, const struct ending *
         watch->wake(watch->wake_arg);
 }
 
-/* As if it were due; one that is under way is followed by another. */
+/* Due now, or when starts are far enough apart; one that is under way is followed by another. */
 static void hurry(struct watch *watch, uint32_t slot)
 {
     struct watched *w = at(watch, slot);
     w->asked = true;
-    if (w->state != WATCHED_WAITING)
-        return;
-    schedule_heap_remove(&watch->heap, slot);
-    join_turn(watch, slot);
+    if (w->state == WATCHED_WAITING)
+        wait_until(watch, slot, watch->now_us);
 }
 
 /* ---- endings ---- */
