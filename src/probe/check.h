@@ -40,6 +40,13 @@ static inline bool check_awaits_driver(const struct check *check)
            (kind->transport == KIND_DRIVEN || check->run.want != KIND_WANT_CONNECTED);
 }
 
+/* So long after it began, and a little, as 0 is never. */
+static inline uint32_t check_age_us(const struct check *check, uint64_t now_us)
+{
+    uint64_t us = now_us > check->start_us ? now_us - check->start_us : 0;
+    return us >= UINT32_MAX ? UINT32_MAX : us ? (uint32_t)us : 1;
+}
+
 /* Begins one, whose run has `measure` and `random`; `tag` comes back with its events. It may be over at once. One of
  * KIND_DRIVEN is but prepared; of another with a driver the connection is made. */
 void check_open(struct check *check, const struct target *target, uint64_t now_us, int epoll_fd,

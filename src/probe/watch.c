@@ -8,6 +8,8 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "probe/ending.h"
+#include "probe/watched.h"
 
 enum {
     /* Of the descriptors that the process may have, checks use a quarter at most: the rest are the clients' and our
@@ -16,32 +18,7 @@ enum {
     RUNNING_LEAST = 16,
     RUNNING_MOST = WATCH_RUNNING_MOST,
     WARN_AGAIN_SEC = 60,
-    LOCAL_BURST = 3,
 };
-
-enum watched_state { WATCHED_NONE, WATCHED_WAITING, WATCHED_TURN, WATCHED_RUNNING };
-
-/* Some hundred bytes a target. */
-struct watched {
-    struct target *target; /* counted; NULL: the slot is empty */
-    struct check *check;   /* WATCHED_RUNNING */
-    struct health_target health;
-    struct health_measure measure;
-    uint64_t duration_us;
-    uint64_t start_us; /* of the last check; 0: there was none */
-    uint64_t due_us;   /* when the next is to begin */
-    uint32_t generation;
-    uint32_t turn_before, turn_after; /* WATCHED_TURN: slot + 1 */
-    uint8_t state;
-    bool excused; /* the last failure was not counted, so the next is */
-    bool asked;   /* somebody waits for a check with its steps, which has not begun */
-    bool hangs;   /* down, and the last check ran into its deadline */
-};
-
-static struct watched *at(struct watch *watch, uint32_t slot)
-{
-    return &watch->targets[slot];
-}
 
 static uint64_t worked_us(void)
 {
@@ -73,12 +50,12 @@ static void glance(struct watch *watch)
 
 static void join_turn(struct watch *watch, uint32_t slot)
 {
-    struct watched *w = at(watch, slot);
+    struct watched *w = watched_at(watch, slot);
     struct watch_turns *turns = &watch->turns[w->hangs];
     w->state = WATCHED_TURN;
     w->turn_after = 0;
     w->turn_before = turns->last;
-    *(turns->last ? &at(watch, turns->last - 1)->turn_after : &turns->first) = slot + 1;
+    *(turns->last ? &watched_at(watch, turns->last - 1)->turn_after : &turns->first) = slot + 1;
     turns->last = slot + 1;
     watch->waiting_cnt++;
     tally_set(&watch->tally, waiting, watch->waiting_cnt);
@@ -86,18 +63,17 @@ static void join_turn(struct watch *watch, uint32_t slot)
 
 static void leave_turn(struct watch *watch, uint32_t slot)
 {
-    struct watched *w = at(watch, slot);
+    struct watched *w = watched_at(watch, slot);
     struct watch_turns *turns = &watch->turns[w->hangs];
-    *(w->turn_before ? &at(watch, w->turn_before - 1)->turn_after : &turns->first) = w->turn_after;
-    *(w->turn_after ? &at(watch, w->turn_after - 1)->turn_before : &turns->last) = w->turn_before;
+    *(w->turn_before ? &watched_at(watch, w->turn_before - 1)->turn_after : &turns->first) = w->turn_after;
+    *(w->turn_after ? &watched_at(watch, w->turn_after - 1)->turn_before : &turns->last) = w->turn_before;
     watch->waiting_cnt--;
     tally_set(&watch->tally, waiting, watch->waiting_cnt);
 }
 
-/* Whatever the schedule wants: not too often. */
-static void wait_until(struct watch *watch, uint32_t slot, uint64_t due_us)
+void watched_wait_until(struct watch *watch, uint32_t slot, uint64_t due_us)
 {
-    struct watched *w = at(watch, slot);
+    struct watched *w = watched_at(watch, slot);
     uint64_t least_us = w->start_us ? w->start_us + w->target->timing.start_gap_ms * UINT64_C(1000) : 0;
     w->state = WATCHED_WAITING;
     w->due_us = due_us > least_us ? due_us : least_us;
@@ -126,156 +102,7 @@ static void end_check(struct watch *watch, struct watched *w)
     tally_set(&watch->tally, running, watch->running_cnt);
 }
 
-/* ---- results ---- */
-
-static void tell(struct watch *watch, uint32_t slot, struct reason reason, const char *text, bool is_event)
-{
-    const struct watched *w = at(watch, slot);
-    const struct exchange_report report = {
-        .since_wall_ms = w->health.since_ms,
-        .reason = reason,
-        .duration_us = w->duration_us < UINT32_MAX ? (uint32_t)w->duration_us : UINT32_MAX,
-        .contrary_cnt = w->health.contrary_cnt,
-        .verdict = (uint8_t)w->health.verdict,
-        .unsettled = w->health.unsettled,
-        .measure = w->measure,
-    };
-    if (exchange_tell(watch->exchange, slot, w->generation, &report, text, is_event))
-        watch->wake(watch->wake_arg);
-}
-
-/* "Cannot assign requested address" would be the system's word for a lack of ports. */
-static struct reason reason_of_lack(int error)
-{
-    return error == EADDRNOTAVAIL ? (struct reason){REASON_NO_PORT, 0} : (struct reason){REASON_LOCAL, (uint32_t)error};
-}
-
-/* What a check that has ended leaves behind. */
-struct ending {
-    enum kind_state state;
-    struct reason reason;
-    char text[PROBE_REASON_MAX];
-    struct health_measure measure;
-    uint64_t start_us;
-    struct probe_steps steps;
-    int local_error;
-    bool is_late, stalled;
-    bool advises; /* its kind */
-};
-
-static const char *address_text(char out[ADDR_TEXT_MAX], const struct addr *address)
-{
-    return address->port ? addr_port_to_text(out, address) : addr_to_text(out, address);
-}
-
-static bool may_warn(struct watch *watch, struct reason reason)
-{
-    if (reason.code != REASON_NO_ECHO)
-        return log_rate_ok(&watch->local_rate, LOCAL_BURST);
-    bool told = watch->told_no_echo;
-    watch->told_no_echo = true;
-    return !told;
-}
-
-/* Could not be checked for a lack of ours: nothing is counted, however often it happens. */
-static void not_checked(struct watch *watch, uint32_t slot, struct reason reason)
-{
-    struct watched *w = at(watch, slot);
-    char address[ADDR_TEXT_MAX], text[PROBE_REASON_MAX];
-    if (may_warn(watch, reason))
-        log_warning("member at \"%s\" %s", address_text(address, &w->target->address),
-                    reason_to_text(text, reason));
-    tell(watch, slot, reason, "", false);
-    wait_until(watch, slot, schedule_retry_us(&w->target->timing, watch->now_us, (uint32_t)random_u64(&watch->rng)));
-}
-
-/* The next check is due an interval after this one. Fractions of second checks are spread by design, those of jitter by
- * chance. */
-static void wait_next(struct watch *watch, uint32_t slot, enum schedule_state state, uint64_t start_us)
-{
-    uint32_t fraction =
-        state == SCHEDULE_FIRST ? schedule_spread(&watch->spread) : (uint32_t)random_u64(&watch->rng);
-    wait_until(watch, slot,
-               schedule_next_us(&at(watch, slot)->target->timing, start_us, watch->now_us, state, fraction));
-}
-
-/* Response times are smoothed as TCP smooths round trips (RFC 6298 section 2), but by a quarter: there are few. True:
- * something else than a number changed. */
-static bool take_measure(struct watched *w, const struct ending *ending)
-{
-    uint32_t was_us = w->measure.response_us, now_us = (uint32_t)w->duration_us;
-    bool drained = w->measure.drains != ending->measure.drains;
-    w->measure = ending->measure;
-    w->measure.response_us = was_us;
-    if (ending->state == KIND_PASSED) {
-        now_us = now_us ? now_us : 1;
-        w->measure.response_us = was_us ? was_us - was_us / 4 + now_us / 4 : now_us;
-        w->measure.response_us += !w->measure.response_us;
-        w->measure.response_wall_ms = clock_wall_ms();
-    }
-    return drained;
-}
-
-static void judge(struct watch *watch, uint32_t slot, const struct ending *ending)
-{
-    struct watched *w = at(watch, slot);
-    const struct health_timing *timing = &w->target->timing;
-    const struct health_settings settings = {.rise = timing->rise, .fall = timing->fall};
-    enum health_result result = ending->state == KIND_FAILED ? HEALTH_FAIL : HEALTH_PASS;
-    enum schedule_state state = w->health.result_cnt ? SCHEDULE_STEADY : SCHEDULE_FIRST;
-    bool is_event = take_measure(w, ending);
-    if (health_observe(&w->health, &settings, HEALTH_OBSERVER_SELF, result, clock_wall_ms()) == HEALTH_CHANGED)
-        is_event = true;
-    if (w->health.unsettled)
-        state = SCHEDULE_UNSETTLED;
-    w->excused = false;
-    tell(watch, slot, ending->reason, ending->text, is_event);
-    wait_next(watch, slot, state, ending->start_us);
-}
-
-/* Of no consequence for the verdict. */
-static void pass_over(struct watch *watch, uint32_t slot, const struct ending *ending)
-{
-    bool is_event = take_measure(at(watch, slot), ending);
-    tell(watch, slot, ending->reason, ending->text, is_event);
-    wait_next(watch, slot, SCHEDULE_STEADY, ending->start_us);
-}
-
-/* A failure of a check that was under way while the process stood still may be ours (a server gives up on a client that
- * stops), so it is done again, once: a host that stalls all the time must still find the dead. */
-static void conclude(struct watch *watch, uint32_t slot, const struct ending *ending, struct reason lack)
-{
-    struct watched *w = at(watch, slot);
-    if (ending->local_error) {
-        tally_count(&watch->tally, lacking);
-        not_checked(watch, slot, lack.code == REASON_NONE ? reason_of_lack(ending->local_error) : lack);
-    } else if (ending->state == KIND_FAILED && ending->stalled && !w->excused) {
-        tally_count(&watch->tally, excused);
-        w->excused = true;
-        wait_until(watch, slot,
-                   schedule_retry_us(&w->target->timing, watch->now_us, (uint32_t)random_u64(&watch->rng)));
-    } else if (ending->state == KIND_IGNORED && !(ending->advises && w->health.verdict == HEALTH_UNKNOWN)) {
-        tally_count(&watch->tally, ignored);
-        pass_over(watch, slot, ending);
-    } else {
-        if (ending->state == KIND_FAILED)
-            tally_count(&watch->tally, failed);
-        else
-            tally_count(&watch->tally, passed);
-        judge(watch, slot, ending);
-    }
-    /* One that is up yet is not made to wait: that it goes down must be found in time. */
-    w->hangs = ending->is_late && w->health.verdict == HEALTH_DOWN;
-}
-
 /* ---- steps ---- */
-
-/* So long after it began, and a little, as 0 is never. */
-static uint32_t since_start_us(const struct watch *watch, const struct check *check)
-{
-    uint64_t us = watch->now_us > check->start_us ? watch->now_us - check->start_us : 0;
-    return us >= UINT32_MAX ? UINT32_MAX : us ? (uint32_t)us : 1;
-}
 
 /* With the time at which we see it. */
 static void note_steps(struct watch *watch, struct check *check)
@@ -283,66 +110,34 @@ static void note_steps(struct watch *watch, struct check *check)
     if (!check->is_traced)
         return;
     glance(watch);
-    check_note_steps(check, since_start_us(watch, check));
-}
-
-static void tell_trace(struct watch *watch, uint32_t slot, const struct ending *ending, struct reason lack)
-{
-    static const enum probe_outcome outcomes[] = {
-        [KIND_PASSED] = PROBE_PASSED, [KIND_FAILED] = PROBE_FAILED, [KIND_IGNORED] = PROBE_IGNORED};
-    struct probe_trace trace = {.target = slot + 1, .steps = ending->steps};
-    trace.outcome = ending->local_error ? PROBE_NOT_DONE : outcomes[ending->state];
-    struct reason reason = ending->reason;
-    if (ending->local_error)
-        reason = lack.code == REASON_NONE ? reason_of_lack(ending->local_error) : lack;
-    if (reason.code == REASON_TEXT)
-        memcpy(trace.reason, ending->text, sizeof trace.reason);
-    else
-        reason_to_text(trace.reason, reason);
-    if (exchange_trace(watch->exchange, slot, at(watch, slot)->generation, &trace))
-        watch->wake(watch->wake_arg);
+    check_note_steps(check, check_age_us(check, watch->now_us));
 }
 
 /* Due now, or when starts are far enough apart; one that is under way is followed by another. */
 static void hurry(struct watch *watch, uint32_t slot)
 {
-    struct watched *w = at(watch, slot);
+    struct watched *w = watched_at(watch, slot);
     w->asked = true;
     if (w->state == WATCHED_WAITING)
-        wait_until(watch, slot, watch->now_us);
+        watched_wait_until(watch, slot, watch->now_us);
 }
 
 /* ---- endings ---- */
 
 static void finish(struct watch *watch, uint32_t slot, bool is_late)
 {
-    struct watched *w = at(watch, slot);
-    const struct kind_run *run = &w->check->run;
+    struct watched *w = watched_at(watch, slot);
+    struct ending ending;
     note_steps(watch, w->check);
     glance(watch);
-    struct ending ending = {
-        .state = run->state,
-        .reason = run->reason,
-        .measure = run->measure,
-        .start_us = w->check->start_us,
-        .local_error = w->check->local_error,
-        .is_late = is_late,
-        .stalled = w->check->stall_cnt != watch->clock.stall_cnt,
-        .advises = run->kind->advises,
-        .steps = run->steps,
-    };
-    struct reason lack = w->check->lack;
     bool is_traced = w->check->is_traced;
-    ending.steps.ended_us = since_start_us(watch, w->check);
-    memcpy(ending.text, run->text, sizeof ending.text);
-    /* A driver that puts the start off goes by a clock that does not stand still. */
-    w->duration_us = watch->now_us > ending.start_us ? watch->now_us - ending.start_us : 0;
-    if (run->response_us)
-        w->duration_us = run->response_us;
+    ending_take(&ending, w->check, watch->now_us);
+    ending.is_late = is_late;
+    ending.stalled = w->check->stall_cnt != watch->clock.stall_cnt;
     end_check(watch, w);
-    conclude(watch, slot, &ending, lack);
+    ending_conclude(watch, slot, &ending);
     if (is_traced)
-        tell_trace(watch, slot, &ending, lack);
+        ending_trace(watch, slot, &ending);
     if (w->asked)
         hurry(watch, slot);
 }
@@ -363,7 +158,7 @@ static void draw(struct check *check, const struct target *target)
 
 static void begin(struct watch *watch, uint32_t slot)
 {
-    struct watched *w = at(watch, slot);
+    struct watched *w = watched_at(watch, slot);
     glance(watch);
     struct check *check = w->check = take_check(watch);
     check->slot = slot;
@@ -396,7 +191,7 @@ void watch_event(struct watch *watch, uint64_t tag, uint32_t events, uint8_t *bu
         drivers_event(&watch->drivers, tag, events);
         return;
     }
-    struct watched *w = at(watch, slot);
+    struct watched *w = watched_at(watch, slot);
     if (w->state != WATCHED_RUNNING)
         return;
     w->check->run.now_us = watch->now_us;
@@ -421,7 +216,7 @@ static void end_late(struct check *check)
 
 static void wake_check(struct watch *watch, uint32_t slot)
 {
-    struct check *check = at(watch, slot)->check;
+    struct check *check = watched_at(watch, slot)->check;
     check->run.now_us = watch->now_us;
     check_wake(check);
     if (check_runs(check))
@@ -433,7 +228,7 @@ static void wake_check(struct watch *watch, uint32_t slot)
 /* Something that a check waits for, its deadline, or the time to begin one. */
 static void come_due(struct watch *watch, uint32_t slot)
 {
-    struct watched *w = at(watch, slot);
+    struct watched *w = watched_at(watch, slot);
     if (w->state == WATCHED_RUNNING && w->check->run.wake_us && w->check->run.deadline_us > watch->now_us) {
         wake_check(watch, slot);
     } else if (w->state == WATCHED_RUNNING) {
@@ -514,7 +309,7 @@ uint64_t watch_wait_us(const struct watch *watch)
 
 static void drop(struct watch *watch, uint32_t slot)
 {
-    struct watched *w = at(watch, slot);
+    struct watched *w = watched_at(watch, slot);
     if (w->state == WATCHED_TURN)
         leave_turn(watch, slot);
     if (w->state == WATCHED_RUNNING)
@@ -552,14 +347,14 @@ static void change(struct watch *watch, struct exchange_wish *wish)
     drop(watch, wish->slot);
     if (!wish->target)
         return;
-    struct watched *w = at(watch, wish->slot);
+    struct watched *w = watched_at(watch, wish->slot);
     w->target = wish->target;
     w->generation = wish->generation;
     w->health = health_of(&wish->known);
     w->duration_us = wish->known.duration_us;
     w->measure = wish->known.measure;
     wish->target = NULL;
-    wait_until(
+    watched_wait_until(
         watch, wish->slot,
         schedule_first_us(&w->target->timing, watch->now_us, watch->first_within_us, schedule_spread(&watch->spread)));
 }
@@ -569,7 +364,7 @@ void watch_wish(struct watch *watch, struct exchange_wish *wish)
     grow(watch, wish->slot);
     if (wish->is_change)
         change(watch, wish);
-    if (wish->check_now && at(watch, wish->slot)->target)
+    if (wish->check_now && watched_at(watch, wish->slot)->target)
         hurry(watch, wish->slot);
 }
 
