@@ -204,8 +204,7 @@ static void note_ttl(struct balance_family *family, uint32_t ttl_sec)
 
 static uint32_t ttl_of(const struct pool_table *table)
 {
-    enum { RR_TTL_AT = 6 }; /* in an image's record, behind owner, type and class */
-    return table->outcome == POOL_ANSWER ? be32_get(table->bytes + RR_TTL_AT) : 0;
+    return table->outcome == POOL_ANSWER ? pool_table_ttl(table) : 0;
 }
 
 void operate_note_ttls(struct balance_family *family)

@@ -183,23 +183,11 @@ static void view_bounds(struct balance_pool_view *view, const struct balance_fam
         view_bounds_by(view, family, &family->group->hosts[i].member, &none);
 }
 
-/* Where the TTL stands in an image's first record, behind owner, type and class. */
-enum { RR_TTL_AT = 6 };
-
 static uint32_t served_ttl(const struct balance_family *family, const struct pool_table *table)
 {
-    if (!table)
-        return family->records.cnt ? family->records.ttl : family->settings.ttl_sec;
-    switch ((enum pool_outcome)table->outcome) {
-    case POOL_ANSWER:
-        return be32_get(table->bytes + RR_TTL_AT);
-    case POOL_NODATA:
-        return table->negative_ttl_sec;
-    case POOL_FAIL:
-    case POOL_BY_CLASS: /* not a class's table */
-        break;
-    }
-    return 0;
+    if (table)
+        return pool_table_ttl(table);
+    return family->records.cnt ? family->records.ttl : family->settings.ttl_sec;
 }
 
 static void reserve(struct viewing *v, size_t cnt)

@@ -86,22 +86,8 @@ static void see_members(struct pool_explained *e, const struct pool_source *sour
 
 /* ---- the table */
 
-/* Where the TTL stands in a record, behind owner (a pointer), type and class. */
-enum { RR_TTL_AT = 6, RR_ADDRESS_AT = 12 };
-
-static uint32_t ttl_of(const struct pool_table *table)
-{
-    switch ((enum pool_outcome)table->outcome) {
-    case POOL_ANSWER:
-        return be32_get(table->bytes + RR_TTL_AT);
-    case POOL_NODATA:
-        return table->negative_ttl_sec;
-    case POOL_FAIL:
-    case POOL_BY_CLASS:
-        break;
-    }
-    return 0;
-}
+/* Where the address stands in a record, behind owner (a pointer), type, class, TTL and length. */
+enum { RR_ADDRESS_AT = 12 };
 
 /* What a worker would do for the client. */
 static void see_client(struct pool_explained *e, const struct pool_source *source, const struct addr *client)
@@ -127,7 +113,7 @@ struct pool_explained *pool_explain(const struct pool_source *source, const stru
     pool_choose(&e->choice, source->settings, source->members, source->cnt);
     e->table = pool_table_compile(source->settings, source->family, source->members, source->cnt, source->fallback,
                                   source->fallback_cnt, NULL);
-    e->ttl_sec = ttl_of(e->table);
+    e->ttl_sec = pool_table_ttl(e->table);
     see_members(e, source);
     count_tiers(e, source);
     if (client)

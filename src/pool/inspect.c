@@ -1,6 +1,7 @@
 /* What a table's schedule promises, for people; nothing here is on the query path. */
 #include <string.h>
 
+#include "base/buf.h"
 #include "pool/table.h"
 
 static bool is_address(const struct pool_table *table, const struct pool_set *set, unsigned rr,
@@ -43,4 +44,21 @@ double pool_table_share(const struct pool_table *table, const struct addr *addre
 double pool_table_inclusion(const struct pool_table *table, const struct addr *address)
 {
     return share(table, address, false);
+}
+
+/* Where the TTL stands in a record, behind owner (a pointer), type and class. */
+enum { RR_TTL_AT = 6 };
+
+uint32_t pool_table_ttl(const struct pool_table *table)
+{
+    switch ((enum pool_outcome)table->outcome) {
+    case POOL_ANSWER:
+        return be32_get(table->bytes + RR_TTL_AT);
+    case POOL_NODATA:
+        return table->negative_ttl_sec;
+    case POOL_FAIL:
+    case POOL_BY_CLASS:
+        break;
+    }
+    return 0;
 }

@@ -76,6 +76,8 @@ uint64_t pool_table_compile_scores(const struct pool_settings *settings, enum ad
 double pool_table_share(const struct pool_table *table, const struct addr *address) ATTR_NONNULL_ALL;
 /* The share of answers that contain `address` at all, by the schedule; 0..1. */
 double pool_table_inclusion(const struct pool_table *table, const struct addr *address) ATTR_NONNULL_ALL;
+/* The TTL of its answers, of negative ones at most; 0: it gives none, or by class. */
+uint32_t pool_table_ttl(const struct pool_table *table) ATTR_NONNULL_ALL ATTR_PURE;
 
 /* The records to send now: a pointer into the table and their number (table->rr_len bytes each). `position` is the
  * worker's own counter for this pool and family; only POOL_PICK_NEXT moves it, by one. The table's outcome is

@@ -67,16 +67,21 @@ static bool may_warn(struct watch *watch, struct reason reason)
     return !told;
 }
 
+static void retry_soon(struct watch *watch, uint32_t slot)
+{
+    const struct health_timing *timing = &watched_at(watch, slot)->target->timing;
+    watched_wait_until(watch, slot, schedule_retry_us(timing, watch->now_us, (uint32_t)random_u64(&watch->rng)));
+}
+
 /* Could not be checked for a lack of ours: nothing is counted, however often it happens. */
 static void not_checked(struct watch *watch, uint32_t slot, struct reason reason)
 {
-    struct watched *w = watched_at(watch, slot);
     char address[ADDR_TEXT_MAX], text[PROBE_REASON_MAX];
     if (may_warn(watch, reason))
-        log_warning("member at \"%s\" %s", address_text(address, &w->target->address),
+        log_warning("member at \"%s\" %s", address_text(address, &watched_at(watch, slot)->target->address),
                     reason_to_text(text, reason));
     tell(watch, slot, reason, "", false);
-    watched_wait_until(watch, slot, schedule_retry_us(&w->target->timing, watch->now_us, (uint32_t)random_u64(&watch->rng)));
+    retry_soon(watch, slot);
 }
 
 /* The next check is due an interval after this one. Fractions of second checks are spread by design, those of jitter by
@@ -85,8 +90,8 @@ static void wait_next(struct watch *watch, uint32_t slot, enum schedule_state st
 {
     uint32_t fraction =
         state == SCHEDULE_FIRST ? schedule_spread(&watch->spread) : (uint32_t)random_u64(&watch->rng);
-    watched_wait_until(watch, slot,
-               schedule_next_us(&watched_at(watch, slot)->target->timing, start_us, watch->now_us, state, fraction));
+    const struct health_timing *timing = &watched_at(watch, slot)->target->timing;
+    watched_wait_until(watch, slot, schedule_next_us(timing, start_us, watch->now_us, state, fraction));
 }
 
 /* Response times are smoothed as TCP smooths round trips (RFC 6298 section 2), but by a quarter: there are few. True:
@@ -143,8 +148,7 @@ void ending_conclude(struct watch *watch, uint32_t slot, const struct ending *en
     } else if (ending->state == KIND_FAILED && ending->stalled && !w->excused) {
         tally_count(&watch->tally, excused);
         w->excused = true;
-        watched_wait_until(watch, slot,
-                   schedule_retry_us(&w->target->timing, watch->now_us, (uint32_t)random_u64(&watch->rng)));
+        retry_soon(watch, slot);
     } else if (ending->state == KIND_IGNORED && !(ending->advises && w->health.verdict == HEALTH_UNKNOWN)) {
         tally_count(&watch->tally, ignored);
         pass_over(watch, slot, ending);

@@ -8,19 +8,6 @@
 
 /* ---- the options ---- */
 
-static enum err parse_network(void *field, const char *text, const char **expected)
-{
-    struct prefix prefix;
-    *expected = "an address or a network, such as \"192.0.2.0/24\" or \"2001:db8::/32\", with no bits set behind the "
-                "prefix";
-    if (!field)
-        return ERR_OK;
-    enum err e = prefix_from_text(&prefix, text);
-    if (!e)
-        memcpy(field, &prefix, sizeof prefix);
-    return e;
-}
-
 #define KEY(key, type, flags, field) OPT_KEY(key, type, flags, probe_health_options, field)
 
 static const struct opt opts[] = {
@@ -33,12 +20,14 @@ static const struct opt opts[] = {
      .help = "New checks of one target: an address and port checked by one probe for one name. Where an interval or "
              "fast_interval asks for more, starts are so far apart all the same, and the bound that rondod -t prints "
              "is reckoned with it."},
-    {KEY("probe_allow", OPT_CUSTOM, OPT_LIST, probe_allow), .parse = parse_network, .parse_size = sizeof(struct prefix),
+    {KEY("probe_allow", OPT_CUSTOM, OPT_LIST, probe_allow), .parse = prefix_opt_parse,
+     .parse_size = sizeof(struct prefix),
      .help = "Networks that may be probed whatever probe_deny says, and although a member there may come from somebody "
              "else's word: one whose address was found by its host's name, or came by an update or a transfer, is "
              "otherwise not probed on loopback, link-local and unspecified addresses. Who may not be probed counts as "
              "down."},
-    {KEY("probe_deny", OPT_CUSTOM, OPT_LIST, probe_deny), .parse = parse_network, .parse_size = sizeof(struct prefix),
+    {KEY("probe_deny", OPT_CUSTOM, OPT_LIST, probe_deny), .parse = prefix_opt_parse,
+     .parse_size = sizeof(struct prefix),
      .help = "Networks to which no check is ever sent. A member there that has a probe counts as down, as nobody knows "
              "whether it lives; a warning says so."},
 };
