@@ -12,9 +12,6 @@ enum { REFUSAL_MAX = 160 };
 
 /* ---- records */
 
-/* Where the TTL stands in an image's record, behind owner, type and class. */
-enum { RR_TTL_AT = 6 };
-
 static struct addr record_at(const struct balance_family *family, const uint8_t *image, uint32_t index)
 {
     struct addr addr = {.family = (uint8_t)balance_families[family->index]};
@@ -47,7 +44,7 @@ bool records_read(struct balance_family *family, const struct zone_node *node)
     static const uint16_t types[2] = {RR_A, RR_AAAA};
     const struct zone_rrset *rrset = zone_node_rrset(node, types[family->index]);
     const uint8_t *image = rrset ? zone_node_image(node, rrset) : NULL;
-    struct balance_records next = {rrset ? rrset->rr_cnt : 0, rrset ? be32_get(image + RR_TTL_AT) : 0, NULL};
+    struct balance_records next = {rrset ? rrset->rr_cnt : 0, rrset ? image_rr_ttl(image) : 0, NULL};
     if (same_records(family, newest(family), image, next.cnt, next.ttl))
         return false;
     if (next.cnt)

@@ -51,7 +51,8 @@ struct image_rdata {
     uint16_t len;
 };
 
-/* Bytes of the record at `rr`, whose owner is a pointer. */
+/* Of the record at `rr`, whose owner is a pointer: its TTL, and the bytes that it has. */
+static inline uint32_t image_rr_ttl(const uint8_t *rr) { return be32_get(rr + 6); }
 static inline unsigned image_rr_len(const uint8_t *rr) { return IMAGE_RR_FIXED_LEN + be16_get(rr + 10); }
 /* Bytes that image_build will write at most for these records, pointer list and doubling included. */
 size_t image_room(uint16_t type, const struct image_rdata *rdata, unsigned cnt) ATTR_NONNULL_ALL;

@@ -4,9 +4,6 @@
 
 #include "base/buf.h"
 
-/* Where the TTL stands in an image's record, behind owner, type and class. */
-enum { RR_TTL_AT = 6 };
-
 static const struct zone_node *find_suffix(const struct zone_version *v, const struct name_split *name, unsigned d)
 {
     unsigned len = name->len - name->label_at[name->depth - d];
@@ -44,7 +41,7 @@ static const struct zone_node *find_node(const struct zone_version *v, const str
 static const uint8_t *target_of(struct zone_served *s, const struct zone_node *node, uint16_t type)
 {
     const uint8_t *rr = zone_node_image(node, zone_node_rrset(node, type));
-    uint32_t ttl = be32_get(rr + RR_TTL_AT);
+    uint32_t ttl = image_rr_ttl(rr);
     s->ttl_sec = ttl < s->ttl_sec ? ttl : s->ttl_sec;
     return rr + IMAGE_RR_FIXED_LEN;
 }

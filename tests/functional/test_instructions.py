@@ -64,7 +64,7 @@ def build(out, helpers):
     sources += [str(TOP / "tests" / "helpers" / name) for name in helpers]
     libraries = output_of(["pkg-config", "--cflags", "--libs", *LIBRARIES]).split()
     includes = [f"-I{TOP / 'src'}", f"-I{TOP / 'tests'}"]
-    output_of([*compiler(), *CFLAGS, *includes, "-o", str(out), *sources, *libraries])
+    output_of([*compiler(), *CFLAGS, *includes, "-o", str(out), *sources, *libraries, "-lm"])
     return out
 
 
