@@ -86,7 +86,7 @@ bool alarm_one(struct alarms *alarms)
 
 static void on_timer(uv_timer_t *timer)
 {
-    struct alarms *alarms = MAP_ITEM(timer, struct alarms, timer);
+    struct alarms *alarms = container_of(timer, struct alarms, timer);
     alarms->armed_ms = UINT64_MAX;
     work_post(alarms->balance);
 }
@@ -114,7 +114,7 @@ struct alarms *alarms_open(struct balance *balance, uv_loop_t *loop)
     return alarms;
 }
 
-static void on_close(uv_handle_t *handle) { free(MAP_ITEM(handle, struct alarms, timer)); }
+static void on_close(uv_handle_t *handle) { free(container_of(handle, struct alarms, timer)); }
 
 void alarms_close(struct alarms *alarms)
 {

@@ -66,14 +66,14 @@ enum err balance_start(struct balance *balance, uint64_t start_wait_ms)
 static void lose_all(struct balance *balance)
 {
     while (!ring_is_empty(&balance->all))
-        work_lose_pool(MAP_ITEM(balance->all.after, struct balance_pool, all));
+        work_lose_pool(container_of(balance->all.after, struct balance_pool, all));
     balance->loading = false;
     hold_end_anchors(balance);
     while (work_one(balance) || checks_release_one(balance) || hosts_release_one(balance->hosts)) {
     }
 }
 
-static void on_close(uv_handle_t *handle) { free(MAP_ITEM(handle, struct balance, summary)); }
+static void on_close(uv_handle_t *handle) { free(container_of(handle, struct balance, summary)); }
 
 void balance_free(struct balance *balance)
 {
@@ -149,9 +149,9 @@ void balance_set_own_zones(struct balance *balance,
 struct balance_zone *balance_find_zone(const struct balance *balance, const uint8_t *apex)
 {
     struct map_link *link = map_first(&balance->zones, name_hash(apex, &balance->key));
-    while (link && !name_equal(MAP_ITEM(link, struct balance_zone, link)->apex, apex))
+    while (link && !name_equal(container_of(link, struct balance_zone, link)->apex, apex))
         link = map_next(link);
-    return link ? MAP_ITEM(link, struct balance_zone, link) : NULL;
+    return link ? container_of(link, struct balance_zone, link) : NULL;
 }
 
 const struct plan_group *balance_find_group(const struct balance *balance, const struct balance_plan *plan,
@@ -187,7 +187,7 @@ struct balance_pool *balance_find_pool(const struct balance *balance, const stru
 {
     for (struct map_link *link = map_first(&balance->pools, pool_hash(balance, zone, owner)); link;
          link = map_next(link)) {
-        struct balance_pool *pool = MAP_ITEM(link, struct balance_pool, link);
+        struct balance_pool *pool = container_of(link, struct balance_pool, link);
         if (pool->zone == zone && name_equal(pool->owner, owner))
             return pool;
     }

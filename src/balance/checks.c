@@ -12,9 +12,9 @@ static uint64_t id_hash(uint32_t id) { return id * UINT64_C(0x9e3779b97f4a7c15) 
 struct balance_target *checks_find_target(const struct balance *balance, uint32_t id)
 {
     struct map_link *link = map_first(&balance->targets, id_hash(id));
-    while (link && MAP_ITEM(link, struct balance_target, link)->id != id)
+    while (link && container_of(link, struct balance_target, link)->id != id)
         link = map_next(link);
-    return link ? MAP_ITEM(link, struct balance_target, link) : NULL;
+    return link ? container_of(link, struct balance_target, link) : NULL;
 }
 
 /* That of a changed probe may be known already. */
@@ -66,7 +66,7 @@ bool checks_release_one(struct balance *balance)
 {
     if (balance->loading || ring_is_empty(&balance->parked))
         return false;
-    struct balance_target *target = MAP_ITEM(balance->parked.after, struct balance_target, parked);
+    struct balance_target *target = container_of(balance->parked.after, struct balance_target, parked);
     look_end_target(balance, target->id);
     unpark(balance, target);
     map_remove(&balance->targets, &target->link);

@@ -15,7 +15,7 @@ struct balance_build {
 
 static void free_table(struct rcu_deferred *deferred)
 {
-    pool_table_free(MAP_ITEM(deferred, struct pool_table, deferred));
+    pool_table_free(container_of(deferred, struct pool_table, deferred));
 }
 
 /* A table, or the root of those of all classes; NULL: none. */
@@ -111,7 +111,7 @@ static void end_compile(struct balance_family *family, const struct pool_choice 
 
 static void build_work(struct job *job)
 {
-    struct balance_build *build = MAP_ITEM(job, struct balance_build, job);
+    struct balance_build *build = container_of(job, struct balance_build, job);
     build->table = pool_classes_compile(&build->source, NULL);
 }
 
@@ -124,7 +124,7 @@ static void free_build(struct balance_build *build)
 
 static void build_done(struct job *job)
 {
-    struct balance_build *build = MAP_ITEM(job, struct balance_build, job);
+    struct balance_build *build = container_of(job, struct balance_build, job);
     struct balance *balance = build->balance;
     struct balance_family *family = build->family;
     if (family) {

@@ -161,7 +161,7 @@ size_t balance_failback_all(struct balance *balance)
 
 bool failback_one(struct balance *balance)
 {
-    struct balance_family *first = MAP_ITEM(balance->staying.after, struct balance_family, staying);
+    struct balance_family *first = container_of(balance->staying.after, struct balance_family, staying);
     if (ring_is_empty(&balance->staying) || first->staying_mark > balance->return_mark)
         return false;
     go(first);

@@ -176,7 +176,7 @@ void hold_follow_plan(struct balance *balance)
 /* What a target that is let go of said last. */
 static void spread(struct balance *balance, struct hold_target *held)
 {
-    struct balance_target *target = MAP_ITEM(held, struct balance_target, hold);
+    struct balance_target *target = container_of(held, struct balance_target, hold);
     struct probe_event state;
     take_over(target);
     if (target->hold.restored) {
@@ -217,8 +217,8 @@ static size_t held_cnt(const struct balance *balance)
 {
     size_t cnt = balance->hold.differing_cnt;
     for (const struct hold_link *at = balance->hold.anchors.after; at != &balance->hold.anchors; at = at->after) {
-        const struct hold_target *held = MAP_ITEM(at, const struct hold_target, anchor);
-        cnt -= hold_target_differs(held) && !MAP_ITEM(held, const struct balance_target, hold)->checks;
+        const struct hold_target *held = container_of(at, const struct hold_target, anchor);
+        cnt -= hold_target_differs(held) && !container_of(held, const struct balance_target, hold)->checks;
     }
     return cnt;
 }

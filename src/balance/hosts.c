@@ -16,7 +16,7 @@ enum { LOOKS_APART_MS = 20, LOOKED_HOSTS_A_MS = 50 };
 
 static void on_timer(uv_timer_t *timer)
 {
-    struct balance_hosts *hosts = MAP_ITEM(timer, struct balance_hosts, timer);
+    struct balance_hosts *hosts = container_of(timer, struct balance_hosts, timer);
     hosts->timer_ms = RESOLUTION_NEVER;
     work_post(hosts->balance);
 }
@@ -38,7 +38,7 @@ struct balance_hosts *hosts_new(struct balance *balance)
     return hosts;
 }
 
-static void on_closed(uv_handle_t *handle) { free(MAP_ITEM(handle, struct balance_hosts, timer)); }
+static void on_closed(uv_handle_t *handle) { free(container_of(handle, struct balance_hosts, timer)); }
 
 void hosts_free(struct balance_hosts *hosts)
 {
@@ -84,7 +84,7 @@ static uint64_t host_hash(const struct balance_hosts *hosts, const uint8_t *name
 static struct balance_host *find_host(const struct balance_hosts *hosts, const uint8_t *name, uint64_t hold_ms)
 {
     for (struct map_link *link = map_first(&hosts->map, host_hash(hosts, name, hold_ms)); link; link = map_next(link)) {
-        struct balance_host *host = MAP_ITEM(link, struct balance_host, link);
+        struct balance_host *host = container_of(link, struct balance_host, link);
         if (host->hold_ms == hold_ms && name_equal(host->name, name))
             return host;
     }
@@ -150,7 +150,7 @@ bool hosts_release_one(struct balance_hosts *hosts)
 {
     if (hosts->balance->loading || ring_is_empty(&hosts->parked))
         return false;
-    free_host(hosts, MAP_ITEM(hosts->parked.after, struct balance_host, news));
+    free_host(hosts, container_of(hosts->parked.after, struct balance_host, news));
     return true;
 }
 
@@ -238,7 +238,7 @@ static void tell_some(struct balance_host *host)
 {
     enum { PIECE_MOST = 64 };
     for (unsigned n = 0; n < PIECE_MOST && host->told_at != &host->users; n++) {
-        struct host_use *use = MAP_ITEM(host->told_at, struct host_use, of_host);
+        struct host_use *use = container_of(host->told_at, struct host_use, of_host);
         host->told_at = host->told_at->after;
         work_queue(use->pool, TODO_REBUILD, false);
     }
@@ -275,7 +275,7 @@ static bool look_one(struct balance_hosts *hosts, uint64_t now_ms)
     }
     if (hosts->look_at == &hosts->all)
         return false;
-    struct balance_host *host = MAP_ITEM(hosts->look_at, struct balance_host, all);
+    struct balance_host *host = container_of(hosts->look_at, struct balance_host, all);
     hosts->look_at = hosts->look_at->after;
     hosts_look(hosts, host);
     return true;
@@ -297,7 +297,7 @@ bool hosts_one(struct balance_hosts *hosts)
     if (ring_is_empty(&hosts->all))
         return false;
     if (!ring_is_empty(&hosts->news)) {
-        tell_some(MAP_ITEM(hosts->news.after, struct balance_host, news));
+        tell_some(container_of(hosts->news.after, struct balance_host, news));
         return true;
     }
     uint64_t now_ms = clock_mono_ms();

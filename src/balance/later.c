@@ -66,7 +66,7 @@ bool later_let_in(struct balance_family *family)
 
 static void on_alarm(struct balance *balance, struct balance_alarm *alarm)
 {
-    struct balance_family *family = MAP_ITEM(alarm, struct balance_family, alarm);
+    struct balance_family *family = container_of(alarm, struct balance_family, alarm);
     (void)balance;
     if (!family->group)
         return;

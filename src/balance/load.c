@@ -53,7 +53,7 @@ static void turn_slot(struct balance_load *load, struct ring *slot)
     struct ring *at = slot->after;
     while (at != slot) {
         struct ring *next = at->after;
-        struct balance_pool *pool = MAP_ITEM(at, struct balance_pool, load);
+        struct balance_pool *pool = container_of(at, struct balance_pool, load);
         if (pool->load_tick <= load->tick) {
             ring_remove(at);
             ring_add(&load->due, at);
@@ -64,7 +64,7 @@ static void turn_slot(struct balance_load *load, struct ring *slot)
 
 static void on_tick(uv_timer_t *timer)
 {
-    struct balance_load *load = MAP_ITEM(timer, struct balance_load, timer);
+    struct balance_load *load = container_of(timer, struct balance_load, timer);
     uint64_t now = now_tick();
     if (now > load->tick + SLOTS)
         load->tick = now - SLOTS; /* once round is enough */
@@ -214,7 +214,7 @@ bool load_one(struct balance *balance)
     struct balance_load *load = balance->load;
     if (!load || ring_is_empty(&load->due))
         return false;
-    struct balance_pool *pool = MAP_ITEM(load->due.after, struct balance_pool, load);
+    struct balance_pool *pool = container_of(load->due.after, struct balance_pool, load);
     if (is_ready(pool))
         step(load, &pool->families[pool->load_at]);
     pool->load_at ^= 1;
@@ -248,7 +248,7 @@ struct balance_load *load_new(uv_loop_t *loop, struct balance *balance)
     return load;
 }
 
-static void on_close(uv_handle_t *handle) { free(MAP_ITEM(handle, struct balance_load, timer)); }
+static void on_close(uv_handle_t *handle) { free(container_of(handle, struct balance_load, timer)); }
 
 void load_free(struct balance_load *load)
 {

@@ -32,7 +32,7 @@ static void end(struct looking *looking)
 static void tell(struct balance *balance, uint32_t target, const struct probe_trace *trace)
 {
     for (struct ring *at = balance->looks.after, *next; at != &balance->looks; at = next) {
-        struct looking *looking = MAP_ITEM(at, struct looking, ring);
+        struct looking *looking = container_of(at, struct looking, ring);
         next = at->after;
         for (size_t i = 0; i < looking->cnt; i++) {
             if (looking->targets[i] != target)
@@ -62,7 +62,7 @@ void look_end_target(struct balance *balance, uint32_t target) { tell(balance, t
 void look_fini(struct balance *balance)
 {
     while (!ring_is_empty(&balance->looks))
-        end(MAP_ITEM(balance->looks.after, struct looking, ring));
+        end(container_of(balance->looks.after, struct looking, ring));
 }
 
 static void fill(struct look_check *check, const struct probe_options *row, const struct addr *address)

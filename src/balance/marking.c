@@ -27,7 +27,7 @@ static void index_zone(struct balance_plan *plan, struct plan_zone *zone)
     plan->zone_depths[zone->depth >> 6] |= UINT64_C(1) << (zone->depth & 63);
     for (size_t i = 0; i < zone->groups.bucket_cnt; i++)
         for (struct map_link *link = zone->groups.buckets[i]; link; link = link->next) {
-            struct plan_group *group = MAP_ITEM(link, struct plan_group, link);
+            struct plan_group *group = container_of(link, struct plan_group, link);
             group->number = number++;
             group->serial = (uint32_t)plan->group_cnt++;
             zone->has_hosts |= group->host_cnt && !group->is_below;
@@ -40,7 +40,7 @@ void plan_index(struct balance_plan *plan)
     map_settle(&plan->zones);
     for (size_t i = 0; i < plan->zones.bucket_cnt; i++)
         for (struct map_link *link = plan->zones.buckets[i]; link; link = link->next)
-            index_zone(plan, MAP_ITEM(link, struct plan_zone, link));
+            index_zone(plan, container_of(link, struct plan_zone, link));
     plan->rules += plan->zones.cnt && !plan->rules; /* 0 is for no group at all */
 }
 
@@ -127,7 +127,7 @@ static void all_asked(void *arg, const struct zone *zone, struct diag *diag)
     (void)zone;
     for (size_t i = 0; i < groups->bucket_cnt; i++)
         for (struct map_link *link = groups->buckets[i]; link; link = link->next) {
-            const struct plan_group *group = MAP_ITEM(link, const struct plan_group, link);
+            const struct plan_group *group = container_of(link, const struct plan_group, link);
             if (!m->matched[group->number])
                 idle[cnt++] = group;
         }

@@ -57,7 +57,7 @@ static struct operate_pool *find_pool(const struct balance *balance, const uint8
         return NULL;
     for (struct map_link *link = map_first(&balance->orders, hash_of(balance, apex, owner)); link;
          link = map_next(link)) {
-        struct operate_pool *pool = MAP_ITEM(link, struct operate_pool, link);
+        struct operate_pool *pool = container_of(link, struct operate_pool, link);
         if (name_equal(pool->owner, owner) && name_equal(pool->apex, apex))
             return pool;
     }
@@ -232,7 +232,7 @@ static void tell_change(struct balance *balance, const struct operate_entry *ent
 
 static void after_grace(struct grace *grace)
 {
-    struct passing *passing = MAP_ITEM(grace, struct passing, grace);
+    struct passing *passing = container_of(grace, struct passing, grace);
     struct balance *balance = passing->balance;
     struct operate_entry *entry = passing->entry;
     struct operate_order *drain = entry->orders[OPERATE_DRAIN];
@@ -362,7 +362,7 @@ void operate_each(const struct balance *balance,
                   void *arg)
 {
     for (const struct ring *at = balance->order_pools.after; at != &balance->order_pools; at = at->after) {
-        const struct operate_pool *pool = MAP_ITEM(at, const struct operate_pool, all);
+        const struct operate_pool *pool = container_of(at, const struct operate_pool, all);
         for (const struct operate_entry *entry = pool->entries; entry; entry = entry->next)
             for (unsigned kind = 0; kind < OPERATE_KIND_CNT; kind++)
                 if (entry->orders[kind])
@@ -402,7 +402,7 @@ void operate_fini(struct balance *balance)
 {
     balance->order_change = NULL;
     while (!ring_is_empty(&balance->order_pools)) {
-        struct operate_pool *pool = MAP_ITEM(balance->order_pools.after, struct operate_pool, all);
+        struct operate_pool *pool = container_of(balance->order_pools.after, struct operate_pool, all);
         for (struct operate_entry *entry = pool->entries, *next; entry; entry = next) {
             next = entry->next;
             for (unsigned kind = 0; kind < OPERATE_KIND_CNT; kind++)

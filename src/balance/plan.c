@@ -18,7 +18,7 @@ static uint64_t group_hash(const struct balance_plan *plan, const uint8_t *name,
 const struct plan_zone *plan_find_zone(const struct balance_plan *plan, const uint8_t *apex)
 {
     for (struct map_link *link = map_first(&plan->zones, name_hash(apex, &plan->key)); link; link = map_next(link)) {
-        const struct plan_zone *zone = MAP_ITEM(link, const struct plan_zone, link);
+        const struct plan_zone *zone = container_of(link, const struct plan_zone, link);
         if (name_equal(zone->apex, apex))
             return zone;
     }
@@ -30,7 +30,7 @@ static const struct plan_group *find_group(const struct balance_plan *plan, cons
 {
     for (struct map_link *link = map_first(&zone->groups, group_hash(plan, name, is_below)); link;
          link = map_next(link)) {
-        const struct plan_group *group = MAP_ITEM(link, struct plan_group, link);
+        const struct plan_group *group = container_of(link, struct plan_group, link);
         if (group->is_below == is_below && name_equal(group->name, name))
             return group;
     }
@@ -195,7 +195,7 @@ void balance_plan_free(struct balance_plan *plan)
         return;
     for (size_t i = 0; i < plan->zones.bucket_cnt; i++)
         for (struct map_link *link = plan->zones.buckets[i]; link; link = link->next)
-            map_fini(&MAP_ITEM(link, struct plan_zone, link)->groups);
+            map_fini(&container_of(link, struct plan_zone, link)->groups);
     map_fini(&plan->zones);
     probe_rules_free(plan->may);
     arena_fini(&plan->arena);

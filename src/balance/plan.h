@@ -3,7 +3,7 @@
 #pragma once
 
 #include "balance/balance.h"
-#include "balance/map.h"
+#include "base/map.h"
 #include "base/arena.h"
 #include "base/hash.h"
 #include "probe/rules.h"

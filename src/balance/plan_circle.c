@@ -85,7 +85,7 @@ static void search_zone(struct searching *s, const struct plan_zone *zone)
 {
     for (size_t i = 0; i < zone->groups.bucket_cnt; i++)
         for (const struct map_link *link = zone->groups.buckets[i]; link; link = link->next) {
-            const struct plan_group *group = MAP_ITEM(link, const struct plan_group, link);
+            const struct plan_group *group = container_of(link, const struct plan_group, link);
             if (group->host_cnt && s->marks[group->serial] == CIRCLE_NEW)
                 search(s, group);
         }
@@ -96,7 +96,7 @@ void plan_check_circles(const struct balance_plan *plan, struct diag *diag)
     struct searching s = {.plan = plan, .diag = diag, .marks = mem_zalloc(plan->group_cnt, 1)};
     for (size_t i = 0; i < plan->zones.bucket_cnt; i++)
         for (const struct map_link *link = plan->zones.buckets[i]; link; link = link->next)
-            search_zone(&s, MAP_ITEM(link, const struct plan_zone, link));
+            search_zone(&s, container_of(link, const struct plan_zone, link));
     free(s.marks);
     free(s.way);
 }

@@ -26,9 +26,9 @@ struct pointed_news {
 static struct pointed *find(const struct balance *balance, const uint8_t *name)
 {
     struct map_link *link = map_first(&balance->pointed, name_hash(name, &balance->key));
-    while (link && !name_equal(MAP_ITEM(link, struct pointed, link)->name, name))
+    while (link && !name_equal(container_of(link, struct pointed, link)->name, name))
         link = map_next(link);
-    return link ? MAP_ITEM(link, struct pointed, link) : NULL;
+    return link ? container_of(link, struct pointed, link) : NULL;
 }
 
 bool pointed_is(const struct balance *balance, const uint8_t *owner)
@@ -95,7 +95,7 @@ bool pointed_one(struct balance *balance)
 {
     if (ring_is_empty(&balance->news))
         return false;
-    struct pointed_news *news = MAP_ITEM(balance->news.after, struct pointed_news, ring);
+    struct pointed_news *news = container_of(balance->news.after, struct pointed_news, ring);
     const uint8_t *name = news->names.bytes + news->at;
     news->at += name_len(name);
     if (news->is_gone)
@@ -110,12 +110,12 @@ bool pointed_one(struct balance *balance)
 void pointed_fini(struct balance *balance)
 {
     while (!ring_is_empty(&balance->news))
-        free_news(MAP_ITEM(balance->news.after, struct pointed_news, ring));
+        free_news(container_of(balance->news.after, struct pointed_news, ring));
     map_settle(&balance->pointed);
     for (size_t i = 0; i < balance->pointed.bucket_cnt; i++)
         for (struct map_link *link = balance->pointed.buckets[i], *next; link; link = next) {
             next = link->next;
-            free(MAP_ITEM(link, struct pointed, link));
+            free(container_of(link, struct pointed, link));
         }
     map_fini(&balance->pointed);
 }

@@ -12,7 +12,7 @@
 #include "balance/alarm.h"
 #include "balance/balance.h"
 #include "balance/count.h"
-#include "balance/map.h"
+#include "base/map.h"
 #include "balance/operate.h"
 #include "balance/plan.h"
 #include "base/hash.h"

@@ -18,7 +18,7 @@ static bool is_idle(const struct balance *balance)
 
 static void on_followed(struct post_item *item)
 {
-    struct balance *balance = MAP_ITEM(item, struct balance, followed_item);
+    struct balance *balance = container_of(item, struct balance, followed_item);
     struct balance_waiter follower = balance->follower;
     balance->followed_sent = false;
     if (!is_idle(balance))
@@ -68,7 +68,7 @@ bool balance_settled(const struct balance *balance)
 
 static void on_settled(struct post_item *item)
 {
-    struct balance *balance = MAP_ITEM(item, struct balance, settled_item);
+    struct balance *balance = container_of(item, struct balance, settled_item);
     struct balance_waiter *waiter = balance->waiters;
     balance->settled_sent = false;
     if (!waiter || !balance_settled(balance))

@@ -10,7 +10,7 @@
 /* Lines of one kind in ten seconds; the rest are counted, and the sum is told ten seconds later. */
 enum { LINES_MOST = 20, SUMMARY_AFTER_MS = 10000 };
 
-static void on_summary(uv_timer_t *timer) { verdict_summary(MAP_ITEM(timer, struct balance, summary)); }
+static void on_summary(uv_timer_t *timer) { verdict_summary(container_of(timer, struct balance, summary)); }
 
 static bool may_tell(struct balance *balance, enum balance_line line)
 {
@@ -155,7 +155,7 @@ bool verdict_one(struct balance *balance)
         ring = &balance->walks;
     if (ring_is_empty(ring))
         return false;
-    struct balance_walk *walk = MAP_ITEM(ring->after, struct balance_walk, ring);
+    struct balance_walk *walk = container_of(ring->after, struct balance_walk, ring);
     if (walk_some(walk))
         verdict_end_walk(walk->target);
     return true;

@@ -271,7 +271,7 @@ static void each(struct viewing *v)
     const struct balance_pool **pools = mem_zalloc(balance->pools.cnt, sizeof *pools);
     size_t cnt = 0;
     for (const struct ring *at = balance->all.after; at != &balance->all; at = at->after)
-        pools[cnt++] = MAP_ITEM(at, const struct balance_pool, all);
+        pools[cnt++] = container_of(at, const struct balance_pool, all);
     qsort(pools, cnt, sizeof *pools, cmp_pools);
     for (size_t i = 0; i < cnt; i++)
         view_pool(v, pools[i]);

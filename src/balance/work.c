@@ -85,7 +85,7 @@ struct retire {
 
 static void after_grace(struct grace *grace)
 {
-    struct retire *retire = MAP_ITEM(grace, struct retire, grace);
+    struct retire *retire = container_of(grace, struct retire, grace);
     struct balance *balance = retire->balance;
     for (unsigned i = 0; i < 2; i++)
         pool_table_free(pool_directory_set(balance->directory, retire->handle, i, NULL));
@@ -96,7 +96,7 @@ static void after_grace(struct grace *grace)
 
 static void after_publish(struct post_item *item)
 {
-    struct retire *retire = MAP_ITEM(item, struct retire, item);
+    struct retire *retire = container_of(item, struct retire, item);
     grace_after(&retire->grace, retire->balance->post, after_grace);
 }
 
@@ -193,7 +193,7 @@ bool work_one(struct balance *balance)
     struct ring *first = !ring_is_empty(&balance->urgent) ? balance->urgent.after : balance->normal.after;
     if (first == &balance->normal)
         return false;
-    struct balance_pool *pool = MAP_ITEM(first, struct balance_pool, queue);
+    struct balance_pool *pool = container_of(first, struct balance_pool, queue);
     if (pool->todo & TODO_RETIRE) {
         retire_one(pool);
     } else if (pool->todo & TODO_REBUILD) {
@@ -292,13 +292,13 @@ static bool rescan_one(struct balance *balance)
 {
     if (ring_is_empty(&balance->rescans))
         return false;
-    struct balance_zone *zone = MAP_ITEM(balance->rescans.after, struct balance_zone, rescan);
+    struct balance_zone *zone = container_of(balance->rescans.after, struct balance_zone, rescan);
     if (!ring_is_empty(&zone->fresh))
-        follow_node(MAP_ITEM(zone->fresh.after, struct balance_pool, change));
+        follow_node(container_of(zone->fresh.after, struct balance_pool, change));
     else if (zone->rescan_at != &zone->pools)
-        follow_plan(balance, MAP_ITEM(zone->rescan_at, struct balance_pool, of_zone));
+        follow_plan(balance, container_of(zone->rescan_at, struct balance_pool, of_zone));
     else if (!ring_is_empty(&zone->lost))
-        work_lose_pool(MAP_ITEM(zone->lost.after, struct balance_pool, change)); /* and the zone with its last one */
+        work_lose_pool(container_of(zone->lost.after, struct balance_pool, change)); /* and the zone with its last one */
     else
         ring_remove(&zone->rescan);
     return true;
@@ -308,8 +308,8 @@ static bool leave_one(struct balance *balance)
 {
     if (ring_is_empty(&balance->leaving))
         return false;
-    struct balance_zone *zone = MAP_ITEM(balance->leaving.after, struct balance_zone, rescan);
-    work_lose_pool(MAP_ITEM(zone->pools.after, struct balance_pool, of_zone)); /* likewise */
+    struct balance_zone *zone = container_of(balance->leaving.after, struct balance_zone, rescan);
+    work_lose_pool(container_of(zone->pools.after, struct balance_pool, of_zone)); /* likewise */
     return true;
 }
 
@@ -317,7 +317,7 @@ static bool leave_one(struct balance *balance)
 
 static void on_slice(struct post_item *item)
 {
-    struct balance *balance = MAP_ITEM(item, struct balance, slice_item);
+    struct balance *balance = container_of(item, struct balance, slice_item);
     balance->slice_sent = false;
     work_slice(balance, SLICE_US);
 }
@@ -358,7 +358,7 @@ void work_slice(struct balance *balance, uint64_t budget_us)
 
 static void on_wake(struct post_item *item)
 {
-    struct balance *balance = MAP_ITEM(item, struct balance, wake_item);
+    struct balance *balance = container_of(item, struct balance, wake_item);
     atomic_store(&balance->wake_sent, false); /* first: what comes later wakes again */
     work_slice(balance, SLICE_US);
 }

@@ -35,7 +35,7 @@ static uint64_t hash_of(const struct change_queue *queue, const char *pool, cons
 static struct change *find(const struct change_queue *queue, const char *pool, const char *member, uint64_t hash)
 {
     for (struct map_link *link = map_first(&queue->changes, hash); link; link = map_next(link)) {
-        struct change *change = MAP_ITEM(link, struct change, link);
+        struct change *change = container_of(link, struct change, link);
         if (!strcmp(change->pool, pool) && !strcmp(change->member, member))
             return change;
     }
@@ -118,7 +118,7 @@ static void for_each(struct change_queue *queue, void (*fn)(struct change_queue 
     for (size_t i = 0; i < queue->changes.bucket_cnt; i++) {
         for (struct map_link *link = queue->changes.buckets[i], *next; link; link = next) {
             next = link->next;
-            fn(queue, MAP_ITEM(link, struct change, link));
+            fn(queue, container_of(link, struct change, link));
         }
     }
 }

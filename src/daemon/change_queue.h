@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "balance/map.h"
+#include "base/map.h"
 #include "base/attr.h"
 #include "base/hash.h"
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/paged.h"
 
 struct entry {
     struct exchange_report report;
@@ -33,8 +34,7 @@ struct traced {
 struct exchange {
     pthread_mutex_t lock; /* of everything below */
     struct traced *traces, **traces_end;
-    struct entry *entries;
-    size_t entry_cnt;
+    struct paged entries;
     struct queue wishes, events;
 };
 
@@ -43,18 +43,24 @@ struct exchange *exchange_new(void)
     struct exchange *exchange = mem_zalloc(1, sizeof *exchange);
     pthread_mutex_init(&exchange->lock, NULL);
     exchange->traces_end = &exchange->traces;
+    exchange->entries.item_len = sizeof(struct entry);
     return exchange;
+}
+
+static struct entry *entry_at(const struct exchange *exchange, uint32_t slot)
+{
+    return paged_at(&exchange->entries, slot);
 }
 
 void exchange_free(struct exchange *exchange)
 {
     if (!exchange)
         return;
-    for (size_t i = 0; i < exchange->entry_cnt; i++) {
-        target_put(exchange->entries[i].wanted);
-        free(exchange->entries[i].text);
+    for (uint32_t i = 0; i < paged_cnt(&exchange->entries); i++) {
+        target_put(entry_at(exchange, i)->wanted);
+        free(entry_at(exchange, i)->text);
     }
-    free(exchange->entries);
+    paged_fini(&exchange->entries);
     for (struct traced *traced = exchange->traces, *next; traced; traced = next) {
         next = traced->next;
         free(traced);
@@ -63,27 +69,16 @@ void exchange_free(struct exchange *exchange)
     free(exchange);
 }
 
-static void grow(struct exchange *exchange, uint32_t slot)
-{
-    size_t cnt = exchange->entry_cnt ? exchange->entry_cnt : 64;
-    if (slot < exchange->entry_cnt)
-        return;
-    while (cnt <= slot)
-        cnt *= 2;
-    exchange->entries = mem_realloc(exchange->entries, cnt, sizeof *exchange->entries);
-    memset(exchange->entries + exchange->entry_cnt, 0, (cnt - exchange->entry_cnt) * sizeof *exchange->entries);
-    exchange->entry_cnt = cnt;
-}
-
 static bool push_wish(struct exchange *exchange, uint32_t slot)
 {
     struct queue *queue = &exchange->wishes;
+    struct entry *entry = entry_at(exchange, slot);
     bool was_empty = !queue->first;
-    if (exchange->entries[slot].wish_waits)
+    if (entry->wish_waits)
         return false;
-    exchange->entries[slot].wish_waits = true;
-    exchange->entries[slot].next_wish = 0;
-    *(was_empty ? &queue->first : &exchange->entries[queue->last - 1].next_wish) = slot + 1;
+    entry->wish_waits = true;
+    entry->next_wish = 0;
+    *(was_empty ? &queue->first : &entry_at(exchange, queue->last - 1)->next_wish) = slot + 1;
     queue->last = slot + 1;
     return was_empty;
 }
@@ -91,13 +86,14 @@ static bool push_wish(struct exchange *exchange, uint32_t slot)
 static bool push_event(struct exchange *exchange, uint32_t slot)
 {
     struct queue *queue = &exchange->events;
+    struct entry *entry = entry_at(exchange, slot);
     bool was_empty = !queue->first;
-    exchange->entries[slot].event_counts = true;
-    if (exchange->entries[slot].event_waits)
+    entry->event_counts = true;
+    if (entry->event_waits)
         return false;
-    exchange->entries[slot].event_waits = true;
-    exchange->entries[slot].next_event = 0;
-    *(was_empty ? &queue->first : &exchange->entries[queue->last - 1].next_event) = slot + 1;
+    entry->event_waits = true;
+    entry->next_event = 0;
+    *(was_empty ? &queue->first : &entry_at(exchange, queue->last - 1)->next_event) = slot + 1;
     queue->last = slot + 1;
     return was_empty;
 }
@@ -115,8 +111,8 @@ static bool want(struct exchange *exchange, uint32_t slot, struct target *target
     if (target)
         target_get(target);
     pthread_mutex_lock(&exchange->lock);
-    grow(exchange, slot);
-    struct entry *entry = &exchange->entries[slot];
+    paged_grow(&exchange->entries, slot + 1);
+    struct entry *entry = entry_at(exchange, slot);
     struct target *unheard = entry->wanted;
     entry->wanted = target;
     entry->generation++;
@@ -147,7 +143,7 @@ bool exchange_want_as(struct exchange *exchange, uint32_t slot, struct target *t
 bool exchange_ask(struct exchange *exchange, uint32_t slot)
 {
     pthread_mutex_lock(&exchange->lock);
-    exchange->entries[slot].check_now = true;
+    entry_at(exchange, slot)->check_now = true;
     bool was_empty = push_wish(exchange, slot);
     pthread_mutex_unlock(&exchange->lock);
     return was_empty;
@@ -159,7 +155,7 @@ bool exchange_take(struct exchange *exchange, struct exchange_wish *wish)
     pthread_mutex_lock(&exchange->lock);
     bool waits = queue->first != 0;
     if (waits) {
-        struct entry *entry = &exchange->entries[queue->first - 1];
+        struct entry *entry = entry_at(exchange, queue->first - 1);
         *wish = (struct exchange_wish){.slot = queue->first - 1,
                                        .generation = entry->generation,
                                        .is_change = entry->is_change,
@@ -196,7 +192,7 @@ bool exchange_tell(struct exchange *exchange, uint32_t slot, uint32_t generation
 {
     bool was_empty = false;
     pthread_mutex_lock(&exchange->lock);
-    struct entry *entry = &exchange->entries[slot];
+    struct entry *entry = entry_at(exchange, slot);
     if (entry->generation == generation) {
         entry->report = *report;
         if (report->reason.code == REASON_TEXT)
@@ -215,7 +211,7 @@ bool exchange_next(struct exchange *exchange, uint32_t *slot, struct exchange_re
     bool found = false;
     pthread_mutex_lock(&exchange->lock);
     while (queue->first && !found) {
-        struct entry *entry = &exchange->entries[queue->first - 1];
+        struct entry *entry = entry_at(exchange, queue->first - 1);
         *slot = queue->first - 1;
         found = entry->event_counts;
         if (found) {
@@ -234,7 +230,7 @@ void exchange_look(struct exchange *exchange, uint32_t slot, struct exchange_rep
 {
     static const struct entry none = {.report = {.verdict = HEALTH_UNKNOWN}};
     pthread_mutex_lock(&exchange->lock);
-    const struct entry *entry = slot < exchange->entry_cnt ? &exchange->entries[slot] : &none;
+    const struct entry *entry = slot < paged_cnt(&exchange->entries) ? entry_at(exchange, slot) : &none;
     *report = entry->report;
     reason_of(reason, entry);
     pthread_mutex_unlock(&exchange->lock);
@@ -258,7 +254,7 @@ static struct traced *take_traced(struct exchange *exchange, bool *is_wanted)
     struct traced *traced = exchange->traces;
     if (traced) {
         exchange->traces = traced->next;
-        *is_wanted = exchange->entries[traced->slot].generation == traced->generation;
+        *is_wanted = entry_at(exchange, traced->slot)->generation == traced->generation;
     }
     if (!exchange->traces)
         exchange->traces_end = &exchange->traces;

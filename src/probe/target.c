@@ -8,10 +8,10 @@
 
 /* A slot of the table. */
 struct target_seat {
+    struct map_link link;  /* of its check, while it has a target */
     struct target *target; /* NULL: free */
-    uint64_t hash;
-    uint32_t subscriber_cnt;
-    uint32_t next; /* slot + 1: of the bucket's chain, or of the free ones */
+    uint32_t slot, subscriber_cnt;
+    uint32_t next_free; /* slot + 1 */
 };
 
 /* ---- one target ---- */
@@ -143,105 +143,77 @@ static bool same_timing(const struct health_timing *a, const struct health_timin
 
 /* ---- the table ---- */
 
-static uint32_t *bucket_of(const struct target_table *table, uint64_t hash)
+static struct target_seat *seat_at(const struct target_table *table, uint32_t slot)
 {
-    return &table->buckets[hash & (table->bucket_cnt - 1)];
+    return paged_at(&table->seats, slot);
 }
 
-static void link_seat(struct target_table *table, uint32_t slot)
+static struct target_seat *take_seat(struct target_table *table)
 {
-    uint32_t *bucket = bucket_of(table, table->seats[slot].hash);
-    table->seats[slot].next = *bucket;
-    *bucket = slot + 1;
+    uint32_t slot = table->free_seat ? table->free_seat - 1 : table->seat_cnt++;
+    paged_grow(&table->seats, slot + 1);
+    struct target_seat *seat = seat_at(table, slot);
+    if (table->free_seat)
+        table->free_seat = seat->next_free;
+    seat->slot = slot;
+    return seat;
 }
 
-static void unlink_seat(struct target_table *table, uint32_t slot)
+/* The next one from `link` on that checks the same. */
+static struct target_seat *same_from(struct map_link *link, const struct target *target)
 {
-    uint32_t *at = bucket_of(table, table->seats[slot].hash);
-    while (*at != slot + 1)
-        at = &table->seats[*at - 1].next;
-    *at = table->seats[slot].next;
+    for (; link; link = map_next(link))
+        if (same_check(container_of(link, struct target_seat, link)->target, target))
+            return container_of(link, struct target_seat, link);
+    return NULL;
 }
 
-/* Doubling 100,000 targets relinks them in about a millisecond. */
-static void grow_buckets(struct target_table *table)
+static struct target_seat *find(const struct target_table *table, const struct target *target, uint64_t hash)
 {
-    free(table->buckets);
-    table->bucket_cnt *= 2;
-    table->buckets = mem_zalloc(table->bucket_cnt, sizeof *table->buckets);
-    for (uint32_t slot = 0; slot < table->seat_cnt; slot++)
-        if (table->seats[slot].target)
-            link_seat(table, slot);
-}
-
-static uint32_t take_slot(struct target_table *table)
-{
-    if (table->free_seat) {
-        uint32_t slot = table->free_seat - 1;
-        table->free_seat = table->seats[slot].next;
-        return slot;
-    }
-    if (table->seat_cnt == table->seat_cap) {
-        table->seat_cap = table->seat_cap ? table->seat_cap * 2 : 64;
-        table->seats = mem_realloc(table->seats, table->seat_cap, sizeof *table->seats);
-    }
-    return table->seat_cnt++;
-}
-
-static bool find(const struct target_table *table, const struct target *target, uint64_t hash, uint32_t *slot)
-{
-    for (uint32_t at = *bucket_of(table, hash); at; at = table->seats[at - 1].next) {
-        *slot = at - 1;
-        const struct target_seat *seat = &table->seats[*slot];
-        if (seat->hash == hash && same_check(seat->target, target) &&
-            same_timing(&seat->target->timing, &target->timing))
-            return true;
-    }
-    return false;
+    struct target_seat *seat = same_from(map_first(&table->by_check, hash), target);
+    while (seat && !same_timing(&seat->target->timing, &target->timing))
+        seat = same_from(map_next(&seat->link), target);
+    return seat;
 }
 
 uint32_t target_table_add(struct target_table *table, const struct probe_spec *spec, bool *is_new)
 {
     struct target *target = make(&table->patterns, spec);
     uint64_t hash = hash_of(table, target);
-    uint32_t slot;
-    *is_new = !find(table, target, hash, &slot);
-    if (!*is_new) {
+    struct target_seat *seat = find(table, target, hash);
+    *is_new = !seat;
+    if (seat) {
         target_put(target);
-        table->seats[slot].subscriber_cnt++;
-        return slot;
+    } else {
+        seat = take_seat(table);
+        seat->target = target;
+        map_add(&table->by_check, &seat->link, hash);
+        table->used_cnt++;
     }
-    if (table->used_cnt == table->bucket_cnt)
-        grow_buckets(table);
-    slot = take_slot(table);
-    table->seats[slot] = (struct target_seat){.target = target, .hash = hash, .subscriber_cnt = 1};
-    link_seat(table, slot);
-    table->used_cnt++;
-    return slot;
+    seat->subscriber_cnt++;
+    return seat->slot;
 }
 
 bool target_table_find_like(const struct target_table *table, uint32_t slot, uint32_t *like)
 {
-    const struct target_seat *seat = &table->seats[slot];
-    for (uint32_t at = *bucket_of(table, seat->hash); at; at = table->seats[at - 1].next) {
-        const struct target_seat *other = &table->seats[at - 1];
-        if (other == seat || other->hash != seat->hash || !same_check(other->target, seat->target))
-            continue;
-        *like = at - 1;
-        return true;
-    }
-    return false;
+    struct target_seat *seat = seat_at(table, slot);
+    struct target_seat *other = same_from(map_first(&table->by_check, seat->link.hash), seat->target);
+    if (other == seat)
+        other = same_from(map_next(&seat->link), seat->target);
+    if (other)
+        *like = other->slot;
+    return other != NULL;
 }
 
 bool target_table_drop(struct target_table *table, uint32_t slot)
 {
-    struct target_seat *seat = &table->seats[slot];
+    struct target_seat *seat = seat_at(table, slot);
     if (--seat->subscriber_cnt)
         return false;
-    unlink_seat(table, slot);
+    map_remove(&table->by_check, &seat->link);
     target_put(seat->target);
     seat->target = NULL;
-    seat->next = table->free_seat;
+    seat->next_free = table->free_seat;
     table->free_seat = slot + 1;
     table->used_cnt--;
     return true;
@@ -249,21 +221,20 @@ bool target_table_drop(struct target_table *table, uint32_t slot)
 
 struct target *target_table_at(const struct target_table *table, uint32_t slot)
 {
-    return slot < table->seat_cnt ? table->seats[slot].target : NULL;
+    return slot < table->seat_cnt ? seat_at(table, slot)->target : NULL;
 }
 
 void target_table_init(struct target_table *table)
 {
-    *table = (struct target_table){.bucket_cnt = 64};
-    table->buckets = mem_zalloc(table->bucket_cnt, sizeof *table->buckets);
+    *table = (struct target_table){.seats = {.item_len = sizeof(struct target_seat)}};
     hash_key_random(&table->key);
 }
 
 void target_table_fini(struct target_table *table)
 {
     for (uint32_t slot = 0; slot < table->seat_cnt; slot++)
-        target_put(table->seats[slot].target);
-    free(table->seats);
-    free(table->buckets);
+        target_put(seat_at(table, slot)->target);
+    paged_fini(&table->seats);
+    map_fini(&table->by_check);
     pattern_set_fini(&table->patterns);
 }

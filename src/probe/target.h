@@ -8,6 +8,8 @@
 
 #include "base/attr.h"
 #include "base/hash.h"
+#include "base/map.h"
+#include "base/paged.h"
 #include "probe/pattern.h"
 #include "probe/probe.h"
 
@@ -38,9 +40,9 @@ void target_digest(uint8_t digest[TARGET_DIGEST_LEN], const struct target *targe
 
 /* Targets by slot: 0, 1, …; a slot is given again once it is free. [control] */
 struct target_table {
-    struct target_seat *seats;
-    uint32_t *buckets; /* slot + 1 of the first of a chain */
-    uint32_t seat_cnt, seat_cap, bucket_cnt, used_cnt;
+    struct paged seats;  /* struct target_seat, by slot */
+    struct map by_check; /* seats, by the hash of what their checks are */
+    uint32_t seat_cnt, used_cnt;
     uint32_t free_seat; /* slot + 1 */
     struct hash_key key;
     struct pattern_set patterns;
@@ -50,7 +52,7 @@ void target_table_fini(struct target_table *table) ATTR_NONNULL_ALL;
 void target_table_init(struct target_table *table) ATTR_NONNULL_ALL;
 /* The slot of the target with this spec, counted once more; `is_new`: it had none. */
 uint32_t target_table_add(struct target_table *table, const struct probe_spec *spec, bool *is_new) ATTR_NONNULL_ALL;
-/* Another target with the same check, but other timing; of several the newest. False: there is none. */
+/* Another target with the same check, but other timing; of several any. False: there is none. */
 bool target_table_find_like(const struct target_table *table, uint32_t slot, uint32_t *like) ATTR_NONNULL_ALL;
 /* Counts one less; true: that was the last, and the slot is free. */
 bool target_table_drop(struct target_table *table, uint32_t slot) ATTR_NONNULL_ALL ATTR_MUST_USE;

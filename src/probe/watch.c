@@ -319,18 +319,6 @@ static void drop(struct watch *watch, uint32_t slot)
     *w = (struct watched){.target = NULL};
 }
 
-static void grow(struct watch *watch, uint32_t slot)
-{
-    size_t cnt = watch->target_cnt ? watch->target_cnt : 64;
-    if (slot < watch->target_cnt)
-        return;
-    while (cnt <= slot)
-        cnt *= 2;
-    watch->targets = mem_realloc(watch->targets, cnt, sizeof *watch->targets);
-    memset(watch->targets + watch->target_cnt, 0, (cnt - watch->target_cnt) * sizeof *watch->targets);
-    watch->target_cnt = cnt;
-}
-
 /* No result is its own yet, so its checks are spread like those of any new target. */
 static struct health_target health_of(const struct exchange_report *known)
 {
@@ -361,7 +349,7 @@ static void change(struct watch *watch, struct exchange_wish *wish)
 
 void watch_wish(struct watch *watch, struct exchange_wish *wish)
 {
-    grow(watch, wish->slot);
+    paged_grow(&watch->targets, 1 + wish->slot);
     if (wish->is_change)
         change(watch, wish);
     if (wish->check_now && watched_at(watch, wish->slot)->target)
@@ -379,6 +367,7 @@ static uint32_t running_max(void)
 void watch_open(struct watch *watch, int epoll_fd)
 {
     watch->epoll_fd = epoll_fd;
+    watch->targets.item_len = sizeof(struct watched);
     watch->drivers = (struct drivers){.epoll_fd = epoll_fd, .ended = on_driven, .arg = watch};
     watch->worked_us = worked_us();
     watch->running_max = running_max();
@@ -390,7 +379,7 @@ void watch_open(struct watch *watch, int epoll_fd)
 
 void watch_close(struct watch *watch)
 {
-    for (uint32_t slot = 0; slot < watch->target_cnt; slot++)
+    for (uint32_t slot = 0; slot < paged_cnt(&watch->targets); slot++)
         drop(watch, slot);
     drivers_close(&watch->drivers);
     while (watch->free_checks) {
@@ -399,5 +388,5 @@ void watch_close(struct watch *watch)
         free(check);
     }
     schedule_heap_fini(&watch->heap);
-    free(watch->targets);
+    paged_fini(&watch->targets);
 }

@@ -9,6 +9,7 @@
 
 #include "base/attr.h"
 #include "base/log.h"
+#include "base/paged.h"
 #include "base/random.h"
 #include "probe/check.h"
 #include "probe/drivers.h"
@@ -27,8 +28,7 @@ struct watch {
     void *wake_arg;
     uint32_t checks_max; /* atomic, set at any time: of checks under way; 0: as many as descriptors allow */
     /* Its own. */
-    struct watched *targets; /* by slot */
-    size_t target_cnt;
+    struct paged targets; /* struct watched, by slot */
     struct schedule_heap heap; /* by slot: the next start, or what the check under way is to be told by the clock */
     /* Due, but the checks under way are as many as may be: first come, first served, those that hang last. */
     struct watch_turns {

@@ -24,7 +24,7 @@ struct watched {
 
 static inline struct watched *watched_at(struct watch *watch, uint32_t slot)
 {
-    return &watch->targets[slot];
+    return paged_at(&watch->targets, slot);
 }
 
 /* Its next check is due then: or later, for whatever the schedule wants, starts keep their distance. */

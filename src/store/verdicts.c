@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "balance/map.h"
+#include "base/map.h"
 #include "balance/memory.h"
 #include "base/clock.h"
 #include "base/container.h"
@@ -63,9 +63,9 @@ static uint64_t hash_of(const uint8_t *digest)
 static struct saved *find(const struct verdicts *v, const uint8_t *digest)
 {
     struct map_link *link = map_first(&v->saved, hash_of(digest));
-    while (link && memcmp(MAP_ITEM(link, struct saved, link)->digest, digest, HEALTH_DIGEST_LEN) != 0)
+    while (link && memcmp(container_of(link, struct saved, link)->digest, digest, HEALTH_DIGEST_LEN) != 0)
         link = map_next(link);
-    return link ? MAP_ITEM(link, struct saved, link) : NULL;
+    return link ? container_of(link, struct saved, link) : NULL;
 }
 
 static struct saved *add(struct verdicts *v, const uint8_t *digest)

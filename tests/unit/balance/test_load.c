@@ -245,7 +245,7 @@ static void turns_are_spread(void **state)
     rig_zone(&rig, lines);
     free(lines);
     for (const struct ring *at = rig.balance->all.after; at != &rig.balance->all; at = at->after) {
-        uint64_t tick = MAP_ITEM(at, const struct balance_pool, all)->load_tick - now_us / 100000;
+        uint64_t tick = container_of(at, const struct balance_pool, all)->load_tick - now_us / 100000;
         assert_true(tick >= 1 && tick <= 200);
         of_second[(tick - 1) / 10]++;
     }

@@ -1,4 +1,4 @@
-#include "balance/map.h"
+#include "base/map.h"
 
 #include <stdlib.h>
 

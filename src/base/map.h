@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "base/container.h"
 
 struct map_link {
     struct map_link *next;
@@ -29,6 +30,3 @@ void map_settle(struct map *map) ATTR_NONNULL_ALL;
 /* The first with this hash, and the next one with the same; NULL: none. */
 struct map_link *map_first(const struct map *map, uint64_t hash) ATTR_NONNULL_ALL ATTR_PURE;
 struct map_link *map_next(const struct map_link *link) ATTR_NONNULL_ALL ATTR_PURE;
-
-/* The thing that a link (or another member) is embedded in. */
-#define MAP_ITEM(member_at, type, member) ((type *)(void *)((char *)(member_at)-offsetof(type, member)))

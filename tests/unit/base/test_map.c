@@ -1,4 +1,4 @@
-#include "balance/map.h"
+#include "base/map.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,8 +14,8 @@ struct thing {
 static struct thing *find(const struct map *map, uint64_t hash, unsigned number)
 {
     for (struct map_link *link = map_first(map, hash); link; link = map_next(link))
-        if (MAP_ITEM(link, struct thing, link)->number == number)
-            return MAP_ITEM(link, struct thing, link);
+        if (container_of(link, struct thing, link)->number == number)
+            return container_of(link, struct thing, link);
     return NULL;
 }
 
