@@ -298,7 +298,7 @@ static bool rescan_one(struct balance *balance)
     else if (zone->rescan_at != &zone->pools)
         follow_plan(balance, container_of(zone->rescan_at, struct balance_pool, of_zone));
     else if (!ring_is_empty(&zone->lost))
-        work_lose_pool(container_of(zone->lost.after, struct balance_pool, change)); /* and the zone with its last one */
+        work_lose_pool(container_of(zone->lost.after, struct balance_pool, change)); /* the zone with its last one */
     else
         ring_remove(&zone->rescan);
     return true;

@@ -1,6 +1,6 @@
-/* An array that grows without moving what is in it: in pages, so that however many items there are, the next ones cost
- * the same, and pointers to items stay. (Doubling one array of 100,000 items takes tens of milliseconds where the system
- * has to find the pages first.) One thread at a time. Out of memory aborts. */
+/* An array that grows without moving what is in it: in pages, so that the next items cost the same however many there
+ * are, and pointers to items stay. (Doubling one array of 100,000 items takes tens of milliseconds where the system has
+ * to find the memory first.) One thread at a time. Out of memory aborts. */
 #pragma once
 
 #include <stddef.h>

@@ -1,8 +1,5 @@
 """No turn of the control thread is long: shapes in which one thing that happens has much to do, each of which once was a turn of 8 to
 130 ms. A build without sanitizer is judged; contrib/check.sh runs this there.
-
-What is judged is processor time, so a busy machine hardly counts; what a virtual one takes away at times is no fault of the code, which
-is why a shape may be tried a few times: one that is really too long is so each time.
 """
 
 import contextlib
@@ -14,10 +11,7 @@ import pytest
 
 from balancing import balance, http, probes, tcp
 from rondo import free_port, sanitized, until
-
-# The design's promise is 5 ms.
-LAG_MOST_MS = 10
-TRIES = 3
+from turns import judge, lag_of
 
 pytestmark = pytest.mark.skipif(sanitized(), reason="a sanitizer slows everything down by any factor")
 
@@ -61,21 +55,6 @@ def listeners():
     for listener in made:
         if not listener.ended:
             listener.close()
-
-
-def lag_of(server):
-    return server.ctl_json("status")["control_lag_ms_max"]
-
-
-def judge(what, shape):
-    """`shape` lets it happen to a new server each time and returns the longest turn of its control thread."""
-    lags = []
-    for _ in range(TRIES):
-        lags.append(shape())
-        print(f"longest turn of the control thread, {what}: {lags[-1]:.2f} ms")
-        if 0 < lags[-1] <= LAG_MOST_MS:
-            return
-    raise AssertionError(f"{what}: {lags}")
 
 
 def reload(server):

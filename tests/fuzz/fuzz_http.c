@@ -27,7 +27,7 @@ static const struct target *target_of(bool wants_body)
         .timing = {.interval_ms = 5000, .fast_interval_ms = 1000, .timeout_ms = 1000, .rise = 2, .fall = 3},
     };
     bool is_new;
-    if (!table.buckets)
+    if (!table.seats.item_len)
         target_table_init(&table);
     static char pattern[] = "(a|b)+c$|x";
     spec.options.expect_body = wants_body ? pattern : NULL;

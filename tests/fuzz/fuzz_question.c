@@ -36,7 +36,7 @@ static const struct target *target_of(unsigned which)
         .timing = {.interval_ms = 5000, .fast_interval_ms = 1000, .timeout_ms = 1000, .rise = 2, .fall = 3},
     };
     bool is_new;
-    if (!table.buckets)
+    if (!table.seats.item_len)
         target_table_init(&table);
     spec.options.query_type = expects[which].type;
     spec.options.expect_answer = (char *)(uintptr_t)expects[which].expect;

@@ -1,6 +1,10 @@
 #include "base/paged.h"
 
-#include "test.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
 
 static void test_grows_in_pages(void **state)
 {
