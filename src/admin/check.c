@@ -100,6 +100,18 @@ static void refuse(struct checking *checking, const char *error)
     free(checking);
 }
 
+static const char *why_not(enum err err)
+{
+    switch (err) {
+    case ERR_DENIED:
+        return "its address may not be probed (probe_allow, probe_deny)";
+    case ERR_INVALID:
+        return "it has no probe";
+    default:
+        return "the zone has no such record";
+    }
+}
+
 void admin_check_ask(const struct admin *admin, const struct ctl_request *request, struct ctl_reply *reply)
 {
     struct checking *checking = mem_zalloc(1, sizeof *checking);
@@ -121,9 +133,8 @@ void admin_check_ask(const struct admin *admin, const struct ctl_request *reques
         release(checking);
         return;
     }
-    error = mem_printf(err == ERR_INVALID ? "%s of pool \"%s\" is not checked: it has no probe"
-                                          : "%s of pool \"%s\" is not checked: the zone has no such record",
-                       checking->ask.address, checking->ask.pool);
+    error = mem_printf("%s of pool \"%s\" is not checked: %s", checking->ask.address, checking->ask.pool,
+                       why_not(err));
     member_ask_fini(&checking->ask);
     refuse(checking, error);
     free(error);

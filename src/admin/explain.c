@@ -250,12 +250,14 @@ static struct pool_member *find_member(struct pool_member *members, size_t cnt, 
 }
 
 /* What checks would say; what operators force goes on. False: somebody is no member. */
-static bool change(const struct explain *x, struct pool_member *members, struct ctl_result *result)
+static bool change(const struct explain *x, struct pool_member *members, struct pool_member *other,
+                   struct ctl_result *result)
 {
     const struct pool_source *source = &x->pool->source;
     for (size_t i = 0; i < x->change_cnt; i++) {
         struct pool_member *member = find_member(members, source->cnt, &x->changes[i].address);
         char address[ADDR_TEXT_MAX], name[NAME_TEXT_MAX];
+        member = member ? member : find_member(other, x->pool->other_cnt, &x->changes[i].address);
         if (!member) {
             result->status = CTL_STATUS_FAILED;
             result->error =
@@ -289,10 +291,16 @@ static void render_pool(const struct explain *x, struct ctl_result *result)
     source.settings = &settings;
     json_object_set_new(pool, "now", outcome(x, &source));
     struct pool_member *members = mem_dup(source.members, source.cnt * sizeof *members);
-    source.members = members;
-    if (change(x, members, result))
-        json_object_set_new(pool, "then", x->change_cnt ? outcome(x, &source) : json_null());
+    struct pool_member *other = mem_dup(x->pool->other, x->pool->other_cnt * sizeof *other);
+    if (change(x, members, other, result) && x->change_cnt) {
+        source.members = members;
+        settings.tier = balance_explained_tier(x->pool, members, other);
+        json_object_set_new(pool, "then", outcome(x, &source));
+    } else {
+        json_object_set_new(pool, "then", json_null());
+    }
     free(members);
+    free(other);
     json_object_set_new(x->data, "pool", pool);
 }
 

@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "balance/failback.h"
 #include "balance/private.h"
+#include "base/clock.h"
 #include "base/mem.h"
 
 void balance_explained_free(struct balance_explained *explained)
@@ -12,10 +14,24 @@ void balance_explained_free(struct balance_explained *explained)
         return;
     pool_source_drop(&explained->source);
     free(explained->file);
+    free(explained->other);
     free(explained);
 }
 
 static void copy_name(uint8_t out[NAME_MAX_LEN], const uint8_t *name) { memcpy(out, name, name_len(name)); }
+
+static void take_failback(struct balance_explained *explained, const struct balance_family *family)
+{
+    const struct plan_group *group = family->group;
+    const struct balance_family *other = &family->pool->families[!family->index];
+    explained->keeps_tier = !failback_is_simple(group);
+    explained->failback = (group->is_together ? &family->pool->families[0] : family)->failback;
+    explained->failback_ms = group->failback_ms;
+    if (!group->is_together || !other->group)
+        return;
+    explained->other_cnt = other->cnt;
+    explained->other = mem_dup(other->members, other->cnt * sizeof *other->members);
+}
 
 struct balance_explained *balance_explain(const struct balance *balance, uint32_t handle, enum addr_family family)
 {
@@ -33,5 +49,21 @@ struct balance_explained *balance_explain(const struct balance *balance, uint32_
     explained->is_below = group->is_below;
     explained->file = group->where.file ? mem_strdup(group->where.file) : NULL;
     explained->line = group->where.line;
+    take_failback(explained, of_pool);
     return explained;
+}
+
+uint32_t balance_explained_tier(const struct balance_explained *explained, const struct pool_member *members,
+                                const struct pool_member *other)
+{
+    struct pool_failback failback = explained->failback;
+    struct pool_tiers tiers;
+    unsigned index = explained->source.family == ADDR_V6;
+    if (!explained->keeps_tier)
+        return 0;
+    pool_tiers_init(&tiers);
+    pool_tiers_add(&tiers, index, members, explained->source.cnt);
+    pool_tiers_add(&tiers, !index, other, explained->other_cnt);
+    return pool_failback_step(&failback, &tiers, explained->source.settings->min_up, explained->failback_ms,
+                              clock_mono_ms());
 }

@@ -84,11 +84,11 @@ static uint32_t step(struct balance_family *family)
     return tier;
 }
 
-static bool is_simple(const struct plan_group *group) { return !group->is_together && !group->failback_ms; }
+bool failback_is_simple(const struct plan_group *group) { return !group->is_together && !group->failback_ms; }
 
 void failback_follow(struct balance_family *family)
 {
-    if (is_simple(family->group)) {
+    if (failback_is_simple(family->group)) {
         failback_forget(family);
         return;
     }
@@ -109,7 +109,7 @@ void failback_forget(struct balance_family *family)
 
 uint64_t failback_due_ms(const struct balance_family *family)
 {
-    if (is_simple(family->group))
+    if (failback_is_simple(family->group))
         return UINT64_MAX;
     const struct balance_family *first = family->group->is_together ? &family->pool->families[0] : family;
     return pool_failback_due_ms(&first->failback, family->group->failback_ms);
@@ -117,7 +117,7 @@ uint64_t failback_due_ms(const struct balance_family *family)
 
 void failback_undo(struct balance_family *family, uint64_t since_ms)
 {
-    if (!is_simple(family->group))
+    if (!failback_is_simple(family->group))
         pool_failback_undo(&chief(family)->failback, since_ms);
 }
 

@@ -65,10 +65,11 @@ void look_fini(struct balance *balance)
         end(container_of(balance->looks.after, struct looking, ring));
 }
 
-static void fill(struct look_check *check, const struct probe_options *row, const struct addr *address)
+static void fill(struct look_check *check, const struct balance_family *family, uint32_t index,
+                 const struct probe_options *row)
 {
     struct probe_spec spec;
-    probe_spec_fill(&spec, row, address, "");
+    checks_fill_spec(&spec, family, family->sides[index].note, row, &family->members[index].address, "");
     *check = (struct look_check){
         .probe = mem_strdup(row->name),
         .type = kinds[row->type]->name,
@@ -82,9 +83,6 @@ static void start(struct balance *balance, const struct balance_family *family, 
 {
     const struct balance_side *side = &family->sides[index];
     const struct plan_probes *probes = plan_probes_of(family->group, side->note);
-    const struct addr *address = side->note && side->note->check_address.family != ADDR_NONE
-                                     ? &side->note->check_address
-                                     : &family->members[index].address;
     struct looking *looking = mem_zalloc(1, sizeof *looking);
     looking->fn = fn;
     looking->arg = arg;
@@ -93,7 +91,7 @@ static void start(struct balance *balance, const struct balance_family *family, 
     looking->targets = mem_zalloc(side->check_cnt, sizeof *looking->targets);
     ring_add(&balance->looks, &looking->ring);
     for (uint32_t i = 0; i < side->check_cnt; i++) {
-        fill(&looking->checks[i], probes->rows[i], address);
+        fill(&looking->checks[i], family, index, probes->rows[i]);
         looking->targets[i] = side->checks[i].target->id;
         probe_check_now(balance->probe, looking->targets[i]);
     }
@@ -108,6 +106,8 @@ enum err look_start(struct balance *balance, const struct operate_member *member
     uint32_t index;
     if (!family || !family->group || !operate_find_member(family, &member->address, &index))
         return ERR_NOT_FOUND;
+    if (family->sides[index].barred != PROBE_MAY)
+        return ERR_DENIED;
     if (!balance->probe || !family->sides[index].check_cnt)
         return ERR_INVALID;
     start(balance, family, index, fn, arg);

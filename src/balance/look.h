@@ -24,6 +24,6 @@ struct look {
 
 /* Checks the member by each of its probes; `fn` is called once when all have ended, in a later turn of the loop. One
  * that somebody else asked for and that ends meanwhile serves as well. ERR_NOT_FOUND: there is no such member, or it
- * sleeps; ERR_INVALID: nothing checks it; `fn` is not called then. */
+ * sleeps; ERR_INVALID: nothing checks it; ERR_DENIED: its address may not be probed; `fn` is not called then. */
 enum err look_start(struct balance *balance, const struct operate_member *member,
                     void (*fn)(void *arg, const struct look *look), void *arg) ATTR_NONNULL(1, 2, 3) ATTR_MUST_USE;

@@ -468,6 +468,8 @@ const struct pool_table *compile_present(const struct balance_family *family);
 
 /* failback.c */
 
+/* The members' verdicts of the moment are all that counts. */
+bool failback_is_simple(const struct plan_group *group);
 /* Before a table is compiled: which tier the family is to be answered from. */
 void failback_follow(struct balance_family *family);
 /* As if it had never been on any tier. */

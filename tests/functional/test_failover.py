@@ -37,6 +37,13 @@ def health(anchors, **keys):
 # ---- tiers
 
 
+def would_be_used(server, name, rdtype="A", up=None, down=None):
+    """What `explain` says of it."""
+    words = [word for option, value in (("--if-up", up), ("--if-down", down)) if value for word in (option, value)]
+    then = server.ctl_json("explain", name_of(name), rdtype, *words)["pool"]["then"]
+    return {member["address"] for member in then["members"] if member["used"]}
+
+
 def test_the_way_back_to_a_better_tier(rondo, backends):
     web = backends(2)
     first, second = web.addresses
@@ -48,6 +55,8 @@ def test_the_way_back_to_a_better_tier(rondo, backends):
     web[0].stop()
     for name in kinds:
         wait_seen(server, name_of(name), [second])
+    assert would_be_used(server, "auto", up=first) == {first}
+    assert would_be_used(server, "manual", up=first) == {second}
     began = time.monotonic()
     web[0].start()
     wait_seen(server, name_of("auto"), [first])
@@ -90,8 +99,12 @@ def test_one_tier_for_both_families(rondo, backends):
     for name in ("together", "apart"):
         wait_seen(server, name_of(name), v4[:1])
         wait_seen(server, name_of(name), v6[:1], "AAAA")
+    assert would_be_used(server, "together", down=v6[0]) == set(v4[1:])
+    assert would_be_used(server, "apart", "AAAA", down=v6[0]) == set(v6[1:])
     web[2].stop()
     wait_seen(server, name_of("together"), v6[1:], "AAAA")
+    assert would_be_used(server, "together", up=v6[0]) == set(v4[:1])
+    assert would_be_used(server, "together", "AAAA", up=v6[0]) == set(v6[:1])
     wait_seen(server, name_of("together"), v4[1:])
     wait_seen(server, name_of("apart"), v6[1:], "AAAA")
     assert seen(server, name_of("apart")) == set(v4[:1])

@@ -404,7 +404,7 @@ def test_checks_need_no_questions(rondo, backends):
 
 
 # What a reload may change of a probe: when it checks, how often in a row, and what.
-CHANGES = [{"interval": "1500ms"}, {"timeout": "900ms"}, {"rise": 3}, {"fall": 5}, {"path": "/other"}, {"host": "other.test"},
+CHANGES = [{"interval": "700ms"}, {"timeout": "450ms"}, {"rise": 3}, {"fall": 5}, {"path": "/other"}, {"host": "other.test"},
            {"expect_status": ["200-204"]}, {"expect_body": "ok"}]
 
 
@@ -412,7 +412,7 @@ def test_a_changed_probe_gives_out_nobody_dead(rondo, backends):
     """Whoever hangs takes the whole timeout until the changed check has a result."""
     web = backends(2)
     web[0].manner = hang
-    probe = {"interval": "1200ms", "fast_interval": "1s", "timeout": "1s", "fall": 2}
+    probe = {"interval": "600ms", "fast_interval": "500ms", "timeout": "500ms", "fall": 2}
     groups = [GROUP, {"name": "x", "probe": "web", "all_down": "serve_none"}]
     records = a_records("www", web.addresses) + a_records("x", web.addresses[:1])
     server = balanced(rondo, records, groups, [http(web.port, **probe)])

@@ -257,6 +257,8 @@ def test_probe_deny(rondo, backends):
     server.start()
     wait_seen(server, WWW, web.addresses[1:])
     assert reason(server, WWW, web.addresses[0]) == "not checked: not allowed by probe_deny"
+    done = server.ctl("check", WWW, web.addresses[0])
+    assert done.returncode == 1 and "its address may not be probed" in done.stderr, done.stderr
     assert not web[0].visits
     rearrange(server, [{"name": "www", "probe": "web"}], [row])
     assert server.reload().returncode == 0
