@@ -84,17 +84,27 @@ static void take_over(struct balance_target *target)
     target->unsettled = hold_target_unsettled(&target->hold);
 }
 
+static void fill_anchor(struct probe_spec *spec, const struct balance_plan *plan, size_t index)
+{
+    probe_spec_fill(spec, plan->anchors[index].probe, &plan->anchors[index].address, "");
+    if (plan->anchors[index].address.port)
+        spec->address.port = plan->anchors[index].address.port;
+    spec->timing.start_gap_ms = plan->start_gap_ms;
+}
+
 static void tell_anchor(const struct balance *balance, const struct balance_target *target,
                         const struct probe_event *event)
 {
     const struct hold *hold = &balance->hold;
     char address[ADDR_TEXT_MAX];
+    struct probe_spec spec;
     size_t i = 0;
     while (balance->anchors[i] != target)
         i++;
+    fill_anchor(&spec, balance->plan, i);
     log_write(event->verdict == HEALTH_DOWN ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE,
               "anchor %s is %s (%s), %zu of %zu down",
-              addr_port_to_text(address, &balance->plan->anchors[i].address), health_verdict_name(event->verdict),
+              addr_port_to_text(address, &spec.address), health_verdict_name(event->verdict),
               event->reason, hold->anchor_down_cnt, hold->anchor_cnt);
 }
 
@@ -111,7 +121,8 @@ void hold_take_event(struct balance *balance, struct balance_target *target, con
 void hold_take_target(struct balance *balance, struct balance_target *target, const struct health_timing *timing,
                       const struct probe_event *known)
 {
-    hold_add(&balance->hold, &target->hold, timing, known->verdict, known->unsettled, clock_mono_ms());
+    hold_add(&balance->hold, &target->hold, timing, known->verdict, known->unsettled, known->is_remembered,
+             clock_mono_ms());
     take_over(target);
 }
 
@@ -129,10 +140,7 @@ static struct balance_target **take_anchors(struct balance *balance, const struc
     struct balance_target **anchors = mem_zalloc(plan->anchor_cnt, sizeof *anchors);
     for (size_t i = 0; i < plan->anchor_cnt; i++) {
         struct probe_spec spec;
-        probe_spec_fill(&spec, plan->anchors[i].probe, &plan->anchors[i].address, "");
-        if (plan->anchors[i].address.port)
-            spec.address.port = plan->anchors[i].address.port;
-        spec.timing.start_gap_ms = plan->start_gap_ms;
+        fill_anchor(&spec, plan, i);
         anchors[i] = checks_take_target(balance, &spec);
         if (!anchors[i]->anchor_cnt++)
             hold_set_anchor(&balance->hold, &anchors[i]->hold, true);
@@ -179,6 +187,7 @@ static void spread(struct balance *balance, struct hold_target *held)
     struct balance_target *target = container_of(held, struct balance_target, hold);
     struct probe_event state;
     take_over(target);
+    verdict_keep(balance, target->id);
     if (target->hold.restored) {
         verdict_spread(balance, target, "as before the failure of our own");
         return;

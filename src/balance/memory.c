@@ -16,7 +16,16 @@ void balance_forget(struct balance *balance)
 
 bool balance_recall(const struct balance *balance, uint32_t target, struct health_memory *memory)
 {
-    return balance->probe && probe_recall(balance->probe, target, memory);
+    const struct balance_target *of = balance->probe ? checks_find_target(balance, target) : NULL;
+    if (!of || !probe_recall(balance->probe, target, memory))
+        return false;
+    if (of->verdict == HEALTH_UNKNOWN)
+        return false;
+    if (of->verdict != memory->verdict)
+        memory->contrary_cnt = 0;
+    memory->verdict = of->verdict;
+    memory->unsettled = of->unsettled;
+    return true;
 }
 
 uint32_t balance_target_end(const struct balance *balance)

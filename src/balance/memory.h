@@ -13,7 +13,7 @@
 /* What a former process knew (copied): targets that come begin with it, until it is forgotten. */
 void balance_remember(struct balance *balance, const struct health_memory *memories, size_t cnt) ATTR_NONNULL(1);
 void balance_forget(struct balance *balance) ATTR_NONNULL_ALL;
-/* What is known of a target; false: nothing, or there is no such target. */
+/* What counts of a target: during a hold not what checks say. False: nothing, or there is no such target. */
 bool balance_recall(const struct balance *balance, uint32_t target, struct health_memory *memory)
     ATTR_NONNULL_ALL ATTR_MUST_USE;
 /* Targets are numbered from 1 on, below this. */

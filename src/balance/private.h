@@ -442,6 +442,8 @@ void verdict_end_walk(struct balance_target *target);
 /* Tells whoever wants to know (balance_on_change) that a member counts as `now`, no longer as `before`. */
 void verdict_tell_change(const struct balance_family *family, uint32_t member, const char *before, const char *now,
                          const char *reason);
+/* What counts of a target may be another now: whoever keeps it over restarts is told. */
+void verdict_keep(const struct balance *balance, uint32_t target);
 /* All members of the target are told what counts of it now; what does not fit into a piece is queued. */
 void verdict_spread(struct balance *balance, struct balance_target *target, const char *reason);
 /* The member is brought up to date, its verdict told, its table queued. True when anything changed. */

@@ -196,6 +196,12 @@ void verdict_spread(struct balance *balance, struct balance_target *target, cons
     }
 }
 
+void verdict_keep(const struct balance *balance, uint32_t target)
+{
+    if (balance->on_verdict)
+        balance->on_verdict(balance->on_verdict_arg, target);
+}
+
 static void take_event(struct balance *balance, const struct probe_event *event)
 {
     struct balance_target *target = checks_find_target(balance, event->target);
@@ -203,8 +209,7 @@ static void take_event(struct balance *balance, const struct probe_event *event)
         return;
     target->drains = event->measure.drains;
     hold_take_event(balance, target, event);
-    if (balance->on_verdict)
-        balance->on_verdict(balance->on_verdict_arg, event->target);
+    verdict_keep(balance, event->target);
     verdict_spread(balance, target, event->reason);
 }
 

@@ -308,11 +308,12 @@ void hold_fini(struct hold *hold)
 }
 
 void hold_add(struct hold *hold, struct hold_target *target, const struct health_timing *timing,
-              enum health_verdict verdict, bool unsettled, uint64_t now_ms)
+              enum health_verdict verdict, bool unsettled, bool is_remembered, uint64_t now_ms)
 {
+    bool is_doubtful = hold->is_on && verdict == HEALTH_DOWN && !is_remembered;
     *target = (struct hold_target){.window = take_window(hold, window_ms(timing)),
                                    .seen = verdict,
-                                   .counts = hold->is_on && verdict == HEALTH_DOWN ? HEALTH_UNKNOWN : verdict,
+                                   .counts = is_doubtful ? HEALTH_UNKNOWN : verdict,
                                    .unsettled = unsettled};
     link_init(&target->failing);
     link_init(&target->differing);

@@ -75,9 +75,10 @@ void hold_init(struct hold *hold) ATTR_NONNULL_ALL;
 /* How long one may take; 0: none is ever begun, and one that is ends. */
 void hold_set_max(struct hold *hold, uint64_t max_ms, uint64_t now_ms) ATTR_NONNULL_ALL;
 
-/* A target that comes, and is known to be so. During a hold, one that is down counts as unknown. */
+/* A target that comes, and is known to be so. During a hold, one that checks have found down counts as unknown; where
+ * it is known from a former process, that is what counted there, and counts. */
 void hold_add(struct hold *hold, struct hold_target *target, const struct health_timing *timing,
-              enum health_verdict verdict, bool unsettled, uint64_t now_ms) ATTR_NONNULL_ALL;
+              enum health_verdict verdict, bool unsettled, bool is_remembered, uint64_t now_ms) ATTR_NONNULL_ALL;
 void hold_remove(struct hold *hold, struct hold_target *target) ATTR_NONNULL_ALL;
 void hold_set_anchor(struct hold *hold, struct hold_target *target, bool is_anchor) ATTR_NONNULL_ALL;
 

@@ -25,6 +25,7 @@ struct exchange_report {
     uint16_t contrary_cnt; /* as struct health_target has it */
     uint8_t verdict;       /* enum health_verdict */
     bool unsettled;
+    bool is_remembered; /* of a former process */
     struct health_measure measure;
 };
 

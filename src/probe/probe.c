@@ -79,6 +79,7 @@ static struct exchange_report report_of(const struct health_memory *memory)
         .contrary_cnt = memory->contrary_cnt,
         .verdict = (uint8_t)memory->verdict,
         .unsettled = memory->unsettled,
+        .is_remembered = true,
         .measure = memory->measure,
     };
 }
@@ -136,6 +137,7 @@ static void fill(struct probe_event *event, uint32_t slot, const struct exchange
     event->target = slot + 1;
     event->verdict = (enum health_verdict)report->verdict;
     event->unsettled = report->unsettled;
+    event->is_remembered = report->is_remembered;
     event->since_wall_ms = report->since_wall_ms;
     event->duration_us = report->duration_us;
     event->measure = report->measure;

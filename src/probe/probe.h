@@ -122,6 +122,7 @@ struct probe_event {
     uint32_t target;
     enum health_verdict verdict;
     bool unsettled;
+    bool is_remembered; /* probe_remember told it, and no check has said anything since */
     uint64_t since_wall_ms;
     uint32_t duration_us;          /* of the last check */
     char reason[PROBE_REASON_MAX]; /* "status 200", "connection refused", "no answer within 1s" */

@@ -3,25 +3,20 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <lmdb.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "store/lmdb_check.h"
+#include "store/lmdb_env.h"
 
-/* Address space, not memory: the file grows with what is in it. Doubled when it is used up. */
-enum { MAP_FIRST = 16 << 20 };
 static const size_t map_most = (size_t)1 << 40;
 
 /* Beyond the size of LMDB's own table of readers (126 of 64 bytes, and a head of 192). */
@@ -43,7 +38,7 @@ struct lmdb_write {
     int error; /* of MDB or errno; the first there was */
 };
 
-static enum err tell(char why[LMDB_WHY_MAX], enum err err, const char *text)
+enum err lmdb_tell(char why[LMDB_WHY_MAX], enum err err, const char *text)
 {
     snprintf(why, LMDB_WHY_MAX, "%s", text);
     return err;
@@ -53,53 +48,12 @@ static enum err tell_error(char why[LMDB_WHY_MAX], int error)
 {
     bool is_invalid = error == MDB_INVALID || error == MDB_VERSION_MISMATCH || error == MDB_CORRUPTED ||
                       error == MDB_PAGE_NOTFOUND || error == MDB_BAD_TXN || error == MDB_INCOMPATIBLE;
-    return tell(why, is_invalid ? ERR_INVALID : ERR_IO, mdb_strerror(error));
+    return lmdb_tell(why, is_invalid ? ERR_INVALID : ERR_IO, mdb_strerror(error));
 }
 
-/* ==== is the file sound ==== */
+/* ==== opening ==== */
 
-enum { SOUND, UNSOUND, UNKNOWN };
-enum { CHECK_SEC_MOST = 60 };
-
-static int walk_database(MDB_txn *txn, MDB_dbi dbi)
-{
-    MDB_cursor *cursor;
-    MDB_val key, value;
-    unsigned sum = 0;
-    int error = mdb_cursor_open(txn, dbi, &cursor);
-    if (error)
-        return error;
-    while (!(error = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)))
-        for (size_t i = 0; i < value.mv_size; i++)
-            sum += ((const uint8_t *)value.mv_data)[i];
-    mdb_cursor_close(cursor);
-    __asm__ volatile("" : : "r"(sum)); /* every byte has been read */
-    return error == MDB_NOTFOUND ? 0 : error;
-}
-
-/* The database of free pages (0), that of names (1), and each that is named there. */
-static int walk_all(MDB_txn *txn)
-{
-    enum { DATABASE_OF_FREE = 0, DATABASE_OF_NAMES = 1 };
-    MDB_cursor *cursor;
-    MDB_val key, value;
-    int error = walk_database(txn, DATABASE_OF_FREE);
-    if (!error)
-        error = mdb_cursor_open(txn, DATABASE_OF_NAMES, &cursor);
-    if (error)
-        return error;
-    while (!error && !(error = mdb_cursor_get(cursor, &key, &value, MDB_NEXT))) {
-        char *name = mem_strndup(key.mv_data, key.mv_size);
-        MDB_dbi dbi;
-        error = mdb_dbi_open(txn, name, 0, &dbi);
-        free(name);
-        if (!error)
-            error = walk_database(txn, dbi);
-    }
-    return error == MDB_NOTFOUND ? 0 : error;
-}
-
-static int open_env(MDB_env **env, const char *path, size_t map_len, unsigned flags)
+int lmdb_open_env(MDB_env **env, const char *path, size_t map_len, unsigned flags)
 {
     int error = mdb_env_create(env);
     if (error)
@@ -116,88 +70,18 @@ static int open_env(MDB_env **env, const char *path, size_t map_len, unsigned fl
     return error;
 }
 
-/* What says nothing of the file. Want of address space does, unless there is too little for any: for LMDB maps as much
- * as the file says it needs. */
-static bool is_ours(int error)
+/* So that a name which was given is there after the machine has failed, too. */
+void lmdb_sync_folder(const char *path)
 {
-    if (error == ENOMEM)
-        return mmap(NULL, MAP_FIRST, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED;
-    return error == EIO || error == EACCES || error == EPERM || error == EMFILE || error == ENFILE || error == EAGAIN;
-}
-
-/* In a process of its own, which a damaged file may kill. Only its end tells. */
-static void ATTR_NORETURN check_and_exit(const char *path)
-{
-    static const int deadly[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGALRM};
-    const struct rlimit no_core = {0, 0};
-    MDB_env *env;
-    MDB_txn *txn;
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (null >= 0)
-        dup2(null, STDERR_FILENO);
-    (void)setrlimit(RLIMIT_CORE, &no_core);
-    for (size_t i = 0; i < sizeof deadly / sizeof *deadly; i++)
-        signal(deadly[i], SIG_DFL);
-    alarm(CHECK_SEC_MOST);
-    int error = open_env(&env, path, MAP_FIRST, MDB_RDONLY | MDB_NOLOCK);
-    if (!error)
-        error = mdb_txn_begin(env, NULL, MDB_RDONLY, &txn);
-    if (!error)
-        error = walk_all(txn);
-    _exit(error == 0 ? SOUND : is_ours(error) ? UNKNOWN : UNSOUND);
-}
-
-static int end_of(pid_t child)
-{
-    int status;
-    while (waitpid(child, &status, 0) < 0)
-        if (errno != EINTR)
-            return UNKNOWN;
-    if (WIFEXITED(status))
-        return WEXITSTATUS(status);
-    return WTERMSIG(status) == SIGKILL ? UNKNOWN : UNSOUND;
-}
-
-/* Signals for us are not for the other process, which shares what our handlers write to. */
-static int check(const char *path)
-{
-    static const int let_through[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGALRM};
-    sigset_t blocked, before;
-    sigfillset(&blocked);
-    for (size_t i = 0; i < sizeof let_through / sizeof *let_through; i++)
-        sigdelset(&blocked, let_through[i]);
-    sigprocmask(SIG_SETMASK, &blocked, &before);
-    pid_t child = fork();
-    if (child == 0)
-        check_and_exit(path);
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    return child < 0 ? UNKNOWN : end_of(child);
-}
-
-static enum err check_file(const char *path, char why[LMDB_WHY_MAX])
-{
-    struct stat st;
-    if (stat(path, &st))
-        return errno == ENOENT ? ERR_OK : tell(why, ERR_IO, strerror(errno));
-    if (!S_ISREG(st.st_mode))
-        return tell(why, ERR_INVALID, "it is no regular file");
-    if (!st.st_size)
-        return ERR_OK;
-    int fd = open(path, O_RDWR | O_CLOEXEC);
+    const char *slash = strrchr(path, '/');
+    char *folder = slash ? mem_strndup(path, (size_t)(slash - path) + 1) : mem_strdup(".");
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    free(folder);
     if (fd < 0)
-        return tell(why, ERR_IO, strerror(errno));
+        return;
+    (void)fsync(fd);
     close(fd);
-    switch (check(path)) {
-    case SOUND:
-        return ERR_OK;
-    case UNSOUND:
-        return tell(why, ERR_INVALID, "it is damaged, or no file of rondo");
-    default:
-        return tell(why, ERR_IO, "it could not be checked");
-    }
 }
-
-/* ==== opening ==== */
 
 /* LMDB maps it and writes to it; on a full disk that would be a SIGBUS. */
 static int reserve_lock_file(const char *path)
@@ -226,7 +110,7 @@ static int reopen(struct lmdb *lmdb)
         return 0;
     int error = reserve_lock_file(lmdb->path);
     if (!error)
-        error = open_env(&lmdb->env, lmdb->path, lmdb->map_len, 0);
+        error = lmdb_open_env(&lmdb->env, lmdb->path, lmdb->map_len, 0);
     if (!error)
         lmdb->map_len = map_len_of(lmdb->env);
     return error;
@@ -275,7 +159,7 @@ static enum err settle_format(struct lmdb *lmdb, char why[LMDB_WHY_MAX])
         return lmdb_write(lmdb, fill_format, NULL, why);
     if (format == FORMAT)
         return ERR_OK;
-    return tell(why, ERR_INVALID, format ? "it is of another version of rondo" : "it is another program's");
+    return lmdb_tell(why, ERR_INVALID, format ? "it is of another version of rondo" : "it is another program's");
 }
 
 void lmdb_close(struct lmdb *lmdb)
@@ -291,7 +175,7 @@ void lmdb_close(struct lmdb *lmdb)
 enum err lmdb_open(struct lmdb **lmdb, const char *path, char why[LMDB_WHY_MAX])
 {
     *lmdb = NULL;
-    enum err err = check_file(path, why);
+    enum err err = lmdb_check(path, why);
     if (err)
         return err;
     struct lmdb *made = mem_zalloc(1, sizeof *made);
@@ -299,6 +183,8 @@ enum err lmdb_open(struct lmdb **lmdb, const char *path, char why[LMDB_WHY_MAX])
     made->map_len = MAP_FIRST;
     int error = reopen(made);
     err = error ? tell_error(why, error) : settle_format(made, why);
+    if (!err)
+        lmdb_sync_folder(path);
     if (err)
         lmdb_close(made);
     else

@@ -1,8 +1,9 @@
 /* A file of named databases that survive: ordered keys, each with a value, changed in transactions that are durable, or
  * have changed nothing, when they return. The only user of LMDB.
  *
- * Nothing of the file is trusted that was not written by this process: a file that exists is read through once in a
- * process of its own before it is opened here, for LMDB follows what it finds in a damaged file wherever it leads.
+ * Nothing of the file is trusted that was not written by this process: a file that exists is read record by record in a
+ * process of its own before it is opened here, for LMDB follows what it finds in a damaged file wherever it leads; and
+ * what is opened is the copy which that process makes, unless there is no room for one or the file is large.
  *
  * Everything blocks on the disk: [before the loop runs, or the journal thread; one thread at a time]. */
 #pragma once

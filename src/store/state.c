@@ -35,6 +35,7 @@ struct state {
     struct verdicts *verdicts;
     struct request *requests; /* that the journal has not answered */
     uv_timer_t expiry;
+    uint64_t next_end_ms; /* of an order, which the timer is for; 0: none */
 };
 
 /* ==== loading ==== */
@@ -151,24 +152,33 @@ static void lift(struct state *state, const struct ended *ended, size_t cnt)
     }
 }
 
-/* The wall clock may be set: it is looked at again within a minute. */
-static void on_expiry(uv_timer_t *timer)
+static void on_expiry(uv_timer_t *timer);
+
+/* An order ends at `end_ms` (wall; 0: never), and all are looked at then. The wall clock may be set: they are looked at
+ * within a minute. */
+static void look_in_time(struct state *state, uint64_t end_ms)
 {
     enum { LOOK_AGAIN_MS = 60 * 1000, SOON_MS = 20 };
+    uint64_t now_ms = clock_wall_ms();
+    if (!end_ms || (state->next_end_ms && state->next_end_ms <= end_ms))
+        return;
+    state->next_end_ms = end_ms;
+    uint64_t left_ms = end_ms > now_ms ? end_ms - now_ms : 0;
+    left_ms = left_ms < SOON_MS ? SOON_MS : left_ms > LOOK_AGAIN_MS ? LOOK_AGAIN_MS : left_ms;
+    uv_update_time(state->loop);
+    uv_timer_start(&state->expiry, on_expiry, left_ms, 0);
+}
+
+static void on_expiry(uv_timer_t *timer)
+{
     struct state *state = container_of(timer, struct state, expiry);
     struct expiring expiring = {.state = state, .now_ms = clock_wall_ms()};
     operate_each(state->balance, look_at_end, &expiring);
     if (expiring.cnt)
         lift(state, expiring.ended, expiring.cnt);
     free(expiring.ended);
-    if (!expiring.next_ms) {
-        uv_timer_stop(timer);
-        return;
-    }
-    uint64_t left_ms = expiring.next_ms > expiring.now_ms ? expiring.next_ms - expiring.now_ms : 0;
-    left_ms = left_ms < SOON_MS ? SOON_MS : left_ms > LOOK_AGAIN_MS ? LOOK_AGAIN_MS : left_ms;
-    uv_update_time(state->loop);
-    uv_timer_start(timer, on_expiry, left_ms, 0);
+    state->next_end_ms = 0;
+    look_in_time(state, expiring.next_ms);
 }
 
 /* ---- given */
@@ -201,8 +211,9 @@ static void on_kept(void *arg, uint64_t number, const char *why)
     char *text = why ? mem_printf("state_dir cannot be written, nothing was changed: %s", why) : NULL;
     request->fn(request->arg, text);
     free(text);
+    if (!why && order)
+        look_in_time(state, order->until_wall_ms);
     free_request(request);
-    on_expiry(&state->expiry);
 }
 
 static const uint8_t *dup_name(const uint8_t *name) { return mem_dup(name, name_len(name)); }
@@ -227,6 +238,22 @@ static struct request *make_request(struct state *state, const struct operate_me
     return request;
 }
 
+/* What is known of a last answer stays so when the same is ordered again. */
+static void put_new_order(const struct state *state, struct journal_batch *batch, const struct operate_member *member,
+                          enum operate_kind kind, const struct operate_order *order)
+{
+    const struct operate_order *was = order ? operate_get(state->balance, member, kind) : NULL;
+    struct operate_order whole;
+    if (!was) {
+        put_order(batch, member, kind, order);
+        return;
+    }
+    whole = *order;
+    whole.last_answer_wall_ms = was->last_answer_wall_ms;
+    whole.ttl_sec = was->ttl_sec;
+    put_order(batch, member, kind, &whole);
+}
+
 void state_order(struct state *state, const struct operate_member *members, size_t cnt, enum operate_kind kind,
                  const struct operate_order *order, void (*fn)(void *arg, const char *why), void *arg)
 {
@@ -239,7 +266,7 @@ void state_order(struct state *state, const struct operate_member *members, size
     request->fn = fn;
     request->arg = arg;
     for (size_t i = 0; i < cnt; i++)
-        put_order(batch, &members[i], kind, order);
+        put_new_order(state, batch, &members[i], kind, order);
     journal_write(state->journal, &batch, on_kept, request);
 }
 

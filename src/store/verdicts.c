@@ -17,6 +17,7 @@ static const char times_database[] = "times"; /* until when what is in another d
 
 enum {
     PASS_AGAIN_MS = 25 * 1000, /* and no later than half a minute is all written */
+    PASS_RETRY_MS = 1000,      /* when something was not written */
     SLICE_AGAIN_MS = 5,
     SLICE_US = 500,
     TOLD_AFTER_MS = 100, /* so that many that come together are written together */
@@ -41,7 +42,8 @@ struct verdicts {
     struct saved *all;
     uint32_t mark;
     bool is_full;    /* the pass writes all that it finds */
-    bool has_failed; /* something was not written: nobody knows what is there */
+    bool has_failed; /* something was not written, or not heard: nobody knows what is there until a pass has been */
+    bool is_passing;
     /* A pass: over the targets from `at` on, then over what is saved from `sweep` on. */
     uint32_t at;
     struct saved **sweep; /* NULL: not so far */
@@ -106,11 +108,22 @@ static void save(struct verdicts *v, struct journal_batch *batch, const struct h
     journal_batch_put(batch, database, memory->digest, HEALTH_DIGEST_LEN, value, state_memory_value(value, memory));
 }
 
+static void on_pass(uv_timer_t *timer);
+
+/* What is there is of no use, as the time that goes with it is not written any more, until all is written anew. */
+static void miss(struct verdicts *v)
+{
+    if (!v->has_failed && !v->is_passing)
+        uv_timer_start(&v->pass, on_pass, PASS_RETRY_MS, 0);
+    v->has_failed = true;
+}
+
 static void on_written(void *arg, uint64_t number, const char *why)
 {
     struct verdicts *v = arg;
     (void)number;
-    v->has_failed |= why != NULL;
+    if (why && v->journal)
+        miss(v);
 }
 
 static void hand_in(struct verdicts *v, struct journal_batch **batch)
@@ -157,11 +170,11 @@ static bool sweep(struct verdicts *v, struct journal_batch *batch, uint64_t end_
     return true;
 }
 
-/* Only when it is true of all of them. */
+/* Only when it is true of all of them. A failure that is not told yet lets this fail too (store/journal.h). */
 static void put_time(struct verdicts *v, struct journal_batch *batch)
 {
     uint8_t value[STATE_TIME_VALUE_LEN];
-    if (!v->all)
+    if (!v->all || v->has_failed)
         return;
     state_time_value(value, (const uint8_t *)database, sizeof database - 1, clock_wall_ms());
     journal_batch_put(batch, times_database, database, sizeof database - 1, value, sizeof value);
@@ -174,6 +187,7 @@ static void begin_pass(struct verdicts *v)
     v->sweep = NULL;
     v->is_full |= v->has_failed;
     v->has_failed = false;
+    v->is_passing = true;
 }
 
 /* A slice; true: that was the last. */
@@ -206,8 +220,8 @@ static void on_slice(uv_timer_t *timer)
         uv_timer_start(timer, on_slice, SLICE_AGAIN_MS, 0);
         return;
     }
-    v->is_full = false;
-    uv_timer_start(timer, on_pass, PASS_AGAIN_MS, 0);
+    v->is_full = v->is_passing = false;
+    uv_timer_start(timer, on_pass, v->has_failed ? PASS_RETRY_MS : PASS_AGAIN_MS, 0);
 }
 
 /* ==== what is told ==== */
@@ -233,8 +247,10 @@ static void on_verdict(void *arg, uint32_t target)
 {
     enum { TOLD_MOST = 100 * 1000 };
     struct verdicts *v = arg;
-    if (v->told_cnt == TOLD_MOST)
+    if (v->told_cnt == TOLD_MOST) {
+        miss(v);
         return;
+    }
     if (v->told_cnt == v->told_cap) {
         v->told_cap = v->told_cap ? v->told_cap * 2 : 64;
         v->told = mem_realloc(v->told, v->told_cap, sizeof *v->told);

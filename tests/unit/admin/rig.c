@@ -48,6 +48,15 @@ struct balance_explained *balance_explain(const struct balance *balance, uint32_
 
 void balance_explained_free(struct balance_explained *explained) { assert_null(explained); }
 
+uint32_t balance_explained_tier(const struct balance_explained *explained, const struct pool_member *members,
+                                const struct pool_member *other)
+{
+    (void)explained;
+    (void)members;
+    (void)other;
+    return 0;
+}
+
 void balance_count(struct balance_counts *counts, const struct balance *balance)
 {
     (void)balance;

@@ -32,7 +32,7 @@ static void begin(unsigned cnt, unsigned anchor_cnt, enum health_verdict verdict
     hold_set_max(&hold, MAX_MS, now_ms);
     target_cnt = cnt;
     for (unsigned i = 0; i < cnt; i++) {
-        hold_add(&hold, &targets[i], &timing, verdict, false, now_ms);
+        hold_add(&hold, &targets[i], &timing, verdict, false, false, now_ms);
         hold_set_anchor(&hold, &targets[i], i < anchor_cnt);
     }
     now_ms += 100000;
@@ -172,7 +172,7 @@ static void intervals_may_differ(void **state)
         .interval_ms = 10000, .fast_interval_ms = 100, .timeout_ms = 200, .rise = 2, .fall = 3};
     begin(10, 0, HEALTH_UP);
     for (unsigned i = 10; i < 20; i++, target_cnt++)
-        hold_add(&hold, &targets[i], &slow, HEALTH_UP, false, now_ms);
+        hold_add(&hold, &targets[i], &slow, HEALTH_UP, false, false, now_ms);
     each(dies, 0, 10);
     wait_ms(9000);
     each(dies, 10, 20);
@@ -425,10 +425,10 @@ static void targets_come_and_go_during_a_hold(void **state)
     each(dies, 0, 4);
     /* one that changes its settings brings what was seen of it along, and is unknown: what it counted as is kept
      * elsewhere */
-    hold_add(&hold, &targets[4], &timing, HEALTH_DOWN, false, now_ms);
+    hold_add(&hold, &targets[4], &timing, HEALTH_DOWN, false, false, now_ms);
     hold_remove(&hold, &targets[3]);
     targets[3] = (struct hold_target){0};
-    hold_add(&hold, &targets[3], &timing, HEALTH_UNKNOWN, false, now_ms);
+    hold_add(&hold, &targets[3], &timing, HEALTH_UNKNOWN, false, false, now_ms);
     target_cnt = 5;
     expect_counts("uuu??");
     dies(3);
@@ -461,7 +461,7 @@ static void whatever_happens_is_counted(void **state)
                 hold_remove(&hold, &targets[i]);
                 there[i] = false;
             } else if (!there[i]) {
-                hold_add(&hold, &targets[i], &timing, (enum health_verdict)(rand() % 3), false, now_ms);
+                hold_add(&hold, &targets[i], &timing, (enum health_verdict)(rand() % 3), false, false, now_ms);
                 there[i] = true;
             } else {
                 unsigned what = (unsigned)rand() % 8;
@@ -488,7 +488,7 @@ static void whatever_happens_is_counted(void **state)
         }
         for (unsigned t = 0; t < MANY; t++)
             if (!there[t])
-                hold_add(&hold, &targets[t], &timing, HEALTH_UNKNOWN, false, now_ms);
+                hold_add(&hold, &targets[t], &timing, HEALTH_UNKNOWN, false, false, now_ms);
         each(lives, 0, MANY);
         assert_false(hold.is_on);
         wait_ms(WINDOW_MS);
@@ -511,7 +511,7 @@ static void many_take_no_longer(void **state)
     hold_init(&hold);
     hold_set_max(&hold, MAX_MS, now_ms);
     for (unsigned i = 0; i < CROWD; i++)
-        hold_add(&hold, &crowd[i], &timing, HEALTH_UP, false, now_ms);
+        hold_add(&hold, &crowd[i], &timing, HEALTH_UP, false, false, now_ms);
     for (unsigned i = 0; i < CROWD; i++) {
         clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
         hold_observe(&hold, &crowd[i], HEALTH_DOWN, false, now_ms);

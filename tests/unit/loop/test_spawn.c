@@ -314,7 +314,7 @@ static void test_what_is_left_behind(void **state)
 static void test_output_without_end(void **state)
 {
     struct fixture *f = *state;
-    run(f, 0, "yes & echo $! >$1/child; wait", 200);
+    run(f, 0, "yes & echo $! >$1/child; wait", 1000);
     run(f, 1, "echo meanwhile", LONG_MS);
     expect(wait_done(f, 1), SPAWN_EXITED, 0, "meanwhile");
     expect(wait_done(f, 0), SPAWN_LATE, 0, "");
