@@ -22,10 +22,8 @@ static const size_t map_most = (size_t)1 << 40;
 /* Beyond the size of LMDB's own table of readers (126 of 64 bytes, and a head of 192). */
 enum { LOCK_FILE_LEN = 16 * 1024 };
 
-/* In every file of ours, which is so told from other programs' LMDB files. */
 static const char format_database[] = "rondo";
 static const char format_key[] = "format";
-enum { FORMAT = 1 };
 
 struct lmdb {
     MDB_env *env; /* NULL: to be opened again, for LMDB refuses to go on after a failed write of its head */
@@ -116,12 +114,12 @@ static int reopen(struct lmdb *lmdb)
     return error;
 }
 
-static void read_format(MDB_txn *txn, uint32_t *format)
+uint32_t lmdb_format_of(MDB_txn *txn)
 {
     MDB_val key = {sizeof format_key - 1, (void *)(uintptr_t)format_key}, value;
     MDB_dbi dbi;
-    if (!mdb_dbi_open(txn, format_database, 0, &dbi) && !mdb_get(txn, dbi, &key, &value) && value.mv_size == 4)
-        *format = be32_get(value.mv_data);
+    bool has_one = !mdb_dbi_open(txn, format_database, 0, &dbi) && !mdb_get(txn, dbi, &key, &value);
+    return has_one && value.mv_size == 4 ? be32_get(value.mv_data) : 0;
 }
 
 /* The format of the file; 0: it has none. `is_empty`: nor anything else. */
@@ -129,13 +127,12 @@ static int look_at_format(struct lmdb *lmdb, uint32_t *format, bool *is_empty)
 {
     MDB_txn *txn;
     MDB_stat stat;
-    *format = 0;
     int error = mdb_txn_begin(lmdb->env, NULL, MDB_RDONLY, &txn);
     if (error)
         return error;
     error = mdb_stat(txn, 1, &stat);
     *is_empty = !error && !stat.ms_entries;
-    read_format(txn, format);
+    *format = lmdb_format_of(txn);
     mdb_txn_abort(txn);
     return error;
 }
@@ -144,7 +141,7 @@ static void fill_format(void *arg, struct lmdb_write *write)
 {
     uint8_t value[4];
     (void)arg;
-    be32_put(value, FORMAT);
+    be32_put(value, LMDB_FORMAT);
     lmdb_put(write, format_database, format_key, sizeof format_key - 1, value, sizeof value);
 }
 
@@ -157,7 +154,7 @@ static enum err settle_format(struct lmdb *lmdb, char why[LMDB_WHY_MAX])
         return tell_error(why, error);
     if (is_empty)
         return lmdb_write(lmdb, fill_format, NULL, why);
-    if (format == FORMAT)
+    if (format == LMDB_FORMAT)
         return ERR_OK;
     return lmdb_tell(why, ERR_INVALID, format ? "it is of another version of rondo" : "it is another program's");
 }
