@@ -146,7 +146,7 @@ void balance_when_settled(struct balance *balance, void (*fn)(void *arg), void *
 /* A member counts as another than before: words such as "up", "down", "unknown", "drained", and why. Valid during the
  * call. */
 struct balance_change {
-    const uint8_t *owner; /* of its pool, wire */
+    const uint8_t *apex, *owner; /* of its pool, wire */
     const struct addr *member;
     const char *before, *now, *reason;
 };

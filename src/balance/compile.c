@@ -48,7 +48,7 @@ struct pool_source compile_source(const struct balance_family *family)
 static void put_table(struct balance_family *family, struct pool_table *table)
 {
     const struct balance_pool *pool = family->pool;
-    operate_note_ttls(family);
+    operate_note_ttls(family, table);
     struct pool_table *was = pool_directory_set(pool->balance->directory, pool->handle, family->index, table);
     if (was)
         rcu_defer(&was->deferred, free_table);

@@ -207,20 +207,45 @@ static uint32_t ttl_of(const struct pool_table *table)
     return table->outcome == POOL_ANSWER ? pool_table_ttl(table) : 0;
 }
 
-void operate_note_ttls(struct balance_family *family)
+/* Of answers to clients of any class. */
+static uint32_t most_ttl(const struct balance_family *family, const struct pool_table *table)
 {
-    const struct pool_table *published = compile_published(family);
-    if (!family->pool->balance->answering)
-        return;
-    if (!published) {
-        note_ttl(family, family->records.ttl);
-    } else if (published->outcome == POOL_BY_CLASS) {
-        const struct pool_classes *classes = pool_classes_of(published);
-        for (unsigned i = 0; i < classes->owned_cnt; i++)
-            note_ttl(family, ttl_of(classes->owned[i]));
-    } else {
-        note_ttl(family, ttl_of(published));
-    }
+    uint32_t most_sec = 0;
+    if (!table)
+        return family->records.ttl;
+    if (table->outcome != POOL_BY_CLASS)
+        return ttl_of(table);
+    const struct pool_classes *classes = pool_classes_of(table);
+    for (unsigned i = 0; i < classes->owned_cnt; i++)
+        most_sec = ttl_of(classes->owned[i]) > most_sec ? ttl_of(classes->owned[i]) : most_sec;
+    return most_sec;
+}
+
+void operate_note_ttls(struct balance_family *family, const struct pool_table *next)
+{
+    struct balance *balance = family->pool->balance;
+    uint32_t next_sec = next ? most_ttl(family, next) : 0;
+    balance->ttl_most_sec = next_sec > balance->ttl_most_sec ? next_sec : balance->ttl_most_sec;
+    if (balance->answering)
+        note_ttl(family, most_ttl(family, compile_published(family)));
+}
+
+uint64_t operate_cached_until(const struct balance *balance)
+{
+    return clock_wall_ms() + balance->ttl_most_sec * UINT64_C(1000);
+}
+
+void operate_remember_cached(struct balance *balance, uint64_t until_wall_ms)
+{
+    uint64_t now_ms = clock_wall_ms();
+    balance->former_until_ms = until_wall_ms > now_ms ? clock_mono_ms() + (until_wall_ms - now_ms) : 0;
+}
+
+/* Answers of a former process are in nobody's tables: nobody knows which of them had the address. */
+static uint32_t former_ttl_sec(const struct balance *balance)
+{
+    uint64_t now_ms = clock_mono_ms(), until_ms = balance->former_until_ms;
+    return until_ms > now_ms ? (uint32_t)((until_ms - now_ms + 999) / 1000) : 0;
 }
 
 static void tell_change(struct balance *balance, const struct operate_entry *entry)
@@ -294,6 +319,8 @@ static void begin_passing(struct balance_family *family, struct operate_entry *e
     struct operate_order *drain = entry->orders[OPERATE_DRAIN];
     bool is_with = answers_with(family, &entry->address);
     uint32_t ttl_sec = family->cached_ttl_sec ? family->cached_ttl_sec : family->settings.ttl_sec;
+    uint32_t former_sec = former_ttl_sec(balance);
+    ttl_sec = former_sec > ttl_sec ? former_sec : ttl_sec;
     entry->given += is_with;
     if (drain && is_with && drain->last_answer_wall_ms) {
         drain->last_answer_wall_ms = 0;

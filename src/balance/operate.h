@@ -54,3 +54,7 @@ void operate_when_served(struct balance *balance, const struct operate_member *m
 void operate_on_change(struct balance *balance,
                        void (*fn)(void *arg, const struct operate_member *member, const struct operate_order *drain),
                        void *arg) ATTR_NONNULL(1);
+/* Until when resolvers may have answers that were given up to now; by wall clock, and no earlier than it is true. */
+uint64_t operate_cached_until(const struct balance *balance) ATTR_NONNULL_ALL;
+/* What a former process said of that: no drain is told to be safe before then. */
+void operate_remember_cached(struct balance *balance, uint64_t until_wall_ms) ATTR_NONNULL_ALL;

@@ -248,6 +248,8 @@ struct balance {
     size_t passing_cnt;
     void (*order_change)(void *arg, const struct operate_member *member, const struct operate_order *drain);
     void *order_change_arg;
+    uint32_t ttl_most_sec;    /* of all answers so far */
+    uint64_t former_until_ms; /* resolvers may have answers of a former process; monotonic, 0: none */
     void (*on_verdict)(void *arg, uint32_t target); /* balance/memory.c */
     void *on_verdict_arg;
     struct ring looks; /* balance/look.c */
@@ -358,8 +360,8 @@ void classes_end(struct balance_pool *pool);
 
 /* What operators order for the address is in the side. */
 void operate_take(const struct balance_family *family, const struct addr *address, struct balance_side *side);
-/* What is published is about to be taken out. */
-void operate_note_ttls(struct balance_family *family);
+/* What is published is about to be taken out, and `next` (NULL: none) to take its place. */
+void operate_note_ttls(struct balance_family *family, const struct pool_table *next);
 /* The family's table is that of its members now. */
 void operate_published(struct balance_family *family);
 /* The pool is about to be found no more. */

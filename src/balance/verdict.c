@@ -61,6 +61,7 @@ void verdict_tell_change(const struct balance_family *family, uint32_t member, c
 {
     const struct balance *balance = family->pool->balance;
     const struct balance_change change = {
+        .apex = family->pool->zone->apex,
         .owner = family->pool->owner,
         .member = &family->members[member].address,
         .before = before,

@@ -26,29 +26,34 @@ static void step_out(struct change_queue *queue, struct change *change)
 
 /* ---- by name */
 
-static uint64_t hash_of(const struct change_queue *queue, const char *pool, const char *member)
+static uint64_t hash_of(const struct change_queue *queue, const char *zone, const char *pool, const char *member)
 {
-    uint64_t hash = hash_step(0, (const uint8_t *)pool, (unsigned)strlen(pool), &queue->key);
+    uint64_t hash = hash_step(0, (const uint8_t *)zone, (unsigned)strlen(zone), &queue->key);
+    hash = hash_step(hash, (const uint8_t *)pool, (unsigned)strlen(pool), &queue->key);
     return hash_step(hash, (const uint8_t *)member, (unsigned)strlen(member), &queue->key);
 }
 
-static struct change *find(const struct change_queue *queue, const char *pool, const char *member, uint64_t hash)
+static struct change *find(const struct change_queue *queue, const char *zone, const char *pool, const char *member,
+                           uint64_t hash)
 {
     for (struct map_link *link = map_first(&queue->changes, hash); link; link = map_next(link)) {
         struct change *change = container_of(link, struct change, link);
-        if (!strcmp(change->pool, pool) && !strcmp(change->member, member))
+        if (!strcmp(change->pool, pool) && !strcmp(change->member, member) && !strcmp(change->zone, zone))
             return change;
     }
     return NULL;
 }
 
-static struct change *make(struct change_queue *queue, const char *pool, const char *member, uint64_t hash)
+static struct change *make(struct change_queue *queue, const char *zone, const char *pool, const char *member,
+                           uint64_t hash)
 {
-    size_t pool_len = strlen(pool) + 1, member_len = strlen(member) + 1;
-    struct change *change = mem_zalloc(1, sizeof *change + pool_len + member_len);
+    size_t pool_len = strlen(pool) + 1, member_len = strlen(member) + 1, zone_len = strlen(zone) + 1;
+    struct change *change = mem_zalloc(1, sizeof *change + pool_len + member_len + zone_len);
     memcpy(change->pool, pool, pool_len);
     memcpy(change->pool + pool_len, member, member_len);
+    memcpy(change->pool + pool_len + member_len, zone, zone_len);
     change->member = change->pool + pool_len;
+    change->zone = change->member + member_len;
     map_add(&queue->changes, &change->link, hash);
     return change;
 }
@@ -70,13 +75,13 @@ static void stop_waiting(struct change_queue *queue, struct change *change)
     drop(queue, change);
 }
 
-void change_queue_add(struct change_queue *queue, const char *pool, const char *member, const char *before,
-                      const char *now, const char *reason)
+void change_queue_add(struct change_queue *queue, const char *zone, const char *pool, const char *member,
+                      const char *before, const char *now, const char *reason)
 {
-    uint64_t hash = hash_of(queue, pool, member);
-    struct change *change = find(queue, pool, member, hash);
+    uint64_t hash = hash_of(queue, zone, pool, member);
+    struct change *change = find(queue, zone, pool, member, hash);
     if (!change)
-        change = make(queue, pool, member, hash);
+        change = make(queue, zone, pool, member, hash);
     if (!change->waits) {
         snprintf(change->before, sizeof change->before, "%s", before);
         if (!change->is_told)

@@ -20,12 +20,12 @@ struct change {
     struct change *before_it, *after_it; /* in the order of waiting */
     bool waits, is_told;                 /* told just now; then what waits is what has happened since */
     char before[CHANGE_WORD_MAX], now[CHANGE_WORD_MAX], reason[CHANGE_REASON_MAX];
-    const char *member; /* behind `pool` */
+    const char *member, *zone; /* behind `pool` */
     char pool[];
 };
 
 struct change_queue {
-    struct map changes; /* by pool and member */
+    struct map changes; /* by zone, pool and member */
     struct hash_key key;
     struct change *first, *last; /* that wait, and may be told */
     unsigned told_cnt, told_most;
@@ -36,8 +36,8 @@ void change_queue_fini(struct change_queue *queue) ATTR_NONNULL_ALL;
 void change_queue_init(struct change_queue *queue, unsigned told_most) ATTR_NONNULL_ALL;
 
 /* The member counts as `now`, no longer as `before`. Words and reason are cut to what fits. */
-void change_queue_add(struct change_queue *queue, const char *pool, const char *member, const char *before,
-                      const char *now, const char *reason) ATTR_NONNULL_ALL;
+void change_queue_add(struct change_queue *queue, const char *zone, const char *pool, const char *member,
+                      const char *before, const char *now, const char *reason) ATTR_NONNULL_ALL;
 /* The next to be told; its words are good until the next call of any of these. NULL: none waits, or none may. */
 struct change *change_queue_next(struct change_queue *queue) ATTR_NONNULL_ALL;
 /* It has been told; ends it, unless something has happened since. */

@@ -37,13 +37,13 @@ struct telling {
 
 /* ---- words */
 
-enum { WORD_POOL, WORD_MEMBER, WORD_OLD, WORD_NEW, WORD_REASON, WORD_CNT };
+enum { WORD_ZONE, WORD_POOL, WORD_MEMBER, WORD_OLD, WORD_NEW, WORD_REASON, WORD_CNT };
 static const struct {
     const char *name, *variable;
 } word_names[WORD_CNT] = {
-    [WORD_POOL] = {"pool", "RONDO_POOL"}, [WORD_MEMBER] = {"member", "RONDO_MEMBER"},
-    [WORD_OLD] = {"old", "RONDO_OLD"},    [WORD_NEW] = {"new", "RONDO_NEW"},
-    [WORD_REASON] = {"reason", "RONDO_REASON"},
+    [WORD_ZONE] = {"zone", "RONDO_ZONE"},       [WORD_POOL] = {"pool", "RONDO_POOL"},
+    [WORD_MEMBER] = {"member", "RONDO_MEMBER"}, [WORD_OLD] = {"old", "RONDO_OLD"},
+    [WORD_NEW] = {"new", "RONDO_NEW"},          [WORD_REASON] = {"reason", "RONDO_REASON"},
 };
 
 static void set_words(struct template_word words[WORD_CNT], const char *const values[WORD_CNT])
@@ -141,8 +141,8 @@ static enum err hand_in(struct telling *telling)
     const struct opt_list *command = telling->on_change->command;
     const struct change *change = telling->change;
     const char *const values[WORD_CNT] = {
-        [WORD_POOL] = change->pool,  [WORD_MEMBER] = change->member, [WORD_OLD] = change->before,
-        [WORD_NEW] = change->now,    [WORD_REASON] = change->reason,
+        [WORD_ZONE] = change->zone,  [WORD_POOL] = change->pool, [WORD_MEMBER] = change->member,
+        [WORD_OLD] = change->before, [WORD_NEW] = change->now,   [WORD_REASON] = change->reason,
     };
     size_t cnt = command->cnt + WORD_CNT;
     char **texts = mem_zalloc(cnt, sizeof *texts);
@@ -219,13 +219,14 @@ static bool is_wanted(const struct on_change *on_change)
 void on_change_tell(void *arg, const struct balance_change *change)
 {
     struct on_change *on_change = arg;
-    char pool[NAME_TEXT_MAX], member[ADDR_TEXT_MAX], reason[CHANGE_REASON_MAX];
+    char zone[NAME_TEXT_MAX], pool[NAME_TEXT_MAX], member[ADDR_TEXT_MAX], reason[CHANGE_REASON_MAX];
     if (!is_wanted(on_change))
         return;
+    name_to_text_bare(zone, change->apex);
     name_to_text_bare(pool, change->owner);
     addr_to_text(member, change->member);
     utf8_clean(reason, sizeof reason, change->reason, strlen(change->reason));
-    change_queue_add(&on_change->queue, pool, member, change->before, change->now, reason);
+    change_queue_add(&on_change->queue, zone, pool, member, change->before, change->now, reason);
     tell_some(on_change);
 }
 
@@ -261,6 +262,9 @@ void on_change_close(struct on_change *on_change)
 {
     if (!on_change)
         return;
+    if (on_change->queue.changes.cnt)
+        log_warning("on_change: %zu changes are told to nobody any more, as rondod ends",
+                    on_change->queue.changes.cnt);
     while (on_change->first) {
         struct telling *telling = on_change->first;
         spawn_stop(on_change->spawn, &telling->job);

@@ -52,8 +52,8 @@ static const struct opt health_opts[] = {
     {KEY("on_change", OPT_STRING, OPT_LIST, on_change), .least = 0, .most = 4095,
      .help = "A command that is run whenever a member of a pool goes down, comes up, or has its first verdict: the "
              "absolute path of a program and its arguments, such as [ \"/usr/local/bin/tell\", \"{pool}\", "
-             "\"{member}\", \"{old}\", \"{new}\", \"{reason}\" ]; there is no shell. {pool}, {member}, {old}, {new} "
-             "and {reason}, also within an argument, stand for what they say. See COMMANDS."},
+             "\"{member}\", \"{old}\", \"{new}\", \"{reason}\" ]; there is no shell. {zone}, {pool}, {member}, {old}, "
+             "{new} and {reason}, also within an argument, stand for what they say. See COMMANDS."},
 };
 
 static void check_health(void *filled, void (*say)(void *arg, const char *key, const char *text), void *arg)

@@ -12,6 +12,9 @@
 #include "store/verdicts.h"
 
 static const char orders_database[] = "orders";
+static const char times_database[] = "times"; /* as in store/verdicts.c */
+static const char answers_key[] = "answers";  /* until when resolvers may have those that were given */
+enum { ANSWERS_AGAIN_MS = 25 * 1000 };
 
 /* An order on its way into the journal. */
 struct request {
@@ -34,7 +37,7 @@ struct state {
     char *unusable;          /* why */
     struct verdicts *verdicts;
     struct request *requests; /* that the journal has not answered */
-    uv_timer_t expiry;
+    uv_timer_t expiry, answers;
     uint64_t next_end_ms; /* of an order, which the timer is for; 0: none */
 };
 
@@ -57,18 +60,42 @@ static void load_order(void *arg, const uint8_t *key, size_t key_len, const uint
     }
 }
 
+static void load_answers(void *arg, const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len)
+{
+    struct state *state = arg;
+    uint64_t until_wall_ms;
+    if (key_len == sizeof answers_key - 1 && !memcmp(key, answers_key, key_len) &&
+        !state_time_read(&until_wall_ms, key, key_len, value, value_len))
+        operate_remember_cached(state->balance, until_wall_ms);
+}
+
 static void load_orders(struct state *state, struct diag *diag)
 {
     struct loading loading = {.state = state};
     char why[LMDB_WHY_MAX];
     if (lmdb_each(state->dir.lmdb, orders_database, load_order, &loading, why))
         diag_warning(diag, NULL, 0, "state_dir: drains and forced states cannot be read: %s", why);
+    if (lmdb_each(state->dir.lmdb, times_database, load_answers, state, why))
+        diag_warning(diag, NULL, 0, "state_dir: times cannot be read: %s", why);
     if (loading.bad_cnt)
         diag_warning(diag, NULL, 0, "state_dir: records of drains and forced states that are none, passed over: %zu",
                      loading.bad_cnt);
     if (loading.cnt)
         log_notice("drains and forced states in force from before: %zu", loading.cnt);
 }
+
+/* ==== answers ==== */
+
+static void put_answers(struct state *state)
+{
+    uint8_t value[STATE_TIME_VALUE_LEN];
+    struct journal_batch *batch = journal_batch_new();
+    state_time_value(value, (const uint8_t *)answers_key, sizeof answers_key - 1, operate_cached_until(state->balance));
+    journal_batch_put(batch, times_database, answers_key, sizeof answers_key - 1, value, sizeof value);
+    journal_write(state->journal, &batch, NULL, NULL);
+}
+
+static void on_answers(uv_timer_t *timer) { put_answers(container_of(timer, struct state, answers)); }
 
 /* ==== orders ==== */
 
@@ -285,9 +312,15 @@ static void on_change(void *arg, const struct operate_member *member, const stru
 
 static void on_close(uv_handle_t *handle)
 {
-    struct state *state = container_of((uv_timer_t *)handle, struct state, expiry);
+    struct state *state = container_of((uv_timer_t *)handle, struct state, answers);
     free(state->unusable);
     free(state);
+}
+
+static void on_expiry_closed(uv_handle_t *handle)
+{
+    struct state *state = container_of((uv_timer_t *)handle, struct state, expiry);
+    uv_close((uv_handle_t *)&state->answers, on_close);
 }
 
 void state_close(struct state *state)
@@ -298,7 +331,7 @@ void state_close(struct state *state)
     verdicts_close(state->verdicts);
     journal_close(state->journal);
     state_dir_close(&state->dir);
-    uv_close((uv_handle_t *)&state->expiry, on_close);
+    uv_close((uv_handle_t *)&state->expiry, on_expiry_closed);
 }
 
 static void take_dir(struct state *state, struct diag *diag)
@@ -330,6 +363,8 @@ enum err state_open(struct state **state, uv_loop_t *loop, const char *dir, stru
     made->balance = balance;
     uv_timer_init(loop, &made->expiry);
     uv_unref((uv_handle_t *)&made->expiry);
+    uv_timer_init(loop, &made->answers);
+    uv_unref((uv_handle_t *)&made->answers);
     enum err err = state_dir_open(&made->dir, dir, diag);
     *state = made;
     if (!err)
@@ -345,14 +380,20 @@ enum err state_open(struct state **state, uv_loop_t *loop, const char *dir, stru
 
 void state_follow(struct state *state)
 {
-    if (state->journal)
-        verdicts_start(state->verdicts, state->journal);
+    if (!state->journal)
+        return;
+    verdicts_start(state->verdicts, state->journal);
+    if (!uv_is_active((uv_handle_t *)&state->answers))
+        uv_timer_start(&state->answers, on_answers, 0, ANSWERS_AGAIN_MS);
 }
 
 void state_end(struct state *state)
 {
-    if (state->journal)
-        verdicts_end(state->verdicts);
+    if (!state->journal)
+        return;
+    uv_timer_stop(&state->answers);
+    put_answers(state);
+    verdicts_end(state->verdicts);
 }
 
 bool state_ended(const struct state *state) { return !state->journal || !journal_pending(state->journal); }

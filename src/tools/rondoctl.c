@@ -172,7 +172,7 @@ static void answer_print(const struct order *order, const json_t *data)
     if (!order->json) {
         show_answer(order->command, data);
     } else if (data) {
-        json_dumpf(data, stdout, JSON_INDENT(2));
+        json_dumpf(data, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
         putchar('\n');
     }
 }

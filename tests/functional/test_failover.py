@@ -263,6 +263,39 @@ def test_a_broken_network_of_ours_empties_no_pool(rondo, backends):
     assert hold(server) is None
 
 
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_a_restart_during_a_hold_changes_nothing(rondo, backends, how):
+    """Neither is a pool emptied nor are the dead believed: whoever restarts rondod then looks for the reason."""
+    web = backends(12)
+    www, x = name_of("www"), name_of("x")
+    rows = [{"address": web.addresses[0], "tier": 1}, {"address": web.addresses[1], "tier": 2}]
+    groups = [{"name": "www", "probe": "tcp", "all_down": "servfail"},
+              {"name": "x", "probe": "tcp", "all_down": "servfail", "members": rows}]
+    server = balanced(rondo, a_records("www", web.addresses) + a_records("x", web.addresses[:2]), groups,
+                      [probe(web, interval="300ms", fall=1)])
+    wait_seen(server, www, web.addresses, count=60)
+    web[0].stop()
+    wait_seen(server, www, web.addresses[1:], count=60)
+    wait_seen(server, x, [web.addresses[1]])
+    time.sleep(0.7)  # longer than within an interval
+    stop_all(*web[1:])
+    server.wait_log("hold: 1[01] of 12 targets")
+    wait_seen(server, www, web.addresses[1:], count=60)
+    time.sleep(0.3)  # what counts is written a tenth of a second after
+    mark = server.log_mark()
+    if how == "kill":
+        server.kill()
+        server.start()
+    else:
+        server.restart()
+    steady(server, x, [web.addresses[1]], 0.5)
+    server.wait_log("hold: ", mark)
+    steady(server, www, web.addresses[1:], 0.5)
+    start_all(*web[1:])
+    server.wait_log("hold ended", mark)
+    wait_seen(server, www, web.addresses[1:], count=60)
+
+
 def test_nearly_all_targets_at_once(rondo, backends):
     """Eleven servers, no anchors: all die at once, most of them come back."""
     web = backends(11)

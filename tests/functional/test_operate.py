@@ -226,6 +226,23 @@ def test_orders_last_over_a_restart(rondo):
     assert seen(server, WWW, 100) == {A, B}
 
 
+def test_a_last_answer_is_not_forgotten(rondo):
+    """Neither by the same order once more nor by a restart with a smaller TTL."""
+    server = unprobed(rondo, groups=[{**GROUP, "ttl": 300}])
+    drain = ordered(server, "drain", WWW, A)["drain"]
+    assert drain["ttl"] == 300
+    assert ordered(server, "drain", WWW, A, "--reason", "again")["drain"]["last_answer"] == drain["last_answer"]
+    rearrange(server, [{**GROUP, "ttl": 20}])
+    server.kill()
+    server.start()
+    again = members(server, WWW)[A]["drain"]
+    assert (again["reason"], again["last_answer"], again["ttl"]) == ("again", drain["last_answer"], 300)
+    ordered(server, "undrain", WWW, A)
+    server.restart()
+    other = ordered(server, "drain", WWW, B)["drain"]
+    assert 290 < other["safe_in_seconds"] <= 302, other
+
+
 def test_orders_last_over_kill_9(rondo):
     """Whatever was answered for is there again, five times."""
     server = unprobed(rondo)

@@ -16,7 +16,7 @@ static void add(struct change_queue *q, const char *member, const char *before, 
 {
     char reason[32];
     snprintf(reason, sizeof reason, "why %s", now);
-    change_queue_add(q, "www.example.com", member, before, now, reason);
+    change_queue_add(q, "example.com", "www.example.com", member, before, now, reason);
 }
 
 static struct change *next(struct change_queue *q, const char *member, const char *before, const char *now)
@@ -81,10 +81,11 @@ static void test_pools_are_apart(void **state)
     struct change_queue q;
     (void)state;
     change_queue_init(&q, MOST);
-    change_queue_add(&q, "www", "a", "up", "down", "x");
-    change_queue_add(&q, "api", "a", "up", "down", "x");
-    change_queue_add(&q, "ww", "wa", "up", "down", "x"); /* the same bytes, cut otherwise */
-    assert_int_equal(q.changes.cnt, 3);
+    change_queue_add(&q, "z", "www", "a", "up", "down", "x");
+    change_queue_add(&q, "z", "api", "a", "up", "down", "x");
+    change_queue_add(&q, "z", "ww", "wa", "up", "down", "x"); /* the same bytes, cut otherwise */
+    change_queue_add(&q, "y", "www", "a", "down", "up", "x"); /* a pool of that name in another zone */
+    assert_int_equal(q.changes.cnt, 4);
     change_queue_fini(&q);
 }
 
@@ -162,7 +163,7 @@ static void test_long_words(void **state)
     memset(text, 'x', sizeof text - 1);
     text[sizeof text - 1] = '\0';
     change_queue_init(&q, MOST);
-    change_queue_add(&q, text, text, "up", text, text);
+    change_queue_add(&q, text, text, text, "up", text, text);
     struct change *change = change_queue_next(&q);
     assert_string_equal(change->pool, text);
     assert_string_equal(change->member, text);
