@@ -230,11 +230,6 @@ void operate_note_ttls(struct balance_family *family, const struct pool_table *n
         note_ttl(family, most_ttl(family, compile_published(family)));
 }
 
-uint64_t operate_cached_until(const struct balance *balance)
-{
-    return clock_wall_ms() + balance->ttl_most_sec * UINT64_C(1000);
-}
-
 void operate_remember_cached(struct balance *balance, uint64_t until_wall_ms)
 {
     uint64_t now_ms = clock_wall_ms();
@@ -246,6 +241,12 @@ static uint32_t former_ttl_sec(const struct balance *balance)
 {
     uint64_t now_ms = clock_mono_ms(), until_ms = balance->former_until_ms;
     return until_ms > now_ms ? (uint32_t)((until_ms - now_ms + 999) / 1000) : 0;
+}
+
+uint64_t operate_cached_until(const struct balance *balance)
+{
+    uint32_t former_sec = former_ttl_sec(balance), most_sec = balance->ttl_most_sec;
+    return clock_wall_ms() + (former_sec > most_sec ? former_sec : most_sec) * UINT64_C(1000);
 }
 
 static void tell_change(struct balance *balance, const struct operate_entry *entry)
