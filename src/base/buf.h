@@ -69,6 +69,11 @@ static inline uint32_t reader_u32(struct reader *r)
     const uint8_t *p = reader_take(r, 4);
     return p ? be32_get(p) : 0;
 }
+static inline uint64_t reader_u64(struct reader *r)
+{
+    uint64_t high = reader_u32(r);
+    return high << 32 | reader_u32(r);
+}
 
 static inline struct writer writer_over(void *data, size_t cap)
 {
@@ -106,4 +111,9 @@ static inline void writer_u32(struct writer *w, uint32_t v)
     uint8_t *p = writer_room(w, 4);
     if (p)
         be32_put(p, v);
+}
+static inline void writer_u64(struct writer *w, uint64_t v)
+{
+    writer_u32(w, (uint32_t)(v >> 32));
+    writer_u32(w, (uint32_t)v);
 }

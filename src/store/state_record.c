@@ -3,52 +3,31 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/checksum.h"
 
 enum { ORDER_VERSION = 1, MEMORY_VERSION = 1, TIME_VERSION = 1 };
-enum { SUM_LEN = 8 };
-
-/* ---- numbers, checksums */
-
-static void put_u64(struct writer *w, uint64_t v)
-{
-    writer_u32(w, (uint32_t)(v >> 32));
-    writer_u32(w, (uint32_t)v);
-}
-
-static uint64_t get_u64(struct reader *r)
-{
-    uint64_t high = reader_u32(r);
-    return high << 32 | reader_u32(r);
-}
-
-/* FNV-1a (G. Fowler, L. C. Noll, K.-P. Vo): against what disks and editors do, not against people. */
-static uint64_t add_sum(uint64_t sum, const uint8_t *bytes, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        sum = (sum ^ bytes[i]) * UINT64_C(0x100000001b3);
-    return sum;
-}
+/* ---- checksums */
 
 static uint64_t sum_of(const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len)
 {
-    return add_sum(add_sum(UINT64_C(0xcbf29ce484222325), key, key_len), value, value_len);
+    return checksum_add(checksum_add(CHECKSUM_START, key, key_len), value, value_len);
 }
 
 static void put_sum(struct writer *w, const uint8_t *key, size_t key_len)
 {
-    put_u64(w, sum_of(key, key_len, w->begin, writer_len(w)));
+    writer_u64(w, sum_of(key, key_len, w->begin, writer_len(w)));
 }
 
 /* Reads version and checksum; then `r` holds what is between them. */
 static enum err open_record(struct reader *r, const uint8_t *key, size_t key_len, const uint8_t *value,
                             size_t value_len, uint8_t version)
 {
-    if (value_len < 1 + SUM_LEN)
+    if (value_len < 1 + CHECKSUM_LEN)
         return ERR_SYNTAX;
-    struct reader sum = reader_over(value + value_len - SUM_LEN, SUM_LEN);
-    if (get_u64(&sum) != sum_of(key, key_len, value, value_len - SUM_LEN))
+    struct reader sum = reader_over(value + value_len - CHECKSUM_LEN, CHECKSUM_LEN);
+    if (reader_u64(&sum) != sum_of(key, key_len, value, value_len - CHECKSUM_LEN))
         return ERR_SYNTAX;
-    *r = reader_over(value, value_len - SUM_LEN);
+    *r = reader_over(value, value_len - CHECKSUM_LEN);
     return reader_u8(r) == version ? ERR_OK : ERR_UNSUPPORTED;
 }
 
@@ -73,11 +52,11 @@ size_t state_order_value(uint8_t value[STATE_ORDER_VALUE_MAX], const uint8_t *ke
     reason_len = reason_len < STATE_REASON_MAX ? reason_len : STATE_REASON_MAX;
     writer_u8(&w, ORDER_VERSION);
     writer_u8(&w, (uint8_t)order->forced);
-    put_u64(&w, order->since_wall_ms);
-    put_u64(&w, order->until_wall_ms);
-    put_u64(&w, (uint64_t)order->uid);
-    put_u64(&w, (uint64_t)order->pid);
-    put_u64(&w, order->last_answer_wall_ms);
+    writer_u64(&w, order->since_wall_ms);
+    writer_u64(&w, order->until_wall_ms);
+    writer_u64(&w, (uint64_t)order->uid);
+    writer_u64(&w, (uint64_t)order->pid);
+    writer_u64(&w, order->last_answer_wall_ms);
     writer_u32(&w, order->ttl_sec);
     writer_u8(&w, (uint8_t)reason_len);
     writer_put(&w, order->reason, reason_len);
@@ -112,11 +91,11 @@ static enum err read_value(struct state_order *record, struct reader *r)
     struct operate_order *order = &record->order;
     unsigned forced = reader_u8(r);
     *order = (struct operate_order){.reason = record->reason};
-    order->since_wall_ms = get_u64(r);
-    order->until_wall_ms = get_u64(r);
-    order->uid = (int64_t)get_u64(r);
-    order->pid = (int64_t)get_u64(r);
-    order->last_answer_wall_ms = get_u64(r);
+    order->since_wall_ms = reader_u64(r);
+    order->until_wall_ms = reader_u64(r);
+    order->uid = (int64_t)reader_u64(r);
+    order->pid = (int64_t)reader_u64(r);
+    order->last_answer_wall_ms = reader_u64(r);
     order->ttl_sec = reader_u32(r);
     size_t reason_len = reader_u8(r);
     const uint8_t *reason = reader_take(r, reason_len);
@@ -160,13 +139,13 @@ size_t state_memory_value(uint8_t value[STATE_MEMORY_VALUE_MAX], const struct he
     writer_u8(&w, (uint8_t)flags_of(memory));
     writer_u16(&w, memory->contrary_cnt);
     writer_u32(&w, memory->duration_us);
-    put_u64(&w, memory->since_wall_ms);
+    writer_u64(&w, memory->since_wall_ms);
     writer_u32(&w, measure->response_us);
     writer_u32(&w, measure->load);
     writer_u8(&w, measure->load_kind);
     writer_u16(&w, (uint16_t)measure->days_left);
-    put_u64(&w, measure->response_wall_ms);
-    put_u64(&w, measure->load_wall_ms);
+    writer_u64(&w, measure->response_wall_ms);
+    writer_u64(&w, measure->load_wall_ms);
     writer_u8(&w, (uint8_t)reason_len);
     writer_put(&w, memory->reason, reason_len);
     put_sum(&w, memory->digest, sizeof memory->digest);
@@ -179,8 +158,8 @@ static void read_measure(struct health_measure *measure, struct reader *r, unsig
     measure->load = reader_u32(r);
     measure->load_kind = reader_u8(r);
     measure->days_left = (int16_t)reader_u16(r);
-    measure->response_wall_ms = get_u64(r);
-    measure->load_wall_ms = get_u64(r);
+    measure->response_wall_ms = reader_u64(r);
+    measure->load_wall_ms = reader_u64(r);
     measure->drains = flags & MEMORY_DRAINS;
     measure->has_days_left = flags & MEMORY_HAS_DAYS_LEFT;
 }
@@ -198,7 +177,7 @@ enum err state_memory_read(struct health_memory *memory, const uint8_t *key, siz
     memory->unsettled = flags & MEMORY_UNSETTLED;
     memory->contrary_cnt = reader_u16(&r);
     memory->duration_us = reader_u32(&r);
-    memory->since_wall_ms = get_u64(&r);
+    memory->since_wall_ms = reader_u64(&r);
     read_measure(&memory->measure, &r, flags);
     size_t reason_len = reader_u8(&r);
     const uint8_t *reason = reader_take(&r, reason_len);
@@ -216,7 +195,7 @@ void state_time_value(uint8_t value[STATE_TIME_VALUE_LEN], const uint8_t *key, s
 {
     struct writer w = writer_over(value, STATE_TIME_VALUE_LEN);
     writer_u8(&w, TIME_VERSION);
-    put_u64(&w, wall_ms);
+    writer_u64(&w, wall_ms);
     put_sum(&w, key, key_len);
 }
 
@@ -226,6 +205,6 @@ enum err state_time_read(uint64_t *wall_ms, const uint8_t *key, size_t key_len, 
     enum err err = open_record(&r, key, key_len, value, value_len, TIME_VERSION);
     if (err)
         return err;
-    *wall_ms = get_u64(&r);
+    *wall_ms = reader_u64(&r);
     return r.failed || reader_left(&r) ? ERR_SYNTAX : ERR_OK;
 }
