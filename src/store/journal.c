@@ -18,7 +18,7 @@
 struct change {
     const char *database;
     size_t at, key_len, value_len; /* in `bytes`: the key, then the value */
-    bool is_delete;
+    enum { PUT, DELETE, DELETE_RANGE } what; /* the value of a range is its last key */
 };
 
 struct journal_batch {
@@ -48,20 +48,21 @@ void journal_batch_free(struct journal_batch *batch)
 
 struct journal_batch *journal_batch_new(void) { return mem_zalloc(1, sizeof(struct journal_batch)); }
 
-static void add_bytes(struct journal_batch *batch, const void *bytes, size_t len)
+/* Twice as much as before when that does, so that many small ones are copied once or twice; what is large gets no more
+ * than it needs. */
+static uint8_t *add_room(struct journal_batch *batch, size_t len)
 {
-    size_t cap = batch->bytes_cap ? batch->bytes_cap : 256;
-    while (cap - batch->len < len)
-        cap *= 2;
+    size_t need = batch->len + len, cap = batch->bytes_cap ? batch->bytes_cap : 256;
+    if (cap < need)
+        cap = need > cap * 2 ? need : cap * 2;
     if (cap != batch->bytes_cap)
         batch->bytes = mem_realloc(batch->bytes, cap, 1);
     batch->bytes_cap = cap;
-    if (len)
-        memcpy(batch->bytes + batch->len, bytes, len);
-    batch->len += len;
+    batch->len = need;
+    return batch->bytes + need - len;
 }
 
-static void add(struct journal_batch *batch, const struct change *change, const void *key, const void *value)
+static uint8_t *add(struct journal_batch *batch, const struct change *change, const void *key)
 {
     assert(change->key_len && change->key_len <= LMDB_KEY_MAX);
     if (batch->cnt == batch->cap) {
@@ -70,19 +71,36 @@ static void add(struct journal_batch *batch, const struct change *change, const 
     }
     batch->changes[batch->cnt] = *change;
     batch->changes[batch->cnt++].at = batch->len;
-    add_bytes(batch, key, change->key_len);
-    add_bytes(batch, value, change->value_len);
+    uint8_t *at = add_room(batch, change->key_len + change->value_len);
+    memcpy(at, key, change->key_len);
+    return at + change->key_len;
+}
+
+uint8_t *journal_batch_room(struct journal_batch *batch, const char *database, const void *key, size_t key_len,
+                            size_t value_len)
+{
+    return add(batch, &(struct change){.database = database, .key_len = key_len, .value_len = value_len}, key);
 }
 
 void journal_batch_put(struct journal_batch *batch, const char *database, const void *key, size_t key_len,
                        const void *value, size_t value_len)
 {
-    add(batch, &(struct change){.database = database, .key_len = key_len, .value_len = value_len}, key, value);
+    uint8_t *at = journal_batch_room(batch, database, key, key_len, value_len);
+    if (value_len)
+        memcpy(at, value, value_len);
 }
 
 void journal_batch_delete(struct journal_batch *batch, const char *database, const void *key, size_t key_len)
 {
-    add(batch, &(struct change){.database = database, .key_len = key_len, .is_delete = true}, key, NULL);
+    add(batch, &(struct change){.database = database, .key_len = key_len, .what = DELETE}, key);
+}
+
+void journal_batch_delete_range(struct journal_batch *batch, const char *database, const void *first, const void *last,
+                                size_t key_len)
+{
+    const struct change change = {
+        .database = database, .key_len = key_len, .value_len = key_len, .what = DELETE_RANGE};
+    memcpy(add(batch, &change, first), last, key_len);
 }
 
 size_t journal_batch_cnt(const struct journal_batch *batch) { return batch->cnt; }
@@ -140,11 +158,13 @@ static void fill_batch(struct lmdb_write *write, const struct journal_batch *bat
 {
     for (size_t i = 0; i < batch->cnt; i++) {
         const struct change *change = &batch->changes[i];
-        const uint8_t *key = batch->bytes + change->at;
-        if (change->is_delete)
+        const uint8_t *key = batch->bytes + change->at, *value = key + change->key_len;
+        if (change->what == DELETE)
             lmdb_delete(write, change->database, key, change->key_len);
+        else if (change->what == DELETE_RANGE)
+            lmdb_delete_range(write, change->database, key, change->key_len, value, change->value_len);
         else
-            lmdb_put(write, change->database, key, change->key_len, key + change->key_len, change->value_len);
+            lmdb_put(write, change->database, key, change->key_len, value, change->value_len);
     }
 }
 
@@ -260,6 +280,8 @@ uint64_t journal_write(struct journal *journal, struct journal_batch **batch, jo
 }
 
 uint64_t journal_pending(const struct journal *journal) { return journal->number - journal->told; }
+
+struct lmdb *journal_lmdb(const struct journal *journal) { return journal->lmdb; }
 
 /* ==== life ==== */
 

@@ -22,15 +22,21 @@
 
 struct journal;
 
-/* Puts and deletes, to happen together and in that order. */
+/* Puts and deletes, to happen together and in that order. A batch is filled by one thread at a time, any. */
 struct journal_batch;
 void journal_batch_free(struct journal_batch *batch);
 struct journal_batch *journal_batch_new(void) ATTR_FREED_BY(journal_batch_free) ATTR_MUST_USE;
 /* Both are copied; a key has 1 to LMDB_KEY_MAX bytes. `database` is a literal. */
 void journal_batch_put(struct journal_batch *batch, const char *database, const void *key, size_t key_len,
                        const void *value, size_t value_len) ATTR_NONNULL(1, 2, 3);
+/* The same with room for the value, to be filled before anything else is done with the batch. */
+uint8_t *journal_batch_room(struct journal_batch *batch, const char *database, const void *key, size_t key_len,
+                            size_t value_len) ATTR_NONNULL_ALL ATTR_RETURNS_NONNULL ATTR_MUST_USE;
 void journal_batch_delete(struct journal_batch *batch, const char *database, const void *key,
                           size_t key_len) ATTR_NONNULL_ALL;
+/* All keys from `first` to `last`, of the same length, both included. */
+void journal_batch_delete_range(struct journal_batch *batch, const char *database, const void *first, const void *last,
+                                size_t key_len) ATTR_NONNULL_ALL;
 /* How many there are. */
 size_t journal_batch_cnt(const struct journal_batch *batch) ATTR_NONNULL_ALL;
 
@@ -50,3 +56,5 @@ uint64_t journal_write(struct journal *journal, struct journal_batch **batch, jo
     ATTR_NONNULL(1, 2);
 /* Numbers that have not been told of yet: 0, nothing is under way. */
 uint64_t journal_pending(const struct journal *journal) ATTR_NONNULL_ALL;
+/* The databases, to be read from by any thread that may block (store/lmdb.h), until journal_close. */
+struct lmdb *journal_lmdb(const struct journal *journal) ATTR_NONNULL_ALL ATTR_MUST_USE;

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,15 +26,11 @@ enum { LOCK_FILE_LEN = 16 * 1024 };
 static const char format_database[] = "rondo";
 static const char format_key[] = "format";
 
-struct lmdb {
-    MDB_env *env; /* NULL: to be opened again, for LMDB refuses to go on after a failed write of its head */
-    char *path;
-    size_t map_len;
-};
-
 struct lmdb_write {
+    struct lmdb *lmdb;
     MDB_txn *txn;
     int error; /* of MDB or errno; the first there was */
+    bool is_alone;
 };
 
 enum err lmdb_tell(char why[LMDB_WHY_MAX], enum err err, const char *text)
@@ -42,7 +39,7 @@ enum err lmdb_tell(char why[LMDB_WHY_MAX], enum err err, const char *text)
     return err;
 }
 
-static enum err tell_error(char why[LMDB_WHY_MAX], int error)
+enum err lmdb_tell_error(char why[LMDB_WHY_MAX], int error)
 {
     bool is_invalid = error == MDB_INVALID || error == MDB_VERSION_MISMATCH || error == MDB_CORRUPTED ||
                       error == MDB_PAGE_NOTFOUND || error == MDB_BAD_TXN || error == MDB_INCOMPATIBLE;
@@ -102,15 +99,87 @@ static size_t map_len_of(MDB_env *env)
     return info.me_mapsize;
 }
 
-static int reopen(struct lmdb *lmdb)
+const struct lmdb_database *lmdb_find_database(const struct lmdb *lmdb, const char *name)
+{
+    for (unsigned i = 0; i < lmdb->database_cnt; i++)
+        if (!strcmp(lmdb->databases[i].name, name))
+            return &lmdb->databases[i];
+    return NULL;
+}
+
+/* A handle of the database, which is the caller's when the transaction is committed. `flags` of mdb_dbi_open. */
+static int add_database(struct lmdb *lmdb, MDB_txn *txn, const char *name, unsigned flags)
+{
+    struct lmdb_database *database = &lmdb->databases[lmdb->database_cnt];
+    if (lmdb->database_cnt == LMDB_DATABASES_MAX)
+        return MDB_DBS_FULL;
+    int error = mdb_dbi_open(txn, name, flags, &database->dbi);
+    if (error)
+        return error;
+    database->name = mem_strdup(name);
+    lmdb->database_cnt++;
+    return 0;
+}
+
+/* The handles of all but the first `cnt` are no more. */
+static void forget_databases(struct lmdb *lmdb, unsigned cnt)
+{
+    while (lmdb->database_cnt > cnt)
+        free(lmdb->databases[--lmdb->database_cnt].name);
+}
+
+static int add_databases(struct lmdb *lmdb, MDB_txn *txn)
+{
+    enum { DATABASE_OF_NAMES = 1 };
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    int error = mdb_cursor_open(txn, DATABASE_OF_NAMES, &cursor);
+    if (error)
+        return error;
+    while (!error && !(error = mdb_cursor_get(cursor, &key, &value, MDB_NEXT))) {
+        char *name = mem_strndup(key.mv_data, key.mv_size);
+        error = add_database(lmdb, txn, name, 0);
+        free(name);
+    }
+    mdb_cursor_close(cursor);
+    return error == MDB_NOTFOUND ? 0 : error;
+}
+
+static int open_databases(struct lmdb *lmdb)
+{
+    MDB_txn *txn;
+    int error = mdb_txn_begin(lmdb->env, NULL, MDB_RDONLY, &txn);
+    if (error)
+        return error;
+    error = add_databases(lmdb, txn);
+    if (!error)
+        return mdb_txn_commit(txn);
+    mdb_txn_abort(txn);
+    return error;
+}
+
+/* Nobody reads. */
+static void close_env(struct lmdb *lmdb)
+{
+    forget_databases(lmdb, 0);
+    if (lmdb->env)
+        mdb_env_close(lmdb->env);
+    lmdb->env = NULL;
+}
+
+int lmdb_reopen(struct lmdb *lmdb)
 {
     if (lmdb->env)
         return 0;
     int error = reserve_lock_file(lmdb->path);
     if (!error)
         error = lmdb_open_env(&lmdb->env, lmdb->path, lmdb->map_len, 0);
-    if (!error)
-        lmdb->map_len = map_len_of(lmdb->env);
+    if (error)
+        return error;
+    lmdb->map_len = map_len_of(lmdb->env);
+    error = open_databases(lmdb);
+    if (error)
+        close_env(lmdb);
     return error;
 }
 
@@ -151,7 +220,7 @@ static enum err settle_format(struct lmdb *lmdb, char why[LMDB_WHY_MAX])
     bool is_empty;
     int error = look_at_format(lmdb, &format, &is_empty);
     if (error)
-        return tell_error(why, error);
+        return lmdb_tell_error(why, error);
     if (is_empty)
         return lmdb_write(lmdb, fill_format, NULL, why);
     if (format == LMDB_FORMAT)
@@ -163,8 +232,10 @@ void lmdb_close(struct lmdb *lmdb)
 {
     if (!lmdb)
         return;
-    if (lmdb->env)
-        mdb_env_close(lmdb->env);
+    assert(!lmdb->reader_cnt);
+    close_env(lmdb);
+    pthread_cond_destroy(&lmdb->wake);
+    pthread_mutex_destroy(&lmdb->lock);
     free(lmdb->path);
     free(lmdb);
 }
@@ -178,8 +249,10 @@ enum err lmdb_open(struct lmdb **lmdb, const char *path, char why[LMDB_WHY_MAX])
     struct lmdb *made = mem_zalloc(1, sizeof *made);
     made->path = mem_strdup(path);
     made->map_len = MAP_FIRST;
-    int error = reopen(made);
-    err = error ? tell_error(why, error) : settle_format(made, why);
+    pthread_mutex_init(&made->lock, NULL);
+    pthread_cond_init(&made->wake, NULL);
+    int error = lmdb_reopen(made);
+    err = error ? lmdb_tell_error(why, error) : settle_format(made, why);
     if (!err)
         lmdb_sync_folder(path);
     if (err)
@@ -191,58 +264,116 @@ enum err lmdb_open(struct lmdb **lmdb, const char *path, char why[LMDB_WHY_MAX])
 
 /* ==== writing ==== */
 
-static bool find_database(struct lmdb_write *write, const char *name, unsigned flags, MDB_dbi *dbi)
+/* From now on only who writes does anything. */
+static void begin_alone(struct lmdb *lmdb)
 {
-    if (write->error)
-        return false;
-    int error = mdb_dbi_open(write->txn, name, flags, dbi);
-    if (error && (error != MDB_NOTFOUND || flags))
-        write->error = error;
-    return !error;
+    pthread_mutex_lock(&lmdb->lock);
+    lmdb->is_alone = true;
+    while (lmdb->reader_cnt)
+        pthread_cond_wait(&lmdb->wake, &lmdb->lock);
+    pthread_mutex_unlock(&lmdb->lock);
+}
+
+static void end_alone(struct lmdb *lmdb)
+{
+    pthread_mutex_lock(&lmdb->lock);
+    lmdb->is_alone = false;
+    pthread_cond_broadcast(&lmdb->wake);
+    pthread_mutex_unlock(&lmdb->lock);
+}
+
+/* The database, made when there is none. */
+static const struct lmdb_database *need_database(struct lmdb_write *write, const char *name)
+{
+    struct lmdb *lmdb = write->lmdb;
+    const struct lmdb_database *found = lmdb_find_database(lmdb, name);
+    if (found || write->error)
+        return write->error ? NULL : found;
+    if (!write->is_alone)
+        begin_alone(lmdb);
+    write->is_alone = true;
+    write->error = add_database(lmdb, write->txn, name, MDB_CREATE);
+    return write->error ? NULL : lmdb_find_database(lmdb, name);
 }
 
 void lmdb_put(struct lmdb_write *write, const char *database, const void *key, size_t key_len, const void *value,
               size_t value_len)
 {
     MDB_val k = {key_len, (void *)(uintptr_t)key}, v = {value_len, (void *)(uintptr_t)value};
-    MDB_dbi dbi;
     assert(key_len && key_len <= LMDB_KEY_MAX);
-    if (find_database(write, database, MDB_CREATE, &dbi))
-        write->error = mdb_put(write->txn, dbi, &k, &v, 0);
+    const struct lmdb_database *found = need_database(write, database);
+    if (found)
+        write->error = mdb_put(write->txn, found->dbi, &k, &v, 0);
 }
 
 void lmdb_delete(struct lmdb_write *write, const char *database, const void *key, size_t key_len)
 {
     MDB_val k = {key_len, (void *)(uintptr_t)key};
-    MDB_dbi dbi;
     assert(key_len && key_len <= LMDB_KEY_MAX);
-    if (!find_database(write, database, 0, &dbi))
+    const struct lmdb_database *found = lmdb_find_database(write->lmdb, database);
+    if (!found || write->error)
         return;
-    int error = mdb_del(write->txn, dbi, &k, NULL);
+    int error = mdb_del(write->txn, found->dbi, &k, NULL);
+    if (error != MDB_NOTFOUND)
+        write->error = error;
+}
+
+static bool is_behind(const MDB_val *key, const void *last, size_t last_len)
+{
+    int d = memcmp(key->mv_data, last, key->mv_size < last_len ? key->mv_size : last_len);
+    return d ? d > 0 : key->mv_size > last_len;
+}
+
+void lmdb_delete_range(struct lmdb_write *write, const char *database, const void *first, size_t first_len,
+                       const void *last, size_t last_len)
+{
+    MDB_cursor *cursor;
+    assert(first_len && first_len <= LMDB_KEY_MAX && last_len);
+    const struct lmdb_database *found = lmdb_find_database(write->lmdb, database);
+    if (!found || write->error)
+        return;
+    int error = mdb_cursor_open(write->txn, found->dbi, &cursor);
+    for (bool is_opened = !error; is_opened;) {
+        MDB_val key = {first_len, (void *)(uintptr_t)first}, value;
+        error = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+        if (error || is_behind(&key, last, last_len) || (error = mdb_cursor_del(cursor, 0)) != 0) {
+            mdb_cursor_close(cursor);
+            is_opened = false;
+        }
+    }
     if (error != MDB_NOTFOUND)
         write->error = error;
 }
 
 static int try_write(struct lmdb *lmdb, lmdb_fill_fn *fill, void *arg)
 {
-    struct lmdb_write write = {NULL, 0};
-    write.error = mdb_txn_begin(lmdb->env, NULL, 0, &write.txn);
-    if (write.error)
-        return write.error;
+    struct lmdb_write write = {.lmdb = lmdb};
+    unsigned database_cnt = lmdb->database_cnt;
+    int error = mdb_txn_begin(lmdb->env, NULL, 0, &write.txn);
+    if (error)
+        return error;
     fill(arg, &write);
-    if (!write.error)
-        return mdb_txn_commit(write.txn);
-    mdb_txn_abort(write.txn);
-    return write.error;
+    error = write.error;
+    if (error)
+        mdb_txn_abort(write.txn);
+    else
+        error = mdb_txn_commit(write.txn);
+    if (error)
+        forget_databases(lmdb, database_cnt);
+    if (write.is_alone)
+        end_alone(lmdb);
+    return error;
 }
 
 static int grow(struct lmdb *lmdb)
 {
     if (lmdb->map_len >= map_most)
         return MDB_MAP_FULL;
+    begin_alone(lmdb);
     int error = mdb_env_set_mapsize(lmdb->env, lmdb->map_len * 2);
     if (!error)
         lmdb->map_len *= 2;
+    end_alone(lmdb);
     return error;
 }
 
@@ -270,43 +401,16 @@ static int explain(const struct lmdb *lmdb, int error)
 /* What failed may have failed in the middle of a write of LMDB's head: what is on the disk decides. */
 enum err lmdb_write(struct lmdb *lmdb, lmdb_fill_fn *fill, void *arg, char why[LMDB_WHY_MAX])
 {
-    int error = reopen(lmdb);
+    pthread_mutex_lock(&lmdb->lock);
+    int error = lmdb_reopen(lmdb);
+    pthread_mutex_unlock(&lmdb->lock);
     if (!error)
         error = write_growing(lmdb, fill, arg);
     if (!error)
         return ERR_OK;
-    if (lmdb->env)
-        mdb_env_close(lmdb->env);
-    lmdb->env = NULL;
-    tell_error(why, explain(lmdb, error));
-    return ERR_IO;
-}
-
-/* ==== reading ==== */
-
-enum err lmdb_each(struct lmdb *lmdb, const char *database,
-                   void (*fn)(void *arg, const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len),
-                   void *arg, char why[LMDB_WHY_MAX])
-{
-    MDB_txn *txn = NULL;
-    MDB_cursor *cursor = NULL;
-    MDB_val key, value;
-    MDB_dbi dbi;
-    int error = reopen(lmdb);
-    if (!error)
-        error = mdb_txn_begin(lmdb->env, NULL, MDB_RDONLY, &txn);
-    if (!error)
-        error = mdb_dbi_open(txn, database, 0, &dbi);
-    if (!error)
-        error = mdb_cursor_open(txn, dbi, &cursor);
-    while (!error && !(error = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)))
-        fn(arg, key.mv_data, key.mv_size, value.mv_data, value.mv_size);
-    if (cursor)
-        mdb_cursor_close(cursor);
-    if (txn)
-        mdb_txn_abort(txn);
-    if (!error || error == MDB_NOTFOUND)
-        return ERR_OK;
-    tell_error(why, error);
+    begin_alone(lmdb);
+    close_env(lmdb);
+    end_alone(lmdb);
+    lmdb_tell_error(why, explain(lmdb, error));
     return ERR_IO;
 }

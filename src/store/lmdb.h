@@ -5,9 +5,15 @@
  * process of its own before it is opened here, for LMDB follows what it finds in a damaged file wherever it leads; and
  * what is opened is the copy which that process makes, unless there is no room for one or the file is large.
  *
- * Everything blocks on the disk: [before the loop runs, or the journal thread; one thread at a time]. */
+ * Everything blocks on the disk. Opening, closing and writing are of one thread at a time [before the loop runs, or the
+ * journal thread]. Reading is [any thread that may block], also while another one writes: it sees what had been
+ * committed when it began, and nothing else. But for growing the file, making a database and opening the file again
+ * after an error LMDB must have it for itself: who writes then waits until all that read have ended, and no other
+ * begins meanwhile. So to read is to be short: copy what is wanted, end, then work. A thread that reads must not
+ * write. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +22,8 @@
 
 /* Of a key; what `why` has room for; databases of a file. */
 enum { LMDB_KEY_MAX = 511, LMDB_WHY_MAX = 256, LMDB_DATABASES_MAX = 32 };
+/* That read at a time; more wait. */
+enum { LMDB_READERS_MOST = 64 };
 
 struct lmdb;
 
@@ -40,6 +48,26 @@ void lmdb_put(struct lmdb_write *write, const char *database, const void *key, s
               size_t value_len) ATTR_NONNULL(1, 2, 3);
 /* What is not there needs no deleting. */
 void lmdb_delete(struct lmdb_write *write, const char *database, const void *key, size_t key_len) ATTR_NONNULL_ALL;
+/* All keys from `first` to `last`, both included, in order of bytes. */
+void lmdb_delete_range(struct lmdb_write *write, const char *database, const void *first, size_t first_len,
+                       const void *last, size_t last_len) ATTR_NONNULL_ALL;
+
+/* What there is at one moment. What is read from it is valid until its end, and has no alignment. */
+struct lmdb_read;
+/* ERR_IO with a sentence in `why`: nothing has begun. */
+enum err lmdb_read_begin(struct lmdb_read **read, struct lmdb *lmdb, char why[LMDB_WHY_MAX])
+    ATTR_NONNULL_ALL ATTR_MUST_USE;
+/* NULL is nothing. */
+void lmdb_read_end(struct lmdb_read *read);
+/* False: that was enough. */
+typedef bool lmdb_each_fn(void *arg, const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len);
+/* Keys in order of bytes, from the first one that is not before `from` (NULL and 0: the very first). ERR_IO with a
+ * sentence in `why`. */
+enum err lmdb_read_up(struct lmdb_read *read, const char *database, const void *from, size_t from_len, lmdb_each_fn *fn,
+                      void *arg, char why[LMDB_WHY_MAX]) ATTR_NONNULL(1, 2, 5, 7) ATTR_MUST_USE;
+/* In reverse order, from the last one that is not behind `from`. */
+enum err lmdb_read_down(struct lmdb_read *read, const char *database, const void *from, size_t from_len,
+                        lmdb_each_fn *fn, void *arg, char why[LMDB_WHY_MAX]) ATTR_NONNULL(1, 2, 3, 5, 7) ATTR_MUST_USE;
 
 /* Every key of a database, in order of bytes; none when there is no such database. Both are valid during the call, and
  * have no alignment. ERR_IO with a sentence in `why`. */

@@ -1,9 +1,10 @@
 /* The file of databases: what is written is there again, what can't be written changes nothing, what is damaged or
- * another's is refused and left as it was. */
+ * another's is refused and left as it was. Also run under TSan. */
 #include "store/lmdb.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -164,6 +165,161 @@ static void what_does_not_fit_changes_nothing(void **state)
     assert_int_equal(lmdb_write(f->lmdb, fill, (void *)(uintptr_t)more, f->why), ERR_OK);
     reopen(f);
     assert_string_equal(all(f, "a"), "1=one 2=two ");
+}
+
+/* ---- walks, ranges, reading beside writing */
+
+struct noted {
+    char text[256];
+    unsigned left; /* so many are enough */
+};
+
+static bool note_some(void *arg, const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len)
+{
+    struct noted *noted = arg;
+    note(noted->text, key, key_len, value, value_len);
+    return --noted->left;
+}
+
+static void expect_walk(struct fixture *f, struct lmdb_read *read, bool is_down, const char *from, unsigned most,
+                        const char *want)
+{
+    struct noted noted = {"", most};
+    enum err err = is_down ? lmdb_read_down(read, "a", from, strlen(from), note_some, &noted, f->why)
+                           : lmdb_read_up(read, "a", from, strlen(from), note_some, &noted, f->why);
+    assert_int_equal(err, ERR_OK);
+    assert_string_equal(noted.text, want);
+}
+
+static void walks_begin_anywhere(void **state)
+{
+    struct fixture *f = *state;
+    const struct pairs pairs[] = {{"a", "b", "1"}, {"a", "bb", "2"}, {"a", "d", "3"}, {"b", "c", "4"}, {NULL}};
+    struct lmdb_read *read;
+    open_it(f);
+    assert_int_equal(lmdb_write(f->lmdb, fill, (void *)(uintptr_t)pairs, f->why), ERR_OK);
+    assert_int_equal(lmdb_read_begin(&read, f->lmdb, f->why), ERR_OK);
+    expect_walk(f, read, false, "", 9, "b=1 bb=2 d=3 ");
+    expect_walk(f, read, false, "b", 2, "b=1 bb=2 ");
+    expect_walk(f, read, false, "ba", 9, "bb=2 d=3 ");
+    expect_walk(f, read, false, "e", 9, "");
+    expect_walk(f, read, true, "e", 9, "d=3 bb=2 b=1 ");
+    expect_walk(f, read, true, "d", 1, "d=3 ");
+    expect_walk(f, read, true, "c", 9, "bb=2 b=1 ");
+    expect_walk(f, read, true, "a", 9, "");
+    lmdb_read_end(read);
+}
+
+static void fill_range(void *arg, struct lmdb_write *write)
+{
+    const char *const *ends = arg;
+    lmdb_delete_range(write, "a", ends[0], strlen(ends[0]), ends[1], strlen(ends[1]));
+    lmdb_delete_range(write, "none", ends[0], strlen(ends[0]), ends[1], strlen(ends[1]));
+}
+
+static void ranges_are_deleted(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *first, *last, *left;
+    } rows[] = {
+        {"b", "d", "a=1 da=5 e=6 "}, {"0", "9", "a=1 b=2 c=3 d=4 da=5 e=6 "}, {"bb", "cc", "a=1 b=2 d=4 da=5 e=6 "},
+        {"d", "z", "a=1 b=2 c=3 "}, {"a", "e", ""}, {"d", "b", "a=1 b=2 c=3 d=4 da=5 e=6 "},
+        {"c", "c", "a=1 b=2 d=4 da=5 e=6 "},
+    };
+    const struct pairs pairs[] = {{"a", "a", "1"}, {"a", "b", "2"}, {"a", "c", "3"}, {"a", "d", "4"},
+                                  {"a", "da", "5"}, {"a", "e", "6"}, {NULL}};
+    open_it(f);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *const ends[] = {rows[i].first, rows[i].last};
+        assert_int_equal(lmdb_write(f->lmdb, fill, (void *)(uintptr_t)pairs, f->why), ERR_OK);
+        assert_int_equal(lmdb_write(f->lmdb, fill_range, (void *)(uintptr_t)ends, f->why), ERR_OK);
+        assert_string_equal(all(f, "a"), rows[i].left);
+    }
+}
+
+/* What a reader began with stays, whatever is written meanwhile. */
+static void a_reader_sees_one_moment(void **state)
+{
+    struct fixture *f = *state;
+    const struct pairs first[] = {{"a", "1", "one"}, {NULL}}, second[] = {{"a", "1", "uno"}, {"a", "2", "due"}, {NULL}};
+    struct lmdb_read *read;
+    open_it(f);
+    assert_int_equal(lmdb_write(f->lmdb, fill, (void *)(uintptr_t)first, f->why), ERR_OK);
+    assert_int_equal(lmdb_read_begin(&read, f->lmdb, f->why), ERR_OK);
+    assert_int_equal(lmdb_write(f->lmdb, fill, (void *)(uintptr_t)second, f->why), ERR_OK);
+    expect_walk(f, read, false, "", 9, "1=one ");
+    lmdb_read_end(read);
+    assert_string_equal(all(f, "a"), "1=uno 2=due ");
+}
+
+enum { READERS = 3, TURNS = 16 };
+
+struct beside {
+    struct fixture *f;
+    bool stop;         /* atomic */
+    unsigned read_cnt; /* atomic */
+};
+
+static bool check_one(void *arg, const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len)
+{
+    unsigned *cnt = arg;
+    (void)key;
+    *cnt += key_len == sizeof(unsigned) && value_len == LARGE && value[0] == 'x' && value[LARGE - 1] == 'x';
+    return true;
+}
+
+/* All of the large values or none; NULL: so it was. */
+static void *read_on(void *arg)
+{
+    struct beside *b = arg;
+    char why[LMDB_WHY_MAX];
+    while (!__atomic_load_n(&b->stop, __ATOMIC_ACQUIRE)) {
+        struct lmdb_read *read;
+        unsigned cnt = 0;
+        enum err err = lmdb_read_begin(&read, b->f->lmdb, why);
+        if (!err)
+            err = lmdb_read_up(read, "large", NULL, 0, check_one, &cnt, why);
+        lmdb_read_end(read);
+        if (err || (cnt && cnt != LARGE_CNT))
+            return mem_printf("%u values: %s", cnt, err ? why : "");
+        __atomic_fetch_add(&b->read_cnt, 1, __ATOMIC_RELAXED);
+    }
+    return NULL;
+}
+
+/* The file grows, writes fail and it is opened anew, databases come: readers notice nothing. */
+static void others_read_while_it_is_written(void **state)
+{
+    struct fixture *f = *state;
+    struct beside b = {.f = f};
+    pthread_t readers[READERS];
+    struct rlimit before, limit;
+    memset(large, 'x', sizeof large);
+    open_it(f);
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before);
+    for (unsigned i = 0; i < READERS; i++)
+        assert_int_equal(pthread_create(&readers[i], NULL, read_on, &b), 0);
+    for (unsigned i = 0; i < TURNS; i++) {
+        char name[16];
+        const struct pairs pairs[] = {{i % 8 == 7 ? name : "a", "k", "v"}, {NULL}};
+        snprintf(name, sizeof name, "more-%u", i);
+        limit = (struct rlimit){i < TURNS / 2 ? 1 << 20 : before.rlim_cur, before.rlim_max};
+        setrlimit(RLIMIT_FSIZE, &limit);
+        enum err err = i % 4 == 3 ? lmdb_write(f->lmdb, fill_large, NULL, f->why) : ERR_OK;
+        assert_int_equal(err, i % 4 == 3 && i < TURNS / 2 ? ERR_IO : ERR_OK);
+        setrlimit(RLIMIT_FSIZE, &before);
+        assert_int_equal(lmdb_write(f->lmdb, fill, (void *)(uintptr_t)pairs, f->why), ERR_OK);
+    }
+    __atomic_store_n(&b.stop, true, __ATOMIC_RELEASE);
+    for (unsigned i = 0; i < READERS; i++) {
+        char *wrong;
+        assert_int_equal(pthread_join(readers[i], (void **)&wrong), 0);
+        if (wrong)
+            fail_msg("%s", wrong);
+    }
+    assert_true(b.read_cnt > 0);
 }
 
 /* ---- files that are none */
@@ -346,6 +502,10 @@ int main(void)
         CASE(what_is_written_is_there_again),
         CASE(it_grows),
         CASE(what_does_not_fit_changes_nothing),
+        CASE(walks_begin_anywhere),
+        CASE(ranges_are_deleted),
+        CASE(a_reader_sees_one_moment),
+        CASE(others_read_while_it_is_written),
         CASE(a_foreign_file_is_refused),
         CASE(an_empty_file_is_ours),
         CASE(another_programs_databases_are_refused),
