@@ -2,14 +2,11 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/mem.h"
-#include "dns/msg.h"
 #include "dns/name.h"
-#include "zone/image.h"
 #include "zone/rdata.h"
+#include "zone/sound.h"
 
 enum { TYPE_SPF = 99, PREFETCH_AHEAD = 12 };
 
@@ -166,36 +163,10 @@ static void settle_ttl(struct zone_check *check, struct zone_record *recs, size_
         recs[i].rr.ttl = ttl;
 }
 
-/* True when the rrset fits in a message of 65,535 bytes (image_most). Only the
- * image itself tells how far names compress. */
-static bool fits(const struct zone_record *recs, size_t cnt)
-{
-    size_t len = 0;
-    unsigned skip, names;
-
-    for (size_t i = 0; i < cnt; i++)
-        len += IMAGE_RR_FIXED_LEN + (size_t)recs[i].rr.rdata_len;
-    /* Without a look at the name, most of which lie cold in memory. */
-    if (len <= IMAGE_SURE_TO_FIT || len <= image_most(recs->rr.owner, recs->rr.type))
-        return true;
-    /* Even all names as pointers leave 12 bytes of each record. */
-    if (!rr_type_compressible(recs->rr.type, &skip, &names) || cnt > MSG_MAX_LEN / IMAGE_RR_FIXED_LEN)
-        return false;
-    struct image_rdata *rdata = mem_zalloc(cnt, sizeof(*rdata));
-    for (size_t i = 0; i < cnt; i++)
-        rdata[i] = (struct image_rdata){recs[i].rr.rdata, recs[i].rr.ttl, recs[i].rr.rdata_len};
-    uint8_t *image = mem_zalloc(image_room(recs->rr.type, rdata, (unsigned)cnt), 1);
-    struct zone_rrset rrset;
-    size_t used = image_build(image, &rrset, recs->rr.owner, recs->rr.type, rdata, (unsigned)cnt);
-    free(image);
-    free(rdata);
-    return used;
-}
-
 static void check_size(struct zone_check *check, const struct zone_record *recs, size_t cnt)
 {
     char owner[NAME_TEXT_MAX], type[RR_TYPE_TEXT_MAX];
-    if (!fits(recs, cnt))
+    if (!zone_rrset_fits(recs, cnt))
         zone_check_error(check, recs, "\"%s\" %s: %zu records do not fit in a message of 65535 bytes",
                          name_to_text(owner, recs->rr.owner), rr_type_to_text(type, recs->rr.type), cnt);
 }
