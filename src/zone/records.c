@@ -118,7 +118,7 @@ static int owner_cmp(const uint8_t *a, const uint8_t *b)
     return a_len != b_len ? (a_len > b_len) - (a_len < b_len) : memcmp(a, b, a_len);
 }
 
-static int record_cmp(const struct zone_record *a, const struct zone_record *b)
+int zone_record_cmp(const struct zone_record *a, const struct zone_record *b)
 {
     if (a->owner_hash != b->owner_hash)
         return a->owner_hash > b->owner_hash ? 1 : -1;
@@ -135,7 +135,7 @@ static void insertion_sort(struct zone_record *recs, size_t cnt)
     for (size_t i = 1; i < cnt; i++) {
         struct zone_record rec = recs[i];
         size_t at = i;
-        for (; at && record_cmp(&recs[at - 1], &rec) > 0; at--)
+        for (; at && zone_record_cmp(&recs[at - 1], &rec) > 0; at--)
             recs[at] = recs[at - 1];
         recs[at] = rec;
     }
@@ -151,11 +151,11 @@ static void merge_sort(struct zone_record *recs, struct zone_record *tmp, size_t
     size_t half = cnt / 2, a = 0, b = half, out = 0;
     merge_sort(recs, tmp, half);
     merge_sort(recs + half, tmp, cnt - half);
-    if (record_cmp(&recs[half - 1], &recs[half]) <= 0)
+    if (zone_record_cmp(&recs[half - 1], &recs[half]) <= 0)
         return;
     memcpy(tmp, recs, half * sizeof(*recs));
     while (a < half && b < cnt)
-        recs[out++] = record_cmp(&tmp[a], &recs[b]) <= 0 ? tmp[a++] : recs[b++];
+        recs[out++] = zone_record_cmp(&tmp[a], &recs[b]) <= 0 ? tmp[a++] : recs[b++];
     memcpy(recs + out, tmp + a, (half - a) * sizeof(*recs));
 }
 
@@ -197,7 +197,7 @@ static struct zone_record *radix_sort(const struct zone_record *recs, size_t cnt
 static bool is_sorted(const struct zone_records *r)
 {
     for (size_t i = 1; i < r->cnt; i++)
-        if (record_cmp(&r->recs[i - 1], &r->recs[i]) > 0)
+        if (zone_record_cmp(&r->recs[i - 1], &r->recs[i]) > 0)
             return false;
     return true;
 }
@@ -220,7 +220,7 @@ static size_t unify(struct zone_records *r, size_t kept, size_t from, size_t end
         struct zone_record *rec = &r->recs[i], *last = kept ? &r->recs[kept - 1] : NULL;
         if (last && last->owner_hash == rec->owner_hash && !owner_cmp(last->rr.owner, rec->rr.owner)) {
             rec->rr.owner = last->rr.owner;
-            if (!record_cmp(last, rec))
+            if (!zone_record_cmp(last, rec))
                 continue;
         }
         if (kept != i)

@@ -63,6 +63,8 @@ size_t zone_records_bytes(const struct zone_records *records) ATTR_NONNULL_ALL;
  * (RFC 2181 5). Afterwards all records of one owner share one owner pointer. Cheap on what is sorted already; records
  * may then be taken out, order kept, with `cnt` lowered. */
 void zone_records_sort(struct zone_records *records) ATTR_NONNULL_ALL;
+/* Their order: as zone_records_sort has it, but for the order of adding; 0: duplicates. <0, 0, >0. */
+int zone_record_cmp(const struct zone_record *a, const struct zone_record *b) ATTR_NONNULL_ALL ATTR_PURE;
 /* The first record of `owner` (any case) in the sorted records; *cnt how many it has. NULL: none. */
 const struct zone_record *zone_records_find(const struct zone_records *records, const uint8_t *owner, size_t *cnt)
     ATTR_NONNULL_ALL;

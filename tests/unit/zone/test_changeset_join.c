@@ -1,0 +1,120 @@
+/* Changesets joined: what they lead to is what they lead to one by one, and nothing is in them that came and went. */
+#include "unit/store/history_rig.h"
+
+#include "zone/changeset_join.h"
+
+static struct changeset *numbered(const char *removed, const char *added, uint32_t from)
+{
+    struct changeset *changes = changeset_of(removed, added);
+    changes->serial_from = from;
+    changes->serial_to = from + 1;
+    return changes;
+}
+
+/* Frees them. */
+static struct changeset *join(struct changeset **changes, size_t cnt)
+{
+    struct changeset *joined = changeset_join((const struct changeset *const *)changes, cnt);
+    for (size_t i = 0; i < cnt; i++)
+        changeset_free(changes[i]);
+    return joined;
+}
+
+static void expect(struct changeset *joined, const char *removed, const char *added)
+{
+    struct changeset *want = changeset_of(removed, added);
+    want->serial_from = joined->serial_from;
+    want->serial_to = joined->serial_to;
+    rig_expect_same_changes(joined, want);
+    changeset_free(want);
+    changeset_free(joined);
+}
+
+#define SOA(serial) "@ 60 SOA " #serial " 60\n"
+
+static void what_comes_and_goes_cancels_out(void **state)
+{
+    (void)state;
+    struct changeset *three[] = {
+        numbered(SOA(1) "a 60 A 1\nb 60 A 1\nc 60 A 1\n", SOA(2) "n 60 A 1\nm 60 A 1\n", 1),
+        numbered(SOA(2) "n 60 A 1\n", SOA(3) "a 60 A 1\nb 30 A 1\n", 2),
+        numbered(SOA(3), SOA(4) "n 60 A 2\n", 3),
+    };
+    struct changeset *joined = join(three, 3);
+    assert_int_equal(joined->serial_from, 1);
+    assert_int_equal(joined->serial_to, 4);
+    expect(joined, SOA(1) "b 60 A 1\nc 60 A 1\n", SOA(4) "b 30 A 1\nm 60 A 1\nn 60 A 2\n");
+}
+
+/* Another TTL or another spelling is another record, and back again is none. */
+static void spellings_and_ttls_count(void **state)
+{
+    (void)state;
+    struct changeset *there[] = {numbered(SOA(1) "a 60 NS x\n", SOA(2) "a 60 NS X\n", 1),
+                                 numbered(SOA(2) "a 60 NS X\n", SOA(3) "a 30 NS X\n", 2)};
+    expect(join(there, 2), SOA(1) "a 60 NS x\n", SOA(3) "a 30 NS X\n");
+    struct changeset *back[] = {numbered(SOA(1) "a 60 NS x\n", SOA(2) "a 60 NS X\n", 1),
+                                numbered(SOA(2) "a 60 NS X\n", SOA(3) "a 60 NS x\n", 2)};
+    expect(join(back, 2), SOA(1), SOA(3));
+}
+
+static void one_stays_what_it_is(void **state)
+{
+    (void)state;
+    struct changeset *one = numbered(SOA(1) "a 60 A 1\n", SOA(2) "a 30 A 1\n", 1);
+    expect(join(&one, 1), SOA(1) "a 60 A 1\n", SOA(2) "a 30 A 1\n");
+    struct changeset *empty = numbered("", "", 1);
+    expect(join(&empty, 1), "", "");
+}
+
+static void they_lead_to_the_same_version(void **state)
+{
+    (void)state;
+    struct random_state rng = {{5, 6}};
+    enum { STEPS = 8 };
+    for (unsigned round = 0; round < 60; round++) {
+        struct rig_zone zone_state = {.serial = UINT32_MAX - 6};
+        struct changeset *changes[STEPS];
+        rig_change(&zone_state, &rng, random_below(&rng, 80));
+        struct rig_zone first = zone_state;
+        struct zone *zone = rig_build(&zone_state), *lagging = rig_build(&first);
+        size_t bytes = 0;
+        unsigned steps = 1 + random_below(&rng, STEPS);
+        for (unsigned i = 0; i < steps; i++) {
+            rig_change(&zone_state, &rng, random_below(&rng, 20));
+            changes[i] = rig_advance(zone, &zone_state);
+            bytes += changeset_wire_bytes(changes[i]);
+        }
+        struct changeset *joined = join(changes, steps), *want;
+        struct zone_records *records = rig_records(&zone_state);
+        struct zone_version *version;
+        want = changeset_diff(lagging->current, records);
+        rig_expect_same_changes(joined, want);
+        assert_true(changeset_wire_bytes(joined) <= bytes);
+        assert_int_equal(zone_apply(&version, lagging->current, joined, NULL), ERR_OK);
+        rig_expect_version(version, &zone_state);
+        zone_records_free(records);
+        changeset_free(want);
+        changeset_free(joined);
+        zone_free(zone);
+        zone_free(lagging);
+    }
+}
+
+static void sizes_are_those_of_a_transfer(void **state)
+{
+    (void)state;
+    struct changeset *changes = changeset_of("a 60 A 1\na 60 A 2\n", "@ 60 TXT abc\n");
+    assert_int_equal(changeset_wire_bytes(changes), (4 + 10 + 4) + (2 + 10 + 4) + (2 + 10 + 4));
+    changeset_free(changes);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_comes_and_goes_cancels_out), cmocka_unit_test(spellings_and_ttls_count),
+        cmocka_unit_test(one_stays_what_it_is), cmocka_unit_test(they_lead_to_the_same_version),
+        cmocka_unit_test(sizes_are_those_of_a_transfer),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
