@@ -62,9 +62,8 @@ static enum err lock_dir(struct state_dir *dir, const char *path, struct diag *d
 
 /* ---- the file */
 
-/* "FILE.aside-20261129T120000Z", with a number behind it where there is one already: nobody else may put one there, as
- * the folder is locked. */
-static char *name_aside(const char *file)
+/* Nobody else may put one there, as the folder is locked. */
+char *state_dir_name_aside(const char *file)
 {
     time_t now = time(NULL);
     struct tm utc;
@@ -82,7 +81,7 @@ static char *name_aside(const char *file)
 static enum err set_aside(struct state_dir *dir, const char *path, const char *file, const char *found,
                           struct diag *diag)
 {
-    char *name = name_aside(file), why[LMDB_WHY_MAX];
+    char *name = state_dir_name_aside(file), why[LMDB_WHY_MAX];
     enum err err = rename(file, name) ? ERR_IO : ERR_OK;
     if (err)
         unusable(diag, path, strerror(errno));
