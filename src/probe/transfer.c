@@ -109,6 +109,7 @@ static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockad
         return CURL_SOCKET_BAD;
     curl_socket_t fd = t->check->fd;
     t->check->fd = -1;
+    t->fd = fd;
     return fd;
 }
 
@@ -125,6 +126,8 @@ static CURLcode on_context(CURL *easy, void *context, void *arg)
     struct transfer *t = arg;
     (void)easy;
     SSL_CTX_set_cert_verify_callback(context, certificate_verify, &t->certificate);
+    tls_guard_put(t->guard);
+    t->guard = tls_guard_new(context, t->fd);
     return CURLE_OK;
 }
 
@@ -324,6 +327,7 @@ void transfer_free(struct transfer *t)
         return;
     curl_easy_cleanup(t->easy);
     X509_STORE_free(t->certificate.trusted);
+    tls_guard_put(t->guard);
     curl_slist_free_all(t->headers);
     free(t->body);
     free(t);

@@ -10,12 +10,15 @@
 #include "probe/certificate.h"
 #include "probe/check.h"
 #include "probe/secure.h"
+#include "probe/tls_guard.h"
 
 struct transfer {
     struct transfer *before, *after; /* the driver's */
     struct check *check;
     CURL *easy; /* NULL: not begun */
+    curl_socket_t fd; /* the connection's, once the handle has it, whose it is */
     struct certificate certificate;
+    struct tls_guard *guard; /* counted; NULL: there was no handshake */
     uint8_t *body; /* owned */
     size_t body_len, body_cap;
     struct curl_slist *headers; /* owned */

@@ -98,6 +98,10 @@ static void fail_memory(struct transfer *t)
 
 void transfer_fail(struct transfer *t, CURLcode code)
 {
+    if (t->guard && tls_guard_problem(t->guard)) {
+        fail_text(t, tls_guard_problem(t->guard), "");
+        return;
+    }
     if (t->certificate.error) {
         fail_certificate(t);
         return;

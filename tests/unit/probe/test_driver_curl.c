@@ -213,6 +213,10 @@ static const struct answer_case answer_cases[] = {
      "status 200, but no match in the first 64 KiB of the body", 0, 61},
     {PROBE_HTTPS, TLS_ENDLESS, HEAD "X: y", NULL, HEALTH_DOWN, "headers of more than 16 KiB", 0, 61},
     {PROBE_HTTPS, TLS_ENDLESS, "x", NULL, HEALTH_DOWN, "not HTTP: the answer does not begin with HTTP/1", 0, 61},
+    {PROBE_HTTPS, TLS_ENDLESS, HEAD CHUNKED "1;x", "never", HEALTH_DOWN, "more than 4 MiB received", 0, 61},
+    {PROBE_HTTPS, TLS_BEGINS_ANEW, NULL, NULL, HEALTH_DOWN, "TLS: more than 64 handshake messages", 0, UNSEEN},
+    {PROBE_TLS, TLS_BEGINS_ANEW, NULL, NULL, HEALTH_DOWN, "TLS: more than 64 handshake messages", 0, UNSEEN},
+    {PROBE_HTTPS, TLS_TICKETS, NULL, NULL, HEALTH_DOWN, "TLS: more than 64 handshake messages", 0, 61},
     {PROBE_HTTPS, TLS_CLOSES, NULL, NULL, HEALTH_DOWN, "closed without an answer", 0, 61},
     {PROBE_HTTPS, TLS_RESETS, NULL, NULL, HEALTH_DOWN, "connection reset by peer", 0, 61},
     {PROBE_HTTPS, TLS_SLAMS, NULL, NULL, HEALTH_DOWN, NULL, 0, UNSEEN},
@@ -287,6 +291,34 @@ static void test_who_does_not_speak_tls(void **state)
     server_stop(&server);
     spec.options.type = PROBE_TLS;
     expect(f, &spec, HEALTH_DOWN, "connection refused", UNSEEN);
+}
+
+/* Numbers of any length could be asked for, and take any time. */
+static void test_long_numbers(void **state)
+{
+    static const struct {
+        const char *group, *reason;
+        enum health_verdict verdict;
+    } rows[] = {
+        {"ffdhe2048", "TLS handshake done", HEALTH_UP},
+        {"ffdhe4096", "TLS handshake done", HEALTH_UP},
+        {"ffdhe6144", "TLS: Diffie-Hellman with more than 4096 bits", HEALTH_DOWN},
+        {"ffdhe8192", "TLS: Diffie-Hellman with more than 4096 bits", HEALTH_DOWN},
+    };
+    const struct pki_wish wish = {.host = HOST, .name = HOST, .from_days = -1, .to_days = 61, .issuer = &ca, .is_rsa = 1};
+    struct fixture *f = *state;
+    struct pki rsa;
+    static struct tls_server server;
+    pki_make(&rsa, &wish);
+    prober_begin(f, 10);
+    for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+        tls_server_start(&server, &rsa, NULL);
+        tls_server_use_dh(&server, rows[i].group);
+        struct probe_spec spec = secure_spec(PROBE_TLS, server.port);
+        expect(f, &spec, rows[i].verdict, rows[i].reason, 61);
+        tls_server_stop(&server);
+    }
+    pki_fini(&rsa);
 }
 
 /* ---- what is asked ---- */
@@ -437,6 +469,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_answers, prober_set_up, prober_tear_down),
         cmocka_unit_test_setup_teardown(test_long_heads, prober_set_up, prober_tear_down),
         cmocka_unit_test_setup_teardown(test_who_does_not_speak_tls, prober_set_up, prober_tear_down),
+        cmocka_unit_test_setup_teardown(test_long_numbers, prober_set_up, prober_tear_down),
         cmocka_unit_test_setup_teardown(test_the_request, prober_set_up, prober_tear_down),
         cmocka_unit_test_setup_teardown(test_reports_of_load, prober_set_up, prober_tear_down),
         cmocka_unit_test_setup_teardown(test_no_resumption, prober_set_up, prober_tear_down),

@@ -55,6 +55,22 @@ static int read_request(struct tls_server *s, SSL *ssl)
     return more > 0;
 }
 
+static void send_tickets(const struct tls_server *s, SSL *ssl)
+{
+    while (!is_stopping(s) && SSL_new_session_ticket(ssl) == 1 && SSL_do_handshake(ssl) == 1) {
+    }
+}
+
+/* Records full of HelloRequest, which is a type of 0 and a length of 0 (RFC 5246 section 7.4.1.1). */
+static void begin_anew(const struct tls_server *s, int fd)
+{
+    static const uint8_t record[5 + 16384] = {22, 3, 3, 0x40, 0};
+    uint8_t hello[4096];
+    ssize_t sent = recv(fd, hello, sizeof hello, 0);
+    while (sent > 0 && !is_stopping(s))
+        sent = send(fd, record, sizeof record, MSG_NOSIGNAL);
+}
+
 static void speak(struct tls_server *s, SSL *ssl, int fd, int manner)
 {
     const char *answer = __atomic_load_n(&s->answer, __ATOMIC_ACQUIRE);
@@ -74,6 +90,9 @@ static void speak(struct tls_server *s, SSL *ssl, int fd, int manner)
                 if (SSL_write(ssl, more, sizeof more) <= 0)
                     break;
             }
+        break;
+    case TLS_TICKETS:
+        send_tickets(s, ssl);
         break;
     case TLS_RESETS:
         break;
@@ -107,6 +126,8 @@ static void *serve(void *arg)
     free(arg);
     if (manner == TLS_HANGS)
         wait_end(s, visit.fd);
+    else if (manner == TLS_BEGINS_ANEW)
+        begin_anew(s, visit.fd);
     else if (manner != TLS_SLAMS)
         talk(s, visit.fd, manner);
     if (manner == TLS_RESETS)
@@ -188,6 +209,21 @@ void tls_server_behave(struct tls_server *server, enum tls_manner manner, const 
     if (answer)
         __atomic_store_n(&server->answer, answer, __ATOMIC_RELEASE);
     __atomic_store_n(&server->manner, (int)manner, __ATOMIC_RELEASE);
+}
+
+void tls_server_use_dh(struct tls_server *server, const char *group)
+{
+    EVP_PKEY_CTX *maker = EVP_PKEY_CTX_new_from_name(NULL, "DH", NULL);
+    EVP_PKEY *numbers = NULL;
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string("group", (char *)(uintptr_t)group, 0), OSSL_PARAM_END};
+    must(EVP_PKEY_keygen_init(maker) == 1 && EVP_PKEY_CTX_set_params(maker, params) == 1 &&
+             EVP_PKEY_generate(maker, &numbers) == 1,
+         "numbers");
+    EVP_PKEY_CTX_free(maker);
+    must(SSL_CTX_set_max_proto_version(server->context, TLS1_2_VERSION) == 1 &&
+             SSL_CTX_set_cipher_list(server->context, "DHE-RSA-AES128-GCM-SHA256") == 1 &&
+             SSL_CTX_set0_tmp_dh_pkey(server->context, numbers) == 1,
+         "DHE");
 }
 
 uint32_t tls_server_accepted(const struct tls_server *server)

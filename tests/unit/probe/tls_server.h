@@ -15,6 +15,8 @@ enum tls_manner {
     TLS_RESETS,  /* the same, hard */
     TLS_SLAMS,   /* closes before the handshake */
     TLS_ENDLESS, /* `answer`, and then its last byte for ever */
+    TLS_BEGINS_ANEW, /* requests to begin a handshake, by the thousand, in place of one */
+    TLS_TICKETS,     /* session tickets in place of an answer, without end */
 };
 
 struct tls_server {
@@ -36,4 +38,6 @@ struct tls_server {
 void tls_server_start(struct tls_server *server, const struct pki *pki, const struct pki *above);
 void tls_server_stop(struct tls_server *server);
 void tls_server_behave(struct tls_server *server, enum tls_manner manner, const char *answer);
+/* Before TLS 1.3, with Diffie and Hellman's numbers of the group "ffdhe4096" or such; for a certificate of RSA. */
+void tls_server_use_dh(struct tls_server *server, const char *group);
 uint32_t tls_server_accepted(const struct tls_server *server);
