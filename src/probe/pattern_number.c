@@ -36,6 +36,8 @@ static struct group find_group(const char *text)
     }
     if (!group.problem && (!group.open || !group.close))
         group.problem = "it has no group: parentheses around the number";
+    if (!group.problem && group.close == group.open + 1)
+        group.problem = "the group for the number is empty";
     return group;
 }
 

@@ -107,6 +107,8 @@ static void test_problems(void **state)
         {"([0-9]){2}", "the group with the number must not be repeated"},
         {"a|([0-9]+)", "the group with the number must not be one of alternatives"},
         {"([0-9]+)|b", "the group with the number must not be one of alternatives"},
+        {"()", "the group for the number is empty"},
+        {"Active connections: ()[0-9]+", "the group for the number is empty"},
         {"([0-9]+", "a ( has no )"},
         {"([0-9]+))", "a ) has no ("},
         {"*([0-9]+)", "a repetition of nothing"},
