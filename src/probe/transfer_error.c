@@ -87,13 +87,15 @@ static void fail_broken(struct transfer *t)
         fail(t, closed[t->check->run.secure_phase], 0);
 }
 
-/* libcurl's own bound of one line is higher than ours of all, but one that has no end meets it. */
-static void fail_memory(struct transfer *t)
+/* libcurl's word for its bound of one line, which is higher than ours of all, but one that has no end meets it: the
+ * the first one, or of a header. In the handshake it is something else that the server wants too much of. Whoever lacks
+ * memory on this machine ends it, so this is no word of that. */
+static void fail_memory(struct transfer *t, CURLcode code)
 {
-    if (t->check->run.secure_phase == SECURE_HEAD)
-        fail(t, REASON_HEAD_LONG, RESPONSE_HEAD_MAX / 1024);
+    if (t->check->run.secure_phase == SECURE_HANDSHAKE)
+        fail_handshake(t, code);
     else
-        t->check->local_error = ENOMEM;
+        fail(t, REASON_HEAD_LONG, RESPONSE_HEAD_MAX / 1024);
 }
 
 void transfer_fail(struct transfer *t, CURLcode code)
@@ -121,7 +123,7 @@ void transfer_fail(struct transfer *t, CURLcode code)
         fail_broken(t);
         break;
     case CURLE_OUT_OF_MEMORY:
-        fail_memory(t);
+        fail_memory(t, code);
         break;
     case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP/0.9 */
     case CURLE_WEIRD_SERVER_REPLY:

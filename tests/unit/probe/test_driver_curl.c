@@ -212,6 +212,8 @@ static const struct answer_case answer_cases[] = {
     {PROBE_HTTPS, TLS_ENDLESS, HEAD "\r\nok", "never", HEALTH_DOWN,
      "status 200, but no match in the first 64 KiB of the body", 0, 61},
     {PROBE_HTTPS, TLS_ENDLESS, HEAD "X: y", NULL, HEALTH_DOWN, "headers of more than 16 KiB", 0, 61},
+    {PROBE_HTTPS, TLS_ENDLESS, "HTTP/1.1 200 a", NULL, HEALTH_DOWN, "headers of more than 16 KiB", 0, 61},
+    {PROBE_HTTPS, TLS_ENDLESS, HEAD CHUNKED "0\r\nX: y", "never", HEALTH_DOWN, "not HTTP: malformed chunk", 0, 61},
     {PROBE_HTTPS, TLS_ENDLESS, "x", NULL, HEALTH_DOWN, "not HTTP: the answer does not begin with HTTP/1", 0, 61},
     {PROBE_HTTPS, TLS_ENDLESS, HEAD CHUNKED "1;x", "never", HEALTH_DOWN, "more than 4 MiB received", 0, 61},
     {PROBE_HTTPS, TLS_BEGINS_ANEW, NULL, NULL, HEALTH_DOWN, "TLS: more than 64 handshake messages", 0, UNSEEN},
