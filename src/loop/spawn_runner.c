@@ -1,8 +1,7 @@
 /* Places and turns: a channel has a number of places, and a command holds one from its start until it is reaped, so
- * that no number of commands that cannot even be killed (a dead NFS server) adds up. Who waits is served in order;
- * commands whose like ran into their timeout last time leave a quarter of the places to the others, who would otherwise
- * wait for one timeout after the other. A command's time counts from its start; who has not had a place within its
- * timeout is told so. */
+ * that no number of commands that cannot even be killed (a dead NFS server) adds up. Who waits is served in order,
+ * commands whose like ran into their timeout last time after the others (base/places.h). A command's time counts from
+ * its start; who has not had a place within its timeout is told so. */
 #include "loop/spawn_runner.h"
 
 #include <errno.h>
@@ -19,6 +18,7 @@
 #include "base/clock.h"
 #include "base/container.h"
 #include "base/mem.h"
+#include "base/places.h"
 #include "loop/packet.h"
 #include "loop/spawn_process.h"
 
@@ -58,6 +58,7 @@ struct channel {
     bool watches_writing;
     struct packet_queue out;
     unsigned running_cnt, most;
+    struct places places;
     struct list running, waiting[2]; /* by hung_before */
     size_t waiting_cnt;
 };
@@ -165,6 +166,7 @@ static void leave_places(struct command *command)
     struct channel *channel = command->channel;
     list_remove(&channel->running, command);
     channel->running_cnt--;
+    places_leave(&channel->places, command->hung_before);
     list_add(&channel->runner->ended, command);
 }
 
@@ -241,6 +243,7 @@ static void start(struct command *command)
     leave_waiting(command);
     list_add(&channel->running, command);
     channel->running_cnt++;
+    places_take(&channel->places, command->hung_before, channel->waiting[true].first);
     channel->runner->now_us = command->start_us = clock_mono_us();
     int error = spawn_message_read(&run, command->packet, command->packet_len)
                     ? EINVAL
@@ -258,9 +261,17 @@ static void start(struct command *command)
 /* NULL: nobody waits, or none may. */
 static struct command *may_start(const struct channel *channel)
 {
-    if (channel->waiting[false].first)
-        return channel->running_cnt < channel->most ? channel->waiting[false].first : NULL;
-    return channel->running_cnt < channel->most - channel->most / 4 ? channel->waiting[true].first : NULL;
+    const struct list *waiting = channel->waiting;
+    switch (places_next(&channel->places, channel->running_cnt, channel->most, waiting[false].first,
+                        waiting[true].first)) {
+    case PLACES_NOBODY:
+        break;
+    case PLACES_OTHER:
+        return waiting[false].first;
+    case PLACES_HUNG:
+        return waiting[true].first;
+    }
+    return NULL;
 }
 
 static void take_run(struct channel *channel, const struct spawn_message *message, size_t len)

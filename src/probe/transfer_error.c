@@ -88,7 +88,7 @@ static void fail_broken(struct transfer *t)
 }
 
 /* libcurl's word for its bound of one line, which is higher than ours of all, but one that has no end meets it: the
- * the first one, or of a header. In the handshake it is something else that the server wants too much of. Whoever lacks
+ * first one, or a header. In the handshake it is something else that the server wants too much of. Whoever lacks
  * memory on this machine ends it, so this is no word of that. */
 static void fail_memory(struct transfer *t, CURLcode code)
 {

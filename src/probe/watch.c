@@ -95,6 +95,7 @@ static struct check *take_check(struct watch *watch)
 static void end_check(struct watch *watch, struct watched *w)
 {
     check_close(w->check);
+    places_leave(&watch->places, w->check->hung_before);
     w->check->next_free = watch->free_checks;
     watch->free_checks = w->check;
     w->check = NULL;
@@ -171,6 +172,7 @@ static void begin(struct watch *watch, uint32_t slot)
     w->state = WATCHED_RUNNING;
     w->start_us = watch->now_us;
     watch->running_cnt++;
+    places_take(&watch->places, w->hangs, watch->turns[true].first);
     tally_set(&watch->tally, running, watch->running_cnt);
     tally_count(&watch->tally, begun);
     tally_lag(&watch->tally, watch->now_us, watch->now_us - w->due_us);
@@ -252,14 +254,19 @@ static uint32_t places(const struct watch *watch)
     return most && most < watch->running_max ? most : watch->running_max;
 }
 
-/* Slot + 1 of whom to begin with; 0: none, or none may. Those that hang leave a quarter of the places to the others,
- * who would otherwise wait for one of their deadlines. */
+/* Slot + 1 of whom to begin with; 0: none, or none may. */
 static uint32_t may_begin(const struct watch *watch)
 {
-    uint32_t most = places(watch);
-    if (watch->turns[false].first)
-        return watch->running_cnt < most ? watch->turns[false].first : 0;
-    return watch->running_cnt < most - most / 4 ? watch->turns[true].first : 0;
+    const struct watch_turns *turns = watch->turns;
+    switch (places_next(&watch->places, watch->running_cnt, places(watch), turns[false].first, turns[true].first)) {
+    case PLACES_NOBODY:
+        break;
+    case PLACES_OTHER:
+        return turns[false].first;
+    case PLACES_HUNG:
+        return turns[true].first;
+    }
+    return 0;
 }
 
 static void warn_waiting(struct watch *watch)

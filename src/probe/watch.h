@@ -10,6 +10,7 @@
 #include "base/attr.h"
 #include "base/log.h"
 #include "base/paged.h"
+#include "base/places.h"
 #include "base/random.h"
 #include "probe/check.h"
 #include "probe/drivers.h"
@@ -30,12 +31,14 @@ struct watch {
     /* Its own. */
     struct paged targets; /* struct watched, by slot */
     struct schedule_heap heap; /* by slot: the next start, or what the check under way is to be told by the clock */
-    /* Due, but the checks under way are as many as may be: first come, first served, those that hang last. */
+    /* Due, but the checks under way are as many as may be: first come, first served, those that hang last
+     * (base/places.h). */
     struct watch_turns {
         uint32_t first, last; /* slot + 1 */
     } turns[2];               /* by `hangs` */
     uint32_t waiting_cnt;     /* of both */
     uint32_t running_cnt, running_max;
+    struct places places;
     struct check *free_checks;
     struct schedule_clock clock;
     uint64_t now_us;

@@ -390,6 +390,20 @@ static void test_who_hung_before(void **state)
     assert_int_equal(f->done_cnt, 10);
 }
 
+/* But one in so many has its turn, however many others wait all the time. */
+static void test_who_hung_before_has_its_turn(void **state)
+{
+    struct fixture *f = *state;
+    const char *const argv[] = {"/bin/echo", "back"};
+    for (unsigned i = 0; i < PLACES; i++)
+        run(f, i, "sleep 0.3", LONG_MS);
+    assert_int_equal(hand_in(f, JOBS_MAX - 1, argv, 2, LONG_MS, true), ERR_OK);
+    for (unsigned i = PLACES; i < 100; i++)
+        run(f, i, "sleep 0.02", LONG_MS);
+    expect(wait_done(f, JOBS_MAX - 1), SPAWN_EXITED, 0, "back");
+    assert_in_range(f->jobs[JOBS_MAX - 1].turn, 0, 50);
+}
+
 static void test_channels_do_not_mix(void **state)
 {
     struct fixture *f = *state;
@@ -565,6 +579,7 @@ int main(void)
         story(test_places),
         story(test_no_place),
         story(test_who_hung_before),
+        story(test_who_hung_before_has_its_turn),
         story(test_channels_do_not_mix),
         story(test_the_runner_dies),
         story(test_the_keeper_dies),

@@ -693,6 +693,35 @@ static void test_those_that_hang_wait_behind_others(void **state)
     assert_int_equal(f->watch.waiting_cnt, 1);
 }
 
+/* One that hangs and is down, and others enough that all places are in use for ever: it is checked all the same, and
+ * comes back. */
+static void test_one_that_hangs_has_its_turn(void **state)
+{
+    struct fixture *f = *state;
+    unsigned number = 0, others = 0;
+    f->timing = (struct health_timing){
+        .interval_ms = 300, .fast_interval_ms = 200, .timeout_ms = 100, .rise = 1, .fall = 1};
+    uint32_t slot = add(f, 0);
+    pass(f, 0, 0, 0);
+    pass(f, SECOND / 10, SECOND / 10, 1);
+    close(take(f, NULL));
+    assert_int_equal(look(f, slot).verdict, HEALTH_DOWN);
+    for (unsigned i = 1; i < CNT; i++)
+        (void)add(f, i);
+    f->watch.running_max = 1;
+    pass(f, SECOND, SECOND, 0); /* all are due */
+    while (look(f, slot).verdict == HEALTH_DOWN && others < 100) {
+        pass(f, 0, 0, 1);
+        int fd = take(f, &number);
+        others += number != 0;
+        assert_true(f->watch.turns[false].first); /* there are always others */
+        answer(fd, yes);
+        pass(f, 60000, 60000, 1);
+    }
+    assert_int_equal(look(f, slot).verdict, HEALTH_UP);
+    assert_in_range(others, 1, 2 * PLACES_SHARE);
+}
+
 /* The cap comes and goes while checks run. */
 static void test_fewer_may_run(void **state)
 {
@@ -896,6 +925,7 @@ int main(void)
         TEST(test_starts_are_a_gap_apart),
         TEST(test_leaving_a_turn),
         TEST(test_those_that_hang_wait_behind_others),
+        TEST(test_one_that_hangs_has_its_turn),
         TEST(test_leaving_ends_the_check),
         TEST(test_another_takes_the_slot),
         TEST(test_a_check_now),
