@@ -39,8 +39,8 @@ void ending_take(struct ending *ending, const struct check *check, uint64_t now_
         .reason = run->reason,
         .measure = run->measure,
         .steps = run->steps,
-        .start_us = check->start_us,
         /* A driver that puts the start off goes by a clock that does not stand still. */
+        .start_us = check->start_us < now_us ? check->start_us : now_us,
         .duration_us = now_us > check->start_us ? now_us - check->start_us : 0,
         .is_lack = check->local_error,
         .advises = run->kind->advises,
@@ -128,12 +128,13 @@ static void judge(struct watch *watch, uint32_t slot, const struct ending *endin
     wait_next(watch, slot, state, ending->start_us);
 }
 
-/* Of no consequence for the verdict. */
+/* Of no consequence for the verdict: one that is in doubt is so as before. */
 static void pass_over(struct watch *watch, uint32_t slot, const struct ending *ending)
 {
-    bool is_event = take_measure(watched_at(watch, slot), ending);
+    struct watched *w = watched_at(watch, slot);
+    bool is_event = take_measure(w, ending);
     tell(watch, slot, ending->reason, ending->text, is_event);
-    wait_next(watch, slot, SCHEDULE_STEADY, ending->start_us);
+    wait_next(watch, slot, w->health.unsettled ? SCHEDULE_UNSETTLED : SCHEDULE_STEADY, ending->start_us);
 }
 
 /* A failure of a check that was under way while the process stood still may be ours (a server gives up on a client that

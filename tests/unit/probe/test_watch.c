@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "probe/watch.h"
+#include "probe/watched.h"
 
 enum { SECOND = 1000000, CNT = 8, EVENTS_MAX = 64, PATIENCE_MS = 20000, ALARM_SEC = 600 };
 
@@ -246,6 +247,23 @@ static void test_deadline(void **state)
     assert_int_equal(look(f, slot).duration_us, SECOND);
 }
 
+/* exec's driver puts the start off by what its command waited for a place, by a clock that does not stand still while
+ * the process does: the next check is not so much later. */
+static void test_a_start_in_the_future(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t slot = add(f, 0);
+    pass(f, 0, 0, 0);
+    pass(f, 0, 0, 1);
+    struct watched *w = paged_at(&f->watch.targets, slot);
+    w->check->start_us += 25 * SECOND;
+    answer(take(f, NULL), yes);
+    pass(f, 25 * SECOND, 0, 1); /* stopped */
+    assert_int_equal(look(f, slot).verdict, HEALTH_UP);
+    assert_int_equal(look(f, slot).duration_us, 0);
+    assert_in_range(watch_wait_us(&f->watch), 0, 5 * SECOND);
+}
+
 /* A time-out longer than fast_interval: the next begins when it is over, not later, and none is skipped. */
 static void test_a_long_timeout_is_kept(void **state)
 {
@@ -430,6 +448,20 @@ static void test_an_agent_that_is_away(void **state)
     assert_int_equal(look(f, slot).verdict, HEALTH_UP);
     tell(f, NULL);
     assert_int_equal(look(f, slot).verdict, HEALTH_UP);
+}
+
+/* A word that says nothing is no reason to ask later than the doubt that there is wants it. */
+static void test_no_word_while_in_doubt(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t slot = add_agent(f, 0);
+    pass(f, 0, 0, 0);
+    tell(f, "up\n");
+    tell(f, "down\n");
+    assert_true(look(f, slot).unsettled);
+    tell(f, "gibberish\n");
+    assert_true(look(f, slot).unsettled);
+    assert_in_range(watch_wait_us(&f->watch), 1, SECOND);
 }
 
 /* That it drains is told, though the verdict is the same; that it says so again is not. */
@@ -907,11 +939,13 @@ int main(void)
         TEST(test_verdicts_and_starts),
         TEST(test_known_at_first),
         TEST(test_deadline),
+        TEST(test_a_start_in_the_future),
         TEST(test_a_long_timeout_is_kept),
         TEST(test_slow_but_healthy),
         TEST(test_a_lost_question_is_asked_again),
         TEST(test_a_closed_port_of_datagrams),
         TEST(test_an_agent_that_is_away),
+        TEST(test_no_word_while_in_doubt),
         TEST(test_a_drain_is_an_event),
         TEST(test_what_is_there_is_read_before_the_deadline_is_judged),
         TEST(test_no_way_is_down),
