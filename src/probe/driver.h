@@ -1,7 +1,8 @@
 /* Who does the I/O of kinds whose protocol a library or another process speaks (struct kind's `driver`): all of it, or
  * what comes once a stream's connection stands. One of a type serves all its checks; it is opened when the first of
  * them begins and lives on the probe thread, as all calls here do, none of which may block. Deadlines are not its
- * matter: a check whose time is over is stopped. */
+ * matter: a check whose time is over is stopped; but for what a check waits in the driver it may put the deadline off
+ * (the run's deadline_us, never to an earlier time). */
 #pragma once
 
 #include <stdint.h>

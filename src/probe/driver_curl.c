@@ -3,7 +3,9 @@
  *
  * A check comes with its connection made, and waits its turn: beginning a handshake takes some 0.5 ms of processor time
  * (a TLS context, a key), and when a thousand connections come up at once, nobody else is to wait until all have begun.
- * What follows is paced by that. */
+ * What follows is paced by that. And a transfer takes some 70 KiB, so there is a bound for those that have begun. The
+ * time for which a check waits is none of the target's: its timeout goes on when it begins. Who has not begun by the end
+ * of it has not been checked. */
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -13,12 +15,15 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/places.h"
 #include "probe/driver.h"
 #include "probe/transfer.h"
 #include "probe/trust.h"
 
-/* A tick begins so many. */
-enum { BEGIN_MOST = 4 };
+enum {
+    BEGIN_MOST = 4,        /* in a tick */
+    UNDER_WAY_MOST = 1024, /* begun, and not ended; rondo.conf(5) says so */
+};
 
 struct transfers {
     struct transfer *first, *last;
@@ -29,7 +34,9 @@ struct driver {
     CURLM *multi;
     struct curl_slist *nowhere;
     struct trust trust;
-    struct transfers waiting;
+    struct transfers waiting[2]; /* by hung_before of their checks */
+    uint32_t begun_cnt;
+    struct places places;
     uint64_t timer_us; /* real, monotonic: when libcurl wants to be called; UINT64_MAX: never */
     uint64_t due_us;   /* the prober's time: when that is to be looked at */
 };
@@ -48,6 +55,43 @@ static void leave(struct transfers *list, struct transfer *t)
 {
     *(t->before ? &t->before->after : &list->first) = t->after;
     *(t->after ? &t->after->before : &list->last) = t->before;
+}
+
+static struct transfers *queue_of(struct driver *d, const struct transfer *t)
+{
+    return &d->waiting[t->check->hung_before];
+}
+
+/* NULL: nobody waits, or none may. */
+static struct transfer *may_begin(const struct driver *d)
+{
+    const struct transfers *waiting = d->waiting;
+    switch (places_next(&d->places, d->begun_cnt, UNDER_WAY_MOST, waiting[false].first, waiting[true].first)) {
+    case PLACES_NOBODY:
+        break;
+    case PLACES_OTHER:
+        return waiting[false].first;
+    case PLACES_HUNG:
+        return waiting[true].first;
+    }
+    return NULL;
+}
+
+static void take_place(struct driver *d, struct transfer *t, uint64_t now_us)
+{
+    struct check *check = t->check;
+    uint64_t waited_us = now_us - t->queued_us;
+    leave(queue_of(d, t), t);
+    d->begun_cnt++;
+    places_take(&d->places, check->hung_before, d->waiting[true].first);
+    check->start_us += waited_us;
+    check->run.deadline_us += waited_us;
+}
+
+static void leave_place(struct driver *d, const struct transfer *t)
+{
+    d->begun_cnt--;
+    places_leave(&d->places, t->check->hung_before);
 }
 
 /* ---- what libcurl asks for */
@@ -84,10 +128,12 @@ static int on_timer(CURLM *multi, long timeout_ms, void *arg)
 
 static void forget(struct driver *d, struct transfer *t)
 {
-    if (t->easy)
+    if (t->easy) {
         curl_multi_remove_handle(d->multi, t->easy);
-    else
-        leave(&d->waiting, t);
+        leave_place(d, t);
+    } else {
+        leave(queue_of(d, t), t);
+    }
     transfer_free(t);
 }
 
@@ -111,22 +157,23 @@ static void act(struct driver *d, curl_socket_t fd, int what)
     curl_multi_socket_action(d->multi, fd, what, &running);
 }
 
-/* Not begun for a lack of ours; it is out of the list. */
+/* Not begun for a lack of ours, though it has a place. */
 static void give_up(struct driver *d, struct transfer *t, int error, struct reason lack)
 {
     struct check *check = t->check;
     check->local_error = error;
     check->lack = lack;
+    leave_place(d, t);
     transfer_free(t);
     d->host->ended(d->host->arg, check);
 }
 
-static void begin(struct driver *d, struct transfer *t)
+static void begin(struct driver *d, struct transfer *t, uint64_t now_us)
 {
     const struct secure_detail *detail = secure_of(t->check->run.target);
     int error = ENOMEM;
     struct x509_store_st *trusted = NULL;
-    leave(&d->waiting, t);
+    take_place(d, t, now_us);
     if (detail->verifies) {
         trusted = trust_get(&d->trust, secure_texts(detail).ca_file, detail->ca_digest, clock_mono_us(), &error);
         if (!trusted) {
@@ -144,8 +191,9 @@ static void start(struct driver *d, struct check *check)
 {
     struct transfer *t = transfer_new(check);
     check->driven = t;
+    t->queued_us = check->run.now_us;
     want(d, check->fd, 0);
-    join(&d->waiting, t);
+    join(queue_of(d, t), t);
 }
 
 static void stop(struct driver *d, struct check *check)
@@ -156,9 +204,15 @@ static void stop(struct driver *d, struct check *check)
 
 static void late(struct driver *d, struct check *check)
 {
+    struct transfer *t = check->driven;
     (void)d;
+    if (!t->easy) {
+        check->local_error = EBUSY;
+        check->lack = (struct reason){REASON_NO_TURN, 0};
+        return;
+    }
     kind_late(&check->run);
-    transfer_measure(check->driven);
+    transfer_measure(t);
 }
 
 /* An error, a hang-up: libcurl finds out what it is when it reads. */
@@ -172,13 +226,14 @@ static void event(struct driver *d, uint32_t fd, uint32_t events)
 
 static uint64_t due_us(const struct driver *d)
 {
-    return d->waiting.first ? 0 : d->due_us;
+    return may_begin(d) ? 0 : d->due_us;
 }
 
 static void tick(struct driver *d, uint64_t now_us)
 {
-    for (unsigned i = 0; i < BEGIN_MOST && d->waiting.first; i++)
-        begin(d, d->waiting.first);
+    struct transfer *next;
+    for (unsigned i = 0; i < BEGIN_MOST && (next = may_begin(d)) != NULL; i++)
+        begin(d, next, now_us);
     if (d->timer_us == UINT64_MAX)
         return;
     uint64_t mono_us = clock_mono_us();
@@ -238,7 +293,7 @@ static struct driver *open_driver(const struct driver_host *host)
 
 static void close_driver(struct driver *d)
 {
-    assert(!d->waiting.first);
+    assert(!d->waiting[false].first && !d->waiting[true].first && !d->begun_cnt);
     fini(d);
 }
 

@@ -161,7 +161,8 @@ void ending_conclude(struct watch *watch, uint32_t slot, const struct ending *en
         judge(watch, slot, ending);
     }
     /* One that is up yet is not made to wait: that it goes down must be found in time. */
-    w->hangs = ending->is_late && w->health.verdict == HEALTH_DOWN;
+    if (!ending->is_lack)
+        w->hangs = ending->is_late && w->health.verdict == HEALTH_DOWN;
 }
 
 void ending_trace(struct watch *watch, uint32_t slot, const struct ending *ending)

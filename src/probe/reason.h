@@ -26,6 +26,7 @@ enum reason_shown { REASON_PLAIN, REASON_NUMBER, REASON_DURATION, REASON_ERRNO, 
     X(NO_PLACE, PLAIN, "not checked, trying again: too many commands run already") \
     X(NO_HELPER, PLAIN, "not checked, trying again: the process that runs commands does not answer") \
     X(NO_RESULT, DURATION, "no result within %") \
+    X(NO_TURN, PLAIN, "not checked, trying again: too many TLS checks are under way") \
     X(NO_CA_FILE, ERRNO, "not checked, trying again: CA files: %") \
     X(NO_ROUTE, NUMBER, "no IPv% route from here") \
     X(NO_ADDRESS, NUMBER, "no IPv% address here to ask from") \

@@ -78,11 +78,11 @@ void transfer_end(struct transfer *t, CURLcode code)
     transfer_measure(t);
 }
 
-/* The prober knows when the connection stood; 0: nobody wants to know. */
+/* The prober knows when the connection stood; what it waited after that does not count. 0: nobody wants to know. */
 static uint32_t step_us(const struct transfer *t, uint64_t at_us)
 {
     uint32_t connected_us = t->check->run.steps.connected_us;
-    return connected_us && at_us ? connected_us + (uint32_t)(at_us - t->started_us) : 0;
+    return connected_us && at_us ? connected_us + (uint32_t)(at_us - t->begun_us) : 0;
 }
 
 void transfer_measure(struct transfer *t)
@@ -296,6 +296,7 @@ bool transfer_begin(struct transfer *t, struct x509_store_st *trusted, struct cu
 {
     const struct secure_detail *detail = detail_of(t);
     const struct secure_texts texts = secure_texts(detail);
+    t->begun_us = clock_mono_us();
     if (trusted && X509_STORE_up_ref(trusted))
         t->certificate.trusted = trusted;
     t->certificate.host = texts.host;
@@ -317,7 +318,6 @@ struct transfer *transfer_new(struct check *check)
 {
     struct transfer *t = mem_zalloc(1, sizeof *t);
     t->check = check;
-    t->started_us = clock_mono_us();
     return t;
 }
 

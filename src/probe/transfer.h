@@ -13,7 +13,8 @@
 #include "probe/tls_guard.h"
 
 struct transfer {
-    struct transfer *before, *after; /* the driver's */
+    struct transfer *before, *after; /* the driver's ... */
+    uint64_t queued_us;              /* ... in the prober's time: since when it waits */
     struct check *check;
     CURL *easy; /* NULL: not begun */
     curl_socket_t fd; /* the connection's, once the handle has it, whose it is */
@@ -27,7 +28,7 @@ struct transfer {
     uint8_t interim_cnt;
     bool head_done, body_cut;
     bool speaks_2; /* HTTP/2 */
-    uint64_t started_us, handshake_us, answered_us; /* monotonic; 0: not yet */
+    uint64_t begun_us, handshake_us, answered_us; /* monotonic; 0: not yet */
     struct load_want load_want;
     struct load_report load;
     char error[CURL_ERROR_SIZE];

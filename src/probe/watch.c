@@ -233,6 +233,8 @@ static void come_due(struct watch *watch, uint32_t slot)
     struct watched *w = watched_at(watch, slot);
     if (w->state == WATCHED_RUNNING && w->check->run.wake_us && w->check->run.deadline_us > watch->now_us) {
         wake_check(watch, slot);
+    } else if (w->state == WATCHED_RUNNING && w->check->run.deadline_us > watch->now_us) {
+        schedule_heap_set(&watch->heap, slot, w->check->run.deadline_us); /* its driver has put it off */
     } else if (w->state == WATCHED_RUNNING) {
         end_late(w->check);
         finish(watch, slot, true);
