@@ -8,11 +8,14 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "dns/msg.h"
 #include "dns/name.h"
 #include "dns/rr.h"
 
 enum {
-    ADDRESSES_MOST = 4096, /* more A records than a message of 65,535 bytes can hold */
+    /* Of an answer, aliases among them: to read a message full of them takes c-ares 20 ms, for which nobody else on this
+     * thread is to wait; and of the addresses RESOLUTION_ADDRESSES_MAX are used. */
+    RECORDS_MOST = 256,
     SERVERS_MOST = 8,
 };
 
@@ -261,8 +264,8 @@ static void add(struct resolution_answer *answer, enum addr_family family, const
 
 static int read_a(struct resolution_answer *answer, const unsigned char *message, int len)
 {
-    struct ares_addrttl *records = mem_zalloc(ADDRESSES_MOST, sizeof *records);
-    int cnt = ADDRESSES_MOST, status = ares_parse_a_reply(message, len, NULL, records, &cnt);
+    struct ares_addrttl *records = mem_zalloc(RECORDS_MOST, sizeof *records);
+    int cnt = RECORDS_MOST, status = ares_parse_a_reply(message, len, NULL, records, &cnt);
     for (int i = 0; status == ARES_SUCCESS && i < cnt; i++)
         add(answer, ADDR_V4, &records[i].ipaddr, records[i].ttl);
     free(records);
@@ -271,8 +274,8 @@ static int read_a(struct resolution_answer *answer, const unsigned char *message
 
 static int read_aaaa(struct resolution_answer *answer, const unsigned char *message, int len)
 {
-    struct ares_addr6ttl *records = mem_zalloc(ADDRESSES_MOST, sizeof *records);
-    int cnt = ADDRESSES_MOST, status = ares_parse_aaaa_reply(message, len, NULL, records, &cnt);
+    struct ares_addr6ttl *records = mem_zalloc(RECORDS_MOST, sizeof *records);
+    int cnt = RECORDS_MOST, status = ares_parse_aaaa_reply(message, len, NULL, records, &cnt);
     for (int i = 0; status == ARES_SUCCESS && i < cnt; i++)
         add(answer, ADDR_V6, &records[i].ip6addr, records[i].ttl);
     free(records);
@@ -283,7 +286,11 @@ static void read_message(const struct resolver_inquiry *inquiry, struct resoluti
                          const unsigned char *message, int len)
 {
     bool is_v4 = inquiry->family == ADDR_V4;
-    answer->addresses = mem_zalloc(ADDRESSES_MOST, sizeof *answer->addresses);
+    if (len >= MSG_HEADER_LEN && msg_ancount(message) > RECORDS_MOST) {
+        answer->problem = "too many records";
+        return;
+    }
+    answer->addresses = mem_zalloc(RECORDS_MOST, sizeof *answer->addresses);
     answer->ttl_sec = INT32_MAX;
     int status = (is_v4 ? read_a : read_aaaa)(answer, message, len);
     resolution_sift(answer);

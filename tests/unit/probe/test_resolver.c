@@ -18,7 +18,7 @@
 #include "dns/rr.h"
 #include "probe/resolver.h"
 
-enum manner { ANSWERS, SILENT, FAILS, DENIES, EMPTY, ALIAS };
+enum manner { ANSWERS, SILENT, FAILS, DENIES, EMPTY, ALIAS, TOO_MANY };
 
 struct server {
     int fd;
@@ -91,6 +91,8 @@ static size_t reply(uint8_t *message, size_t len, enum manner manner)
         len += put_record(message + len, RR_CNAME, 7, "\xc0\x0c", 2);
         message[7]++;
     }
+    if (manner == TOO_MANY)
+        be16_put(message + 6, 257);
     if (manner == ANSWERS || manner == ALIAS) {
         bool is_a = type == RR_A;
         len += put_record(message + len, type, 300, is_a ? (const void *)"\xc0\0\2\1" : v6, is_a ? 4 : 16);
@@ -221,6 +223,8 @@ static void test_what_is_no_address(void **state)
         {EMPTY, ANSWERS, RESOLUTION_NONE, "no such record", {1, 0}},
         {FAILS, FAILS, RESOLUTION_FAILED, "SERVFAIL", {2, 2}},
         {FAILS, DENIES, RESOLUTION_NONE, "no such name", {1, 1}},
+        {TOO_MANY, TOO_MANY, RESOLUTION_FAILED, "too many records", {2, 2}},
+        {TOO_MANY, DENIES, RESOLUTION_NONE, "no such name", {1, 1}},
     };
     (void)state;
     for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
