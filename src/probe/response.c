@@ -19,7 +19,7 @@ enum state {
     BAD,
 };
 
-enum { PREFIX_LEN = 7, STATUS_LINE_LEAST = 12 /* "HTTP/1.1 200" */ };
+enum { PREFIX_LEN = 7, STATUS_LINE_LEAST = 12 /* "HTTP/1.1 200" */, CHUNK_SIZE_MAX = 15 /* digits */ };
 static const char prefix[] = "HTTP/1.";
 
 void response_init(struct response *response, const struct probe_status_range *expected, uint32_t expected_cnt,
@@ -253,10 +253,10 @@ static void end_chunk_line(struct response *r)
 {
     uint64_t size = 0;
     unsigned digits = 0;
-    while (digits < r->kept_len && hex_value(r->kept[digits]) >= 0 && digits <= 15)
+    while (digits < r->kept_len && hex_value(r->kept[digits]) >= 0 && digits <= CHUNK_SIZE_MAX)
         size = size << 4 | (unsigned)hex_value(r->kept[digits++]);
     bool is_ended = digits == r->kept_len || strchr("; \t", r->kept[digits]);
-    if (!digits || digits > 15 || !is_ended) {
+    if (!digits || digits > CHUNK_SIZE_MAX || !is_ended) {
         bad(r, REASON_BAD_CHUNK, 0);
         return;
     }
@@ -325,10 +325,12 @@ static bool is_header_byte_wrong(struct response *r, uint8_t byte)
     return !is_token_char(byte);
 }
 
+/* Sizes of chunks are bounded by the body, in which each must have a byte; what is behind them counts as headers do. */
 static bool is_line_too_long(struct response *r)
 {
     if (r->state == CHUNK_LINE) {
-        if (r->line_len < RESPONSE_CHUNK_LINE_MAX)
+        if (r->line_len <= CHUNK_SIZE_MAX ||
+            (r->line_len < RESPONSE_CHUNK_LINE_MAX && ++r->head_len <= RESPONSE_HEAD_MAX))
             return false;
         bad(r, REASON_BAD_CHUNK, 0);
     } else {

@@ -1,6 +1,6 @@
 /* The reader of one HTTP/1 response (RFC 9112), fed in pieces of any size. Bounded in everything: 16 KiB of status
- * line, headers, interim responses and trailers together, 64 KiB of body. No I/O, no clock. Keeps a body only when one
- * is asked for. One owner.
+ * line, headers, interim responses, chunk extensions and trailers together, 64 KiB of body. No I/O, no clock. Keeps a
+ * body only when one is asked for. One owner.
  *
  * Strict, but where the RFC asks for patience: a bare LF ends a line (2.2), a header line may be folded (5.2). */
 #pragma once

@@ -340,11 +340,15 @@ static void test_what_does_not_end(void **state)
         {"x", CHUNKED, "1" CRLF "b" CRLF, 65536 * 6, 65536 * 6 + 60, KIND_FAILED,
          "status 200, but no match in the first 64 KiB of the body"},
         {"x", CHUNKED "1;", "x", 1024, 1100, KIND_FAILED, "not HTTP: malformed chunk"},
+        {"x", CHUNKED, "1;0123456789abcdef0123456789abcdef" CRLF "b" CRLF, 16384, 65536, KIND_FAILED,
+         "not HTTP: malformed chunk"},
+        {"x", CHUNKED, "000000000000001" CRLF "b" CRLF, 65536 * 20, 65536 * 20 + 100, KIND_FAILED,
+         "status 200, but no match in the first 64 KiB of the body"},
         {"x", CHUNKED "0" CRLF, "Trailer: x" CRLF, 16384, 16384 + 60, KIND_FAILED, "headers of more than 16 KiB"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         size_t taken;
-        struct result result = endless(target_with(rows[i].body), rows[i].head, rows[i].again, 1000000, &taken);
+        struct result result = endless(target_with(rows[i].body), rows[i].head, rows[i].again, 4000000, &taken);
         compare(rows[i].head, result, rows[i].state, rows[i].reason);
         assert_in_range(taken, rows[i].least, rows[i].most);
     }
