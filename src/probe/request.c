@@ -97,7 +97,8 @@ char *request_fields(const struct probe_options *options)
     const char *method = options->method ? options->method : "GET";
     char *const *headers = options->headers.items;
     bool is_searched = options->expect_body || load_want_needs_body(options); /* a compressed body could not be */
-    const char *agent = is_given(options, "User-Agent") ? "" : "User-Agent: rondo/" RONDO_VERSION "\r\n";
+    /* Without the version: it would make the same check another with each upgrade, of whose target nothing is known. */
+    const char *agent = is_given(options, "User-Agent") ? "" : "User-Agent: rondo\r\n";
     const char *accept = is_given(options, "Accept") ? "" : "Accept: */*\r\n";
     const char *coding = is_given(options, "Accept-Encoding") || !is_searched ? "" : "Accept-Encoding: identity\r\n";
     char *text = mem_printf("%s%s%s%s%s", agent, accept, coding, load_want_request(options),

@@ -342,7 +342,7 @@ static void test_the_request(void **state)
     pthread_mutex_lock(&server.lock);
     assert_string_equal(server.server_name, HOST);
     snprintf(expected, sizeof expected,
-             "GET /a/../b?c={d} HTTP/1.1\r\nHost: " HOST ":%u\r\nConnection: close\r\nUser-Agent: rondo/" RONDO_VERSION
+             "GET /a/../b?c={d} HTTP/1.1\r\nHost: " HOST ":%u\r\nConnection: close\r\nUser-Agent: rondo"
              "\r\nAccept: */*\r\n\r\n",
              server.port);
     assert_string_equal(server.request, expected);

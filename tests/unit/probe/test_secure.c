@@ -49,7 +49,7 @@ static void test_hosts_and_urls(void **state)
         assert_string_equal(texts.ca_file, "");
         assert_string_equal(texts.metric, "");
         assert_string_equal(texts.method, "GET");
-        assert_string_equal(texts.headers, "User-Agent: rondo/" RONDO_VERSION);
+        assert_string_equal(texts.headers, "User-Agent: rondo");
         assert_string_equal(secure_next(texts.headers), "Accept: */*");
         assert_ptr_equal(secure_next(secure_next(texts.headers)), packed + len);
         free(packed);
@@ -79,7 +79,7 @@ static void test_all_of_it(void **state)
     assert_string_equal(texts.ca_file, "/etc/ca.pem");
     assert_string_equal(texts.metric, "queue");
     assert_string_equal(texts.method, "OPTIONS");
-    static const char *const lines[] = {"User-Agent: rondo/" RONDO_VERSION, "Accept-Encoding: identity",
+    static const char *const lines[] = {"User-Agent: rondo", "Accept-Encoding: identity",
                                         "endpoint-load-metrics-format: TEXT", "accept: x"};
     const char *line = texts.headers;
     assert_int_equal(detail->header_cnt, 4);

@@ -237,12 +237,12 @@ static void test_requests(void **state)
 {
     (void)state;
     struct probe_spec s = http("192.0.2.1");
-    expect_request(s, "GET / HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: rondo/" RONDO_VERSION
+    expect_request(s, "GET / HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: rondo"
                       "\r\nAccept: */*\r\nConnection: ");
     s.address.port = 8080;
     s.options.path = plain("/a?b=c");
     s.options.expect_body = plain("x");
-    expect_request(s, "GET /a?b=c HTTP/1.1\r\nHost: www.example.com:8080\r\nUser-Agent: rondo/" RONDO_VERSION
+    expect_request(s, "GET /a?b=c HTTP/1.1\r\nHost: www.example.com:8080\r\nUser-Agent: rondo"
                       "\r\nAccept: */*\r\nAccept-Encoding: identity\r\nConnection: ");
     s.host = NULL;
     expect_request(s, "GET /a?b=c HTTP/1.1\r\nHost: 192.0.2.1:8080\r\n");
@@ -260,11 +260,11 @@ static void test_methods_and_headers(void **state)
                               (char *)(uintptr_t)"Accept: text/plain", (char *)(uintptr_t)"Accept-Encoding: gzip"};
     struct probe_spec s = http("192.0.2.1");
     s.options.method = plain("POST");
-    expect_request(s, "POST / HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: rondo/" RONDO_VERSION
+    expect_request(s, "POST / HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: rondo"
                       "\r\nAccept: */*\r\nContent-Length: 0\r\nConnection: ");
     s.options.method = plain("HEAD");
     s.options.headers = (struct opt_list){headers, 1};
-    expect_request(s, "HEAD / HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: rondo/" RONDO_VERSION
+    expect_request(s, "HEAD / HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: rondo"
                       "\r\nAccept: */*\r\nX-Probe: rondo\r\nConnection: ");
     s.options.headers.cnt = 4;
     s.options.expect_body = plain("x");
