@@ -22,16 +22,37 @@ static void check_name(const struct probe_options *options, kind_say_fn *say, vo
         say(arg, "query_name", "expected a domain name, such as \"www.example.com\"");
 }
 
-static void check_options(const struct probe_options *options, kind_say_fn *say, void *arg)
+/* Records come with NOERROR alone. */
+static bool may_have_records(const struct probe_options *options)
+{
+    const int *rcodes = options->expect_rcode.items;
+    for (size_t i = 0; i < options->expect_rcode.cnt; i++)
+        if (rcodes[i] == RCODE_NOERROR)
+            return true;
+    return !options->expect_rcode.cnt;
+}
+
+static void check_answer(const struct probe_options *options, kind_say_fn *say, void *arg)
 {
     char problem[PATTERN_PROBLEM_MAX], text[PATTERN_PROBLEM_MAX + 96];
-    check_name(options, say, arg);
-    if (!options->expect_answer || question_expects_address(options) ||
-        !pattern_has_problem(problem, options->expect_answer))
+    if (!may_have_records(options))
+        say(arg, "expect_answer", "no answer could ever pass: with none of the codes in \"expect_rcode\" come records");
+    if (question_expects_address(options))
         return;
-    snprintf(text, sizeof text, "neither an address of the asked type nor a POSIX extended regular expression: %s",
-             problem);
-    say(arg, "expect_answer", text);
+    if (question_expects_other_family(options)) {
+        say(arg, "expect_answer", "an address of the other family: no record of \"query_type\" could ever be it");
+    } else if (pattern_has_problem(problem, options->expect_answer)) {
+        snprintf(text, sizeof text, "neither an address of the asked type nor a POSIX extended regular expression: %s",
+                 problem);
+        say(arg, "expect_answer", text);
+    }
+}
+
+static void check_options(const struct probe_options *options, kind_say_fn *say, void *arg)
+{
+    check_name(options, say, arg);
+    if (options->expect_answer)
+        check_answer(options, say, arg);
 }
 
 static const char *pattern(const struct probe_spec *spec, unsigned place)

@@ -230,6 +230,8 @@ static void check_ca_file(struct probe_options *options, kind_say_fn *say, void 
 {
     char problem[TRUST_PROBLEM_MAX], text[TRUST_PROBLEM_MAX + 512];
     bool is_used = options->type == PROBE_HTTPS || options->type == PROBE_TLS;
+    if (is_used && options->ca_file && !options->verify)
+        say(arg, "ca_file", "it has no effect with verify = false");
     if (!is_used || !options->ca_file || trust_check_file(options->ca_digest, problem, options->ca_file))
         return;
     snprintf(text, sizeof text, "\"%s\": %s", options->ca_file, problem);

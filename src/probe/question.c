@@ -30,13 +30,24 @@ static uint16_t type_of(const struct probe_options *options)
     return options->query_type ? options->query_type : RR_SOA;
 }
 
-bool question_expects_address(const struct probe_options *options)
+/* The family of an expected address, where addresses are asked for; ADDR_NONE: it is something else. */
+static enum addr_family expected_family(const struct probe_options *options)
 {
     struct addr addr;
     uint16_t type = type_of(options);
     if (!options->expect_answer || (type != RR_A && type != RR_AAAA) || addr_from_text(&addr, options->expect_answer))
-        return false;
-    return addr.family == (type == RR_A ? ADDR_V4 : ADDR_V6);
+        return ADDR_NONE;
+    return (enum addr_family)addr.family;
+}
+
+bool question_expects_address(const struct probe_options *options)
+{
+    return expected_family(options) == (type_of(options) == RR_A ? ADDR_V4 : ADDR_V6);
+}
+
+bool question_expects_other_family(const struct probe_options *options)
+{
+    return expected_family(options) == (type_of(options) == RR_A ? ADDR_V6 : ADDR_V4);
 }
 
 static void expect(struct question_detail *detail, const struct probe_options *options)

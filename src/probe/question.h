@@ -45,6 +45,8 @@ enum question_outcome {
 bool question_may_ask(uint16_t type);
 /* Whether `expect_answer` is an address. */
 bool question_expects_address(const struct probe_options *options) ATTR_NONNULL_ALL;
+/* The expected answer is an address of the other family than is asked for. */
+bool question_expects_other_family(const struct probe_options *options) ATTR_NONNULL_ALL;
 /* As struct kind's pack. The row's name must be one. */
 uint8_t *question_pack(const struct probe_spec *spec, size_t *len) ATTR_NONNULL_ALL ATTR_MUST_USE;
 /* Begins one, with that ID. */

@@ -297,6 +297,9 @@ static void test_who_has_which_keys_of_tls(void **state)
         expect(o, "host: expected a host name");
         o = usual(with[i]);
         o.ca_file = plain("/nowhere");
+        o.verify = false;
+        expect(o, "ca_file: it has no effect with verify = false|");
+        o.verify = true;
         expect(o, "ca_file: \"/nowhere\": cannot be read: No such file or directory|");
     }
     struct probe_options o = usual(PROBE_TLS);
@@ -460,7 +463,7 @@ static void test_http_requests(void **state)
 static void test_dns_questions(void **state)
 {
     (void)state;
-    static int rcodes[] = {3};
+    static int rcodes[] = {3, 0};
     struct probe_options o = usual(PROBE_DNS);
     expect(o, "query_name: missing: a probe of type \"dns\" asks for a name|");
     o.query_name = plain("www..example");
@@ -469,13 +472,27 @@ static void test_dns_questions(void **state)
     expect(o, "");
     o.query_type = 1;
     o.expect_answer = plain("192.0.2.1");
+    expect(o, "");
     o.expect_rcode = (struct opt_list){rcodes, 1};
+    expect(o, "expect_answer: no answer could ever pass: with none of the codes in \"expect_rcode\" come records|");
+    o.expect_rcode.cnt = 2;
     o.recursion = true;
     expect(o, "");
     o.expect_answer = plain("(192");
     expect(o, "expect_answer: neither an address of the asked type nor a POSIX extended regular expression: a ( has no "
               ")|");
-    o.expect_answer = plain("2001:db8::1"); /* an expression, then, that no address matches; but no error */
+    static const char other[] = "expect_answer: an address of the other family: no record of \"query_type\" could ever "
+                                "be it|";
+    o.expect_answer = plain("2001:db8::1"); /* it would be a good expression, that no address matches */
+    expect(o, other);
+    o.query_type = 28;
+    expect(o, "");
+    o.expect_answer = plain("192.0.2.1");
+    expect(o, other);
+    o.query_type = 16; /* as a TXT record may say */
+    expect(o, "");
+    o.expect_answer = plain("^2001:db8:"); /* an expression */
+    o.query_type = 28;
     expect(o, "");
     o.type = PROBE_HTTP;
     o.port = 0;
