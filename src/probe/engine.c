@@ -17,6 +17,9 @@
 
 enum {
     EVENTS_MAX = 64,
+    /* Rounds of them: enough to hear everybody once. What goes on and on telling something must not keep deadlines, and
+     * the end, waiting for ever. */
+    ROUNDS_MAX = WATCH_RUNNING_MOST / EVENTS_MAX + 1,
     /* Checks begun or ended by their time, and wishes heard, before sockets are looked at again: at some 20
      * microseconds a check it keeps a verdict from waiting longer than about a millisecond. */
     TURN_MAX = 64,
@@ -59,8 +62,8 @@ static void serve_sockets(struct engine *engine, int wait_ms)
 {
     struct epoll_event events[EVENTS_MAX];
     uint64_t away_us = (uint64_t)wait_ms * 1000;
-    int cnt;
-    do {
+    int cnt = EVENTS_MAX;
+    for (unsigned round = 0; round < ROUNDS_MAX && cnt == EVENTS_MAX; round++) {
         cnt = epoll_wait(engine->epoll_fd, events, EVENTS_MAX, wait_ms);
         watch_tick(&engine->watch, away_us);
         for (int i = 0; i < cnt; i++) {
@@ -71,7 +74,7 @@ static void serve_sockets(struct engine *engine, int wait_ms)
         }
         wait_ms = 0;
         away_us = 0;
-    } while (cnt == EVENTS_MAX);
+    }
 }
 
 /* Rounded up: a wake-up too early would only find nothing to do. */
