@@ -111,16 +111,22 @@ static bool is_answer(const struct question *question, const struct question_det
            !memcmp(bytes + MSG_HEADER_LEN + name_len, asked + name_len, 4);
 }
 
-/* A record of the answer that is of the asked type, or of any if any was asked for. */
+/* A record of the answer that is of the asked type, or of any if any was asked for. `text_left` is what may still be
+ * written as text: a message of 16 KiB, full of records that point to one long name, would be a megabyte of it. */
 static bool is_expected(const struct question_detail *detail, const struct pattern *pattern, struct reader message,
-                        uint16_t type, uint16_t rdata_len)
+                        uint16_t type, uint16_t rdata_len, size_t *text_left)
 {
     char text[RDATA_TEXT_MAX];
     if (type != detail->type && detail->type != RR_ANY)
         return false;
     if (detail->address_len)
         return rdata_len == detail->address_len && !memcmp(message.at, detail->address, rdata_len);
-    size_t text_len = rdata_text(text, &message, type, rdata_len);
+    size_t text_len = *text_left ? rdata_text(text, &message, type, rdata_len) : 0;
+    if (text_len >= *text_left) {
+        *text_left = 0;
+        return false;
+    }
+    *text_left -= text_len;
     return pattern_matches(pattern, (const uint8_t *)text, text_len);
 }
 
@@ -129,6 +135,7 @@ static bool find_record(const struct question_detail *detail, const struct patte
                         size_t len, bool *found)
 {
     struct reader r = reader_over(bytes, len);
+    size_t text_left = QUESTION_TEXT_MAX;
     reader_take(&r, detail->query_len);
     *found = false;
     for (unsigned left = msg_ancount(bytes); left && !*found; left--) {
@@ -140,7 +147,7 @@ static bool find_record(const struct question_detail *detail, const struct patte
         struct reader rdata = r;
         if (!reader_take(&r, rdata_len))
             return false;
-        *found = class == RR_CLASS_IN && is_expected(detail, pattern, rdata, type, rdata_len);
+        *found = class == RR_CLASS_IN && is_expected(detail, pattern, rdata, type, rdata_len, &text_left);
     }
     return !r.failed;
 }

@@ -13,7 +13,10 @@
 struct probe_spec;
 struct probe_options;
 
-enum { QUESTION_MAX = MSG_HEADER_LEN + NAME_MAX_LEN + 4 };
+enum {
+    QUESTION_MAX = MSG_HEADER_LEN + NAME_MAX_LEN + 4,
+    QUESTION_TEXT_MAX = 64 * 1024, /* of an answer's records as text; what is beyond is not looked at */
+};
 
 /* What is asked, and what is expected: a dns target's detail, but for a regular expression. */
 struct question_detail {

@@ -20,7 +20,7 @@ static struct probe_options asking(const char *name, uint16_t type, const char *
 
 /* To the question of a run: its header and question, then what is put behind them. */
 struct answer {
-    uint8_t bytes[2048];
+    uint8_t bytes[8192];
     size_t len;
 };
 
@@ -216,6 +216,30 @@ static void test_addresses(void **state)
     expect_of(*state, "a.", RR_A, "^10\\.", 0, v4, 3, KIND_FAILED, LACKS);
 }
 
+/* Records that are but pointers to one long name are much text. */
+static void test_much_text(void **state)
+{
+    static const struct {
+        uint16_t cnt;
+        enum kind_state state;
+        const char *reason;
+    } rows[] = {{200, KIND_PASSED, "answer NOERROR"}, {400, KIND_FAILED, LACKS}};
+    char name[256] = "";
+    for (unsigned i = 0; i < 5; i++)
+        strcat(name, "0123456789012345678901234567890123456789012345678.");
+    struct probe_options options = asking(name, RR_NS, "^end");
+    for (unsigned i = 0; i < 2; i++) {
+        struct answer a;
+        struct kind_run *run = asked(*state, &options);
+        answer_begin(&a, run, 0, (uint16_t)(rows[i].cnt + 1));
+        for (unsigned n = 0; n < rows[i].cnt; n++)
+            answer_put(&a, RR_NS, "\xc0\x0c", 2);
+        answer_put(&a, RR_NS, "\3end", 5);
+        hear(run, &a);
+        machine_expect(run, rows[i].state, rows[i].reason);
+    }
+}
+
 /* What is in the authority section is no answer; of another class neither. */
 static void test_where_it_stands(void **state)
 {
@@ -312,6 +336,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         MACHINE_TEST(test_what_is_asked), MACHINE_TEST(test_is_asked_twice), MACHINE_TEST(test_late_and_refused),
         MACHINE_TEST(test_what_is_no_answer), MACHINE_TEST(test_rcodes), MACHINE_TEST(test_addresses),
+        MACHINE_TEST(test_much_text),
         MACHINE_TEST(test_where_it_stands), MACHINE_TEST(test_truncated), MACHINE_TEST(test_malformed),
         MACHINE_TEST(test_texts), MACHINE_TEST(test_long_texts),
     };
