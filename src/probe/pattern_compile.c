@@ -112,6 +112,8 @@ static void read_range(struct compiler *c, struct pattern_step *step)
     uint8_t least = read_bracket_byte(c), most = least;
     if (c->at[0] == '-' && c->at[1] && c->at[1] != ']') {
         c->at++;
+        if (c->at[0] == '[' && c->at[1] == ':')
+            refuse(c, "a character class is no end of a range");
         most = read_bracket_byte(c);
     }
     if (most < least)

@@ -103,6 +103,8 @@ static void test_what_is_refused(void **state)
         {"[^]", "a [ has no ]"},
         {"[a-", "a [ has no ]"},
         {"[b-a]", "a range in [] ends before it begins"},
+        {"[A-[:x:]]", "a character class is no end of a range"},
+        {"[+-[:alpha:]]", "a character class is no end of a range"},
         {"[[:alfa:]]", "unknown character class"},
         {"[[:alpha]", "unknown character class"},
         {"[[.hyphen.]]", "unknown collating symbol"},
