@@ -1,7 +1,7 @@
 /* Who has the next of a number of places, of which there are too few for all that want one. Those that hung when they
  * last had one come after all others and leave a quarter of the places free, or others would wait for one of their
- * time-outs after the other. But they come: one in PLACES_SHARE, whoever else waits, up to three quarters of the places,
- * or who was down once would stay that for as long as all places are in use.
+ * time-outs after the other. But they come: one in PLACES_SHARE, whoever else waits, up to three quarters of the
+ * places, or who was down once would stay that for as long as all places are in use.
  *
  * The owner has the two queues, first come, first served, and counts the places taken. One owner. */
 #pragma once

@@ -4,8 +4,8 @@
  * A check comes with its connection made, and waits its turn: beginning a handshake takes some 0.5 ms of processor time
  * (a TLS context, a key), and when a thousand connections come up at once, nobody else is to wait until all have begun.
  * What follows is paced by that. And a transfer takes some 70 KiB, so there is a bound for those that have begun. The
- * time for which a check waits is none of the target's: its timeout goes on when it begins. Who has not begun by the end
- * of it has not been checked. */
+ * time for which a check waits is none of the target's: its timeout goes on when it begins. Who has not begun by the
+ * end of it has not been checked. */
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>

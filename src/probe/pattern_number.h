@@ -3,8 +3,9 @@
  * and what stands after, each a pattern of its own: the first place is taken where all three follow each other and what
  * the group matches is a number; of several that begin there the longest.
  *
- * The group must not be repeated, nor one of alternatives; other groups may be within it, none beside it; and something must stand in it. One pass over
- * the body, plus at most twice the body's bound of looking behind numbers: a body that takes more has none. */
+ * The group must not be empty, nor repeated, nor one of alternatives; other groups may be within it, none beside it.
+ * One pass over the body, plus at most twice the body's bound of looking behind numbers: a body that takes more has
+ * none. */
 #pragma once
 
 #include <stdbool.h>

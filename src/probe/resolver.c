@@ -13,8 +13,8 @@
 #include "dns/rr.h"
 
 enum {
-    /* Of an answer, aliases among them: to read a message full of them takes c-ares 20 ms, for which nobody else on this
-     * thread is to wait; and of the addresses RESOLUTION_ADDRESSES_MAX are used. */
+    /* Of an answer, aliases among them: to read a message full of them takes c-ares 20 ms, for which nobody else on
+     * this thread is to wait; and of the addresses RESOLUTION_ADDRESSES_MAX are used. */
     RECORDS_MOST = 256,
     SERVERS_MOST = 8,
 };

@@ -13,8 +13,8 @@
 static const struct opt opts[] = {
     {KEY("checks_max", OPT_INT, 0, checks_max), .least = 0, .most = 1000000, .text_default = "0", .unit = "checks",
      .help = "Checks under way at a time; those that are due beyond wait for their turn, those of members that are "
-             "down and hang behind others, one to seven. 0: as many as may be, which is a quarter of the files that the process may open, and "
-             "at most 16384; no other value exceeds that."},
+             "down and hang behind others, one to seven. 0: as many as may be, which is a quarter of the files that "
+             "the process may open, and at most 16384; no other value exceeds that."},
     {KEY("target_rate", OPT_INT, 0, target_rate), .least = 1, .most = 1000, .text_default = "10",
      .unit = "checks a second",
      .help = "New checks of one target: an address and port checked by one probe for one name. Where an interval or "

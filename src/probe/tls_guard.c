@@ -100,7 +100,7 @@ struct tls_guard *tls_guard_new(struct ssl_ctx_st *context, int fd)
     guard->usual = SSL_CTX_get_security_callback(context);
     if (SSL_CTX_set_ex_data(context, place, guard) != 1)
         mem_exhausted();
-    /* One reading, one message: else all of a record, nine hundred tickets of 20 us, would hold the thread after the cut. */
+    /* One reading, one message: else the rest of a record, hundreds of tickets, would hold the thread after the cut. */
     SSL_CTX_clear_mode(context, SSL_MODE_AUTO_RETRY);
     SSL_CTX_set_msg_callback(context, on_message);
     SSL_CTX_set_msg_callback_arg(context, guard);

@@ -307,7 +307,8 @@ static void test_long_numbers(void **state)
         {"ffdhe6144", "TLS: Diffie-Hellman with more than 4096 bits", HEALTH_DOWN},
         {"ffdhe8192", "TLS: Diffie-Hellman with more than 4096 bits", HEALTH_DOWN},
     };
-    const struct pki_wish wish = {.host = HOST, .name = HOST, .from_days = -1, .to_days = 61, .issuer = &ca, .is_rsa = 1};
+    const struct pki_wish wish = {
+        .host = HOST, .name = HOST, .from_days = -1, .to_days = 61, .issuer = &ca, .is_rsa = 1};
     struct fixture *f = *state;
     struct pki rsa;
     static struct tls_server server;
