@@ -108,6 +108,12 @@ size_t tsig_keys_cnt(const struct tsig_keys *keys)
     return keys->cnt;
 }
 
+const struct tsig_key *tsig_keys_at(const struct tsig_keys *keys, size_t index)
+{
+    assert(index < keys->cnt);
+    return &keys->keys[index];
+}
+
 const struct tsig_key *tsig_keys_find(const struct tsig_keys *keys, const uint8_t *name)
 {
     return keys ? bsearch(name, keys->keys, keys->cnt, sizeof *keys->keys, compare_name) : NULL;

@@ -47,5 +47,7 @@ void tsig_keys_free(struct tsig_keys *keys);
 struct tsig_keys *tsig_keys_new(const struct tsig_key *keys, size_t cnt)
     ATTR_FREED_BY(tsig_keys_free) ATTR_MUST_USE ATTR_RETURNS_NONNULL;
 size_t tsig_keys_cnt(const struct tsig_keys *keys) ATTR_NONNULL_ALL ATTR_PURE;
+/* One of them (below their count), in no order of use to people. */
+const struct tsig_key *tsig_keys_at(const struct tsig_keys *keys, size_t index) ATTR_NONNULL_ALL ATTR_PURE;
 /* The key of that lower-cased name; NULL: there is none, as in no table (NULL) at all. */
 const struct tsig_key *tsig_keys_find(const struct tsig_keys *keys, const uint8_t *name) ATTR_NONNULL(2) ATTR_PURE;
