@@ -1,0 +1,100 @@
+#include "sync/notify_targets.h"
+
+#include <string.h>
+
+#include "dns/name.h"
+#include "sync/soa.h"
+#include "zone/image.h"
+
+/* ---- what a version says */
+
+struct walk {
+    const struct zone_version *version;
+    const struct notify_names *names;
+    const uint8_t *mname;
+    unsigned cnt;
+    bool has_address; /* of the name that is looked at */
+};
+
+static void take_address(void *arg, const struct rr *rr)
+{
+    struct walk *walk = arg;
+    struct addr addr = {.family = rr->type == RR_A ? ADDR_V4 : ADDR_V6, .port = NOTIFY_PORT};
+    if (rr->rdata_len != addr_len(&addr))
+        return;
+    memcpy(addr.bytes, rr->rdata, rr->rdata_len);
+    walk->has_address = true;
+    walk->names->address(walk->names->arg, &addr);
+}
+
+/* Glue is as good as an authoritative address here: both are what the zone says of its own servers. */
+static void take_node(struct walk *walk, const struct zone_node *node)
+{
+    static const uint16_t types[] = {RR_A, RR_AAAA};
+    for (unsigned i = 0; i < 2; i++) {
+        const struct zone_rrset *rrset = zone_node_rrset(node, types[i]);
+        if (rrset)
+            image_each(zone_node_image(node, rrset), rrset, zone_node_name(node), take_address, walk);
+    }
+}
+
+static void take_server(void *arg, const struct rr *rr)
+{
+    struct walk *walk = arg;
+    const uint8_t *name = rr->rdata;
+    if (name_check(name, rr->rdata_len) != rr->rdata_len || name_equal(name, walk->mname) ||
+        walk->cnt++ >= NOTIFY_TARGETS_MOST)
+        return;
+    const struct zone_node *node = NULL;
+    if (name_within(name, zone_node_name(walk->version->apex)))
+        node = zone_version_find(walk->version, name);
+    walk->has_address = false;
+    if (node)
+        take_node(walk, node);
+    if (!walk->has_address)
+        walk->names->name(walk->names->arg, name);
+}
+
+void notify_names_of(const struct zone_version *version, const struct notify_names *names)
+{
+    struct soa_record soa;
+    const struct zone_node *apex = version->apex;
+    const struct zone_rrset *rrset = zone_node_rrset(apex, RR_NS);
+    if (!rrset)
+        return;
+    soa_of_version(&soa, version);
+    struct walk walk = {.version = version, .names = names, .mname = soa.rdata};
+    image_each(zone_node_image(apex, rrset), rrset, zone_node_name(apex), take_server, &walk);
+}
+
+/* ---- the list */
+
+static void add(struct notify_list *list, const struct sync_peer *peer)
+{
+    if (list->cnt < NOTIFY_TARGETS_MOST)
+        list->peers[list->cnt++] = *peer;
+    else
+        list->is_full = true;
+}
+
+void notify_list_add_peers(struct notify_list *list, const struct sync_peer *peers, size_t cnt)
+{
+    for (size_t i = 0; i < cnt; i++) {
+        bool is_listed = false;
+        for (uint32_t j = 0; j < list->cnt && !is_listed; j++)
+            is_listed = !addr_cmp(&list->peers[j].addr, &peers[i].addr);
+        if (!is_listed)
+            add(list, &peers[i]);
+    }
+}
+
+void notify_list_add_address(struct notify_list *list, const struct addr *addr, const struct addr *own, size_t own_cnt)
+{
+    for (size_t i = 0; i < own_cnt; i++)
+        if (addr_same_host(&own[i], addr))
+            return;
+    for (uint32_t i = 0; i < list->cnt; i++)
+        if (addr_same_host(&list->peers[i].addr, addr))
+            return;
+    add(list, &(struct sync_peer){.addr = *addr, .view = ACL_FULL});
+}
