@@ -3,7 +3,7 @@
 # the network can feed is fed 64 K mutations.
 corpus=${top_srcdir:-.}/tests/fuzz/corpus/${1##*/fuzz_}
 case $1 in
-*/fuzz_answer | */fuzz_edns | */fuzz_msg | */fuzz_name | */fuzz_stream) exec "$@" -t 65536 "$corpus" ;;
+*/fuzz_answer | */fuzz_edns | */fuzz_msg | */fuzz_name | */fuzz_notify | */fuzz_stream) exec "$@" -t 65536 "$corpus" ;;
 */fuzz_*) exec "$@" "$corpus" ;;
 *) exec "$@" ;;
 esac
