@@ -153,7 +153,7 @@ def test_configuration_errors(rondo):
         assert re.search(rf"rondo\.conf:\d+: error: .*command.*{re.escape(text)}", done.stderr), done.stderr
     assert re.search(r"rondo\.conf:\d+: error: .*on_change.*absolute path", done.stderr), done.stderr
     with_on_change(server, [], ["/bin/tell", "{address}"])
-    assert re.search(r"on_change.*known are \{pool\}, \{member\}, \{old\}, \{new\}, \{reason\}", server.validate().stderr)
+    assert re.search(r"on_change.*known are \{zone\}, \{pool\}, \{member\}, \{old\}, \{new\}, \{reason\}", server.validate().stderr)
 
 
 # ---- time
