@@ -122,6 +122,13 @@ static void free_build(struct balance_build *build)
     free(build);
 }
 
+/* What is queued will make another table: this one is not what anybody waits for, and tells nothing. */
+static bool is_outdated(const struct balance_build *build)
+{
+    const struct balance_family *family = build->family;
+    return build->stale || family->pool->todo & (TODO_REBUILD | TODO_COMPILE_A << family->index);
+}
+
 static void build_done(struct job *job)
 {
     struct balance_build *build = container_of(job, struct balance_build, job);
@@ -133,7 +140,7 @@ static void build_done(struct job *job)
         family->build = NULL;
         put_table(family, build->table);
         build->table = NULL;
-        if (build->stale)
+        if (is_outdated(build))
             work_queue(family->pool, TODO_COMPILE_A << family->index, true);
         else
             end_compile(family, &choice);

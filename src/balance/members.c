@@ -158,6 +158,8 @@ void members_rebuild(struct balance_family *family)
     family->cnt = family->up_cnt = family->unknown_cnt = family->open_cnt = 0;
     bool has_any = group && (family->records.cnt || group->host_cnt);
     family->group = has_any && !records_refused(family, group) ? group : NULL;
+    if (!former.same_group || !family->group)
+        compile_detach(family); /* what is being compiled is of another group, or of nobody */
     if (family->group)
         take_members(family, &former);
     if (former.cnt)

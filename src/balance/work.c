@@ -151,6 +151,8 @@ void work_lose_pool(struct balance_pool *pool)
     if (zone->rescan_at == &pool->of_zone)
         zone->rescan_at = pool->of_zone.after;
     operate_lost(pool);
+    for (unsigned i = 0; i < 2; i++)
+        compile_detach(&pool->families[i]); /* what it ends with would ask for the zone */
     map_remove(&balance->pools, &pool->link);
     ring_remove(&pool->all);
     ring_remove(&pool->of_zone);

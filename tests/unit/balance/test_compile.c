@@ -4,9 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
+#include "base/rcu.h"
 #include "unit/balance/rig.h"
+#include "unit/zone/zone_help.h"
 
 #define PROBES "probes = ( { name = \"tcp\"; type = \"tcp\"; port = 443; } );\n"
 #define GROUPS(text) PROBES "zones = ( { balance = (\n" text "\n); } );"
@@ -145,6 +148,82 @@ static void test_gone_during_a_job(void **state)
     end(rig_of_many()); /* and the end of all */
 }
 
+/* What is queued of the pool waits until the job has ended. */
+static void end_job_first(struct rig *rig, struct balance_pool *pool)
+{
+    assert_false(ring_is_empty(&pool->queue));
+    ring_remove(&pool->queue);
+    while (rig->balance->job_cnt) {
+        rcu_drain();
+        rig_turn(rig);
+        usleep(1000);
+    }
+    for (unsigned i = 0; i < 20; i++) { /* and grace periods */
+        rcu_drain();
+        rig_turn(rig);
+    }
+}
+
+static void go_on(struct rig *rig, struct balance_pool *pool)
+{
+    ring_add(&rig->balance->normal, &pool->queue);
+    work_post(rig->balance);
+    rig_spin(rig);
+}
+
+static const uint8_t www[] = "\3www\7example\3com";
+static const struct operate_order drain = {.reason = ""};
+
+static void test_lost_during_a_job(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_of_many();
+    struct balance_pool *pool = family_of(rig)->pool;
+    const struct operate_member other = {test_apex, test_apex, {.family = ADDR_V4, .bytes = {192, 0, 2, 1}}};
+    operate_set(rig->balance, &other, OPERATE_DRAIN, &drain); /* orders are looked for, by zone */
+    work_lose_pool(pool);
+    end_job_first(rig, pool);
+    go_on(rig, pool);
+    end(rig);
+}
+
+static void test_no_group_during_a_job(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_of_many();
+    struct balance_family *family = family_of(rig);
+    rig_plan_now(rig, "");
+    while (family->group)
+        assert_true(work_one(rig->balance) || (work_slice(rig->balance, 0), true));
+    end_job_first(rig, family->pool);
+    assert_int_equal(rig->balance->waiting_cnt, 0);
+    expect_answer(rig, "www", "whole");
+    go_on(rig, family->pool);
+    assert_true(balance_settled(rig->balance));
+    end(rig);
+}
+
+static void on_served(void *arg) { *(bool *)arg = true; }
+
+/* The table of the job does not know of the drain yet. */
+static void test_drained_during_a_job(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_of_many();
+    const struct operate_member member = {test_apex, www, {.family = ADDR_V4, .bytes = {192, 0, 2, 77}}};
+    struct balance_pool *pool = family_of(rig)->pool;
+    bool is_served = false;
+    operate_set(rig->balance, &member, OPERATE_DRAIN, &drain);
+    operate_when_served(rig->balance, &member, on_served, &is_served);
+    end_job_first(rig, pool);
+    assert_false(is_served);
+    assert_int_equal(rig_table(rig, "www", ADDR_V4)->set_cnt, CNT);
+    go_on(rig, pool);
+    assert_true(is_served);
+    assert_int_equal(rig_table(rig, "www", ADDR_V4)->set_cnt, CNT - 1);
+    end(rig);
+}
+
 /* Many changes at once are a job again, and the table before answers meanwhile. */
 static void test_tier_switch(void **state)
 {
@@ -182,7 +261,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_first_build_is_a_job), cmocka_unit_test(test_few_members_are_none),
         cmocka_unit_test(test_a_verdict_is_none),    cmocka_unit_test(test_change_during_a_job),
-        cmocka_unit_test(test_gone_during_a_job),    cmocka_unit_test(test_tier_switch),
+        cmocka_unit_test(test_gone_during_a_job),    cmocka_unit_test(test_lost_during_a_job),
+        cmocka_unit_test(test_no_group_during_a_job), cmocka_unit_test(test_drained_during_a_job),
+        cmocka_unit_test(test_tier_switch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
