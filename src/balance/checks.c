@@ -185,10 +185,14 @@ bool checks_drains(const struct balance_side *side)
     return false;
 }
 
-bool checks_restored(const struct balance_side *side)
+/* After the hold, only whoever was not told yet is still to be. */
+bool checks_restored(const struct balance *balance, const struct balance_side *side)
 {
+    const struct hold *hold = &balance->hold;
     bool restored = false;
-    for (uint32_t i = 0; i < side->check_cnt; i++)
-        restored |= side->checks[i].target->hold.restored;
+    for (uint32_t i = 0; i < side->check_cnt; i++) {
+        const struct balance_target *target = side->checks[i].target;
+        restored |= hold_target_restored(hold, &target->hold) && (hold->is_on || target->walk);
+    }
     return restored;
 }

@@ -188,7 +188,7 @@ static void spread(struct balance *balance, struct hold_target *held)
     struct probe_event state;
     take_over(target);
     verdict_keep(balance, target->id);
-    if (target->hold.restored) {
+    if (hold_target_restored(&balance->hold, &target->hold)) {
         verdict_spread(balance, target, "as before the failure of our own");
         return;
     }

@@ -24,11 +24,12 @@ void later_follow_ramp(struct balance_side *side, const struct plan_group *group
 
 /* Whose verdict is the first has been there all along, as far as we know; and who was never really away has lost
  * nothing that it must find again. */
-void later_member_changed(struct balance_side *side, const struct plan_group *group, const struct pool_member *was,
-                          const struct pool_member *is)
+void later_member_changed(const struct balance_family *family, struct balance_side *side,
+                          const struct pool_member *was, const struct pool_member *is)
 {
+    const struct plan_group *group = family->group;
     if (is_ready(is) && !is_ready(was) && pool_member_verdict(was) != HEALTH_UNKNOWN && group->slow_start_ms &&
-        !checks_restored(side))
+        !checks_restored(family->pool->balance, side))
         side->ramp_ms = clock_mono_ms();
     if (!is_ready(is) && side->ramp_ms) {
         side->ramp_ms = 0;
@@ -39,14 +40,14 @@ void later_member_changed(struct balance_side *side, const struct plan_group *gr
 
 /* ---- flips */
 
-enum health_verdict later_verdict(struct balance_side *side, const struct plan_group *group, enum health_verdict counts,
-                                  enum health_verdict seen)
+enum health_verdict later_verdict(const struct balance_family *family, struct balance_side *side,
+                                  enum health_verdict counts, enum health_verdict seen)
 {
-    if (checks_restored(side)) { /* what is undone was no flip, and waits for nothing */
+    if (checks_restored(family->pool->balance, side)) { /* what is undone was no flip, and waits for nothing */
         side->flap = (struct health_flap){0};
         return seen;
     }
-    return health_flap_step(&side->flap, counts, seen, group->flap_hold_ms, clock_mono_ms());
+    return health_flap_step(&side->flap, counts, seen, family->group->flap_hold_ms, clock_mono_ms());
 }
 
 /* Somebody who comes and goes is better than nobody. */

@@ -26,10 +26,10 @@ static uint32_t withheld_of(const struct balance_side *side)
     return POOL_PART_ONE - (uint32_t)(left ? left : 1);
 }
 
-static void take_side(struct pool_member *member, struct balance_side *side, const struct plan_group *group)
+static void take_side(const struct balance_family *family, struct pool_member *member, struct balance_side *side)
 {
     uint32_t weight = side->note ? side->note->weight : 1;
-    member->verdict = later_verdict(side, group, member->verdict, checks_verdict(side, &member->unsettled));
+    member->verdict = later_verdict(family, side, member->verdict, checks_verdict(side, &member->unsettled));
     member->forced = side->forced;
     member->weight = side->drained_by_operator || checks_drains(side) ? 0 : weight;
     member->withheld = withheld_of(side);
@@ -46,12 +46,10 @@ bool members_refresh(struct balance_family *family, uint32_t index)
     struct pool_member *member = &family->members[index], fresh = *member;
     struct balance_side *side = &family->sides[index];
     bool waited = side->flap.waits;
-    take_side(&fresh, side, family->group);
-    if (side->flap.waits && !waited)
-        later_arm(family); /* no table will be compiled, which else does */
+    take_side(family, &fresh, side);
     if (same_member(member, &fresh))
-        return false;
-    later_member_changed(side, family->group, member, &fresh);
+        return side->flap.waits && !waited; /* whoever compiles lets him in where there is nobody else */
+    later_member_changed(family, side, member, &fresh);
     fresh.withheld = withheld_of(side);
     count_verdict(family, pool_member_verdict(member), UINT32_MAX); /* minus one */
     *member = fresh;
@@ -118,7 +116,7 @@ static void add_member(struct balance_family *family, struct former *former, con
     operate_take(family, &source->address, side);
     side->withheld[WITHHELD_HOST] = source->withheld;
     later_follow_ramp(side, family->group);
-    take_side(member, side, family->group);
+    take_side(family, member, side);
     count_verdict(family, pool_member_verdict(member), 1);
 }
 

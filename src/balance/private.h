@@ -345,7 +345,7 @@ void members_rebuild(struct balance_family *family);
  * all, and the members can be told by their verdicts. */
 bool members_work(struct balance_pool *pool);
 /* Brings a member up to date with its side: verdict, weight, what is withheld, and counts. True when anything changed
- * that a table is compiled from. */
+ * that a table is compiled from, or he begins to wait on his way back. */
 bool members_refresh(struct balance_family *family, uint32_t member);
 
 /* classes.c */
@@ -406,8 +406,8 @@ struct balance_target *checks_find_target(const struct balance *balance, uint32_
 /* Subscribes, and the other way round. */
 struct balance_target *checks_take_target(struct balance *balance, const struct probe_spec *spec);
 void checks_drop_target(struct balance *balance, struct balance_target *target);
-/* Some verdict of its targets was taken back by a hold, and counts as what it was before. */
-bool checks_restored(const struct balance_side *side);
+/* Some verdict of its targets was taken back by the hold that is on, and counts as what it was before. */
+bool checks_restored(const struct balance *balance, const struct balance_side *side);
 /* Ends a target that nobody wanted again while a load was under way; false: there is none, or it is not yet time. For
  * when nothing else is left to do. */
 bool checks_release_one(struct balance *balance);
@@ -488,13 +488,13 @@ bool failback_one(struct balance *balance);
 /* later.c */
 
 /* The member is about to be `is`, and was `was`: a slow start may begin or end. */
-void later_member_changed(struct balance_side *side, const struct plan_group *group, const struct pool_member *was,
-                          const struct pool_member *is);
+void later_member_changed(const struct balance_family *family, struct balance_side *side,
+                          const struct pool_member *was, const struct pool_member *is);
 /* Goes on with a slow start, by the group's settings. */
 void later_follow_ramp(struct balance_side *side, const struct plan_group *group);
 /* What counts, when `counts` did and this was `seen`: a way back may have to wait. */
-enum health_verdict later_verdict(struct balance_side *side, const struct plan_group *group, enum health_verdict counts,
-                                  enum health_verdict seen);
+enum health_verdict later_verdict(const struct balance_family *family, struct balance_side *side,
+                                  enum health_verdict counts, enum health_verdict seen);
 /* Nobody waits on the way back any more; false: nobody did. */
 bool later_let_in(struct balance_family *family);
 /* After a table was compiled: when it is next to be done without anybody's doing. */

@@ -100,10 +100,10 @@ bool verdict_refresh(struct balance_family *family, uint32_t index, const char *
     }
     if (was_drained != !family->members[index].weight)
         tell_drain(family, index, reason);
-    const struct hold *hold = &family->pool->balance->hold;
-    bool is_undone = hold->is_on && checks_restored(&family->sides[index]);
+    const struct balance *balance = family->pool->balance;
+    bool is_undone = balance->hold.is_on && checks_restored(balance, &family->sides[index]);
     if (is_undone)
-        failback_undo(family, hold->moment_ms);
+        failback_undo(family, balance->hold.moment_ms);
     work_queue(family->pool, TODO_COMPILE_A << family->index,
                is_undone || (now == HEALTH_DOWN && before != HEALTH_DOWN));
     return true;

@@ -127,11 +127,17 @@ static void follow_difference(struct hold *hold, struct hold_target *target)
     link_add(target->seen == HEALTH_UP ? &hold->ups : &target->window->differing, &target->differing);
 }
 
-static void count_as(struct hold *hold, struct hold_target *target, enum health_verdict verdict, bool restored)
+static void count_as(struct hold *hold, struct hold_target *target, enum health_verdict verdict)
 {
     target->counts = verdict;
-    target->restored = restored;
+    target->restored_in = 0;
     follow_difference(hold, target);
+}
+
+static void restore(struct hold *hold, struct hold_target *target)
+{
+    count_as(hold, target, target->before);
+    target->restored_in = hold->begun_cnt;
 }
 
 /* ---- who fails */
@@ -248,7 +254,7 @@ static bool is_to_restore(const struct hold *hold, const struct hold_target *tar
 static void heed_held(struct hold *hold, struct hold_target *target)
 {
     if (target->counts == HEALTH_UNKNOWN && target->seen == HEALTH_UP)
-        count_as(hold, target, HEALTH_UP, false);
+        count_as(hold, target, HEALTH_UP);
     else
         follow_difference(hold, target);
 }
@@ -258,7 +264,7 @@ static void heed(struct hold *hold, struct hold_target *target)
 {
     bool goes_on = is_linked(&target->differing) && hold_target_differs(target) && target->seen == HEALTH_DOWN;
     if (!goes_on || !target->unsettled)
-        count_as(hold, target, target->seen, target->restored && target->counts == target->seen);
+        count_as(hold, target, target->seen);
 }
 
 static void follow_failing(struct hold *hold, struct hold_target *target, uint64_t now_ms)
@@ -273,7 +279,7 @@ void hold_observe(struct hold *hold, struct hold_target *target, enum health_ver
                   uint64_t now_ms)
 {
     if (hold->is_on && is_to_restore(hold, target))
-        count_as(hold, target, target->before, true);
+        restore(hold, target);
     count(hold, target, (size_t)MINUS_ONE);
     target->seen = verdict;
     target->unsettled = unsettled;
@@ -386,7 +392,7 @@ static bool next_restored(struct hold *hold, struct hold_target **target)
         hold->restore = hold->restore->before;
         if (!is_to_restore(hold, at))
             continue;
-        count_as(hold, at, at->before, true);
+        restore(hold, at);
         *target = at;
         return true;
     }
@@ -420,7 +426,7 @@ bool hold_next(struct hold *hold, struct hold_target **target, uint64_t now_ms)
         unlink_one(&next->differing);
         link_add(&hold->settling, &next->differing);
     } else {
-        count_as(hold, next, next->seen, false);
+        count_as(hold, next, next->seen);
         *target = next;
     }
     return true;

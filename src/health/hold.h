@@ -47,7 +47,7 @@ struct hold_target {
     enum health_verdict before;  /* what counted when it began to fail */
     bool unsettled;              /* seen: the last result contradicts it */
     bool is_fresh;               /* it was up, and began to fail within the last interval */
-    bool restored;               /* it counts as what it was before, and that undid a verdict that had counted */
+    size_t restored_in;          /* the hold (of begun_cnt) that undid a verdict that had counted; 0: none did */
 };
 
 struct hold {
@@ -96,6 +96,11 @@ bool hold_release(struct hold *hold, uint64_t now_ms) ATTR_NONNULL_ALL;
 bool hold_next(struct hold *hold, struct hold_target **target, uint64_t now_ms) ATTR_NONNULL_ALL ATTR_MUST_USE;
 
 static inline bool hold_target_differs(const struct hold_target *target) { return target->counts != target->seen; }
+/* This hold, or the last one while nothing else was heard of the target, has undone a verdict that had counted. */
+static inline bool hold_target_restored(const struct hold *hold, const struct hold_target *target)
+{
+    return target->restored_in && target->restored_in == hold->begun_cnt;
+}
 /* What counts is not sure: another verdict waits, or may be on its way. */
 static inline bool hold_target_unsettled(const struct hold_target *target)
 {

@@ -346,6 +346,23 @@ static void test_flap_hold(void **state)
     finish(&rig);
 }
 
+/* Up with a single result (rise = 1), while nobody else is: no reason to wait. */
+static void test_flap_hold_of_the_only_one(void **state)
+{
+    (void)state;
+    struct rig rig;
+    begin(&rig, GROUPS("{ name = \"www\"; probe = \"tcp\"; flap_hold = \"10s\"; all_down = \"serve_none\"; }"),
+          "www 60 A 1\n");
+    say(&rig, "192.0.2.1", HEALTH_UP);
+    say(&rig, "192.0.2.1", HEALTH_DOWN);
+    expect_answer(&rig, "www", "nodata");
+    log_begin();
+    say(&rig, "192.0.2.1", HEALTH_UP);
+    expect_said(log_end(), "192.0.2.1 is up (does not wait for flap_hold: no other is up), 1 of 1 up\n");
+    expect_answer(&rig, "www", "1 ttl 20");
+    finish(&rig);
+}
+
 /* ---- holds */
 
 static void give_anchors(struct rig *rig, const char *text)
@@ -491,6 +508,38 @@ static void test_restored_are_as_before(void **state)
     finish(&rig);
 }
 
+/* Once the hold is over they are as all others: also by the probe that the hold had nothing to do with. */
+static void test_restored_no_longer(void **state)
+{
+    (void)state;
+    struct rig rig;
+    static const char plan[] = ANCHORS
+        "probes = ( { name = \"tcp\"; type = \"tcp\"; port = 443; interval = 1; },\n"
+        "           { name = \"two\"; type = \"tcp\"; port = 444; interval = 1; } );\n"
+        "zones = ( { balance = ( { name = \"www\"; probe = [ \"tcp\", \"two\" ]; policy = \"weighted\";"
+        " flap_hold = \"1h\"; slow_start = \"60s\"; } ); } );";
+    static const char *const targets[] = {"192.0.2.1@443", "192.0.2.1@444", "192.0.2.2@443", "192.0.2.2@444"};
+    begin(&rig, strstr(plan, "probes"), "www 60 A 1\nwww 60 A 2\n");
+    give_anchors(&rig, plan);
+    for (unsigned i = 0; i < 4; i++)
+        say(&rig, targets[i], HEALTH_UP);
+    say(&rig, "192.0.2.1@443", HEALTH_DOWN);
+    say(&rig, "198.51.100.1", HEALTH_DOWN);
+    say(&rig, "198.51.100.2", HEALTH_DOWN);
+    assert_int_equal(percent(&rig, 1), 50);
+    say(&rig, "192.0.2.1@443", HEALTH_UP);
+    say(&rig, "198.51.100.1", HEALTH_UP);
+    pass_ms(&rig, 100000);
+    say(&rig, "192.0.2.1@444", HEALTH_DOWN);
+    assert_int_equal(percent(&rig, 1), 0);
+    pass_ms(&rig, 100000);
+    say(&rig, "192.0.2.1@444", HEALTH_UP);
+    assert_int_equal(percent(&rig, 1), 0); /* flap_hold */
+    pass_ms(&rig, 3500000);
+    assert_int_equal(percent(&rig, 1), 5); /* slow_start */
+    finish(&rig);
+}
+
 /* ---- what can be wrong in the group `health` */
 
 static void expect_refused(const char *text, const char *part)
@@ -546,10 +595,12 @@ int main(void)
         cmocka_unit_test(test_all_start_slowly),
         cmocka_unit_test(test_slow_start_after_a_drain),
         cmocka_unit_test(test_flap_hold),
+        cmocka_unit_test(test_flap_hold_of_the_only_one),
         cmocka_unit_test(test_anchors),
         cmocka_unit_test(test_release),
         cmocka_unit_test(test_hold_max),
         cmocka_unit_test(test_restored_are_as_before),
+        cmocka_unit_test(test_restored_no_longer),
         cmocka_unit_test(test_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -217,7 +217,7 @@ static void anchors_hold_what_failed_since_they_did(void **state)
     assert_int_equal(hold.cause, HOLD_BY_ANCHORS);
     assert_true(hold_due_ms(&hold) == hold.since_ms + MAX_MS);
     expect_counts("uuuuuuud");
-    assert_true(targets[2].restored && hold_target_unsettled(&targets[2]));
+    assert_true(hold_target_restored(&hold, &targets[2]) && hold_target_unsettled(&targets[2]));
     /* later verdicts are not heeded, whatever they are */
     dies(4);
     lives(7);
@@ -235,6 +235,8 @@ static void anchors_hold_what_failed_since_they_did(void **state)
     assert_true(hold_due_ms(&hold) == now_ms + 1);
     wait_ms(1);
     expect_counts("ududduuu");
+    lives(2);
+    assert_false(hold_target_restored(&hold, &targets[2]));
     end();
 }
 
