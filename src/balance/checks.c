@@ -1,5 +1,6 @@
 /* Members and the targets of the prober that speak for them. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "balance/private.h"
 #include "base/mem.h"
@@ -195,4 +196,33 @@ bool checks_restored(const struct balance *balance, const struct balance_side *s
         restored |= hold_target_restored(hold, &target->hold) && (hold->is_on || target->walk);
     }
     return restored;
+}
+
+const struct balance_target *checks_speaker(const struct balance *balance, const struct balance_side *side,
+                                            enum health_verdict verdict, struct probe_event *state)
+{
+    const struct balance_target *chosen = NULL;
+    for (uint32_t i = 0; i < side->check_cnt; i++) {
+        const struct balance_target *target = side->checks[i].target;
+        struct probe_event other;
+        if (target->verdict != verdict)
+            continue;
+        probe_state(balance->probe, target->id, &other);
+        bool earlier = chosen && other.since_wall_ms < state->since_wall_ms;
+        if (chosen && earlier != (verdict == HEALTH_DOWN))
+            continue;
+        chosen = target;
+        *state = other;
+    }
+    return chosen;
+}
+
+const char *checks_reason(char reason[PROBE_REASON_MAX], const struct balance *balance,
+                          const struct balance_side *side)
+{
+    struct probe_event state;
+    bool unsettled;
+    if (side->barred == PROBE_MAY && checks_speaker(balance, side, checks_verdict(side, &unsettled), &state))
+        return memcpy(reason, state.reason, sizeof state.reason);
+    return probe_permission_text(side->barred);
 }

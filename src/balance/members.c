@@ -181,6 +181,17 @@ static void spend(unsigned *left, const struct balance_side *side)
     *left -= cnt < *left ? cnt : *left;
 }
 
+/* Checks that others had already may find the member to be another than its former checks did: whose verdict was known
+ * is told of as ever. */
+static void heed_opened(struct balance_family *family, uint32_t index)
+{
+    char reason[PROBE_REASON_MAX];
+    if (family->members[index].verdict == HEALTH_UNKNOWN)
+        members_refresh(family, index);
+    else
+        verdict_refresh(family, index, checks_reason(reason, family->pool->balance, &family->sides[index]));
+}
+
 static void open_some(struct balance_family *family, unsigned *left)
 {
     char host[NAME_TEXT_MAX] = "";
@@ -193,7 +204,7 @@ static void open_some(struct balance_family *family, unsigned *left)
             name_to_text_bare(host, family->pool->owner);
         checks_open(side, family, i, &family->members[i].address, host);
         side->open = true;
-        members_refresh(family, i);
+        heed_opened(family, i);
         spend(left, side);
     }
 }

@@ -394,6 +394,13 @@ void checks_move(struct balance_side *side, uint32_t member);
 void checks_mute(struct balance_side *side);
 /* The verdict over all checks of a member; while they are not open or have no result, what it was before. */
 enum health_verdict checks_verdict(const struct balance_side *side, bool *unsettled);
+/* Which target speaks for the member, when it counts as `verdict`: of those down the first to go down, of those up the
+ * last to come up, else one that is unknown; `state` is what it said last. NULL: none has that verdict. */
+const struct balance_target *checks_speaker(const struct balance *balance, const struct balance_side *side,
+                                            enum health_verdict verdict, struct probe_event *state);
+/* Why the member counts as what its checks make of it: in `reason`, or a literal. */
+const char *checks_reason(char reason[PROBE_REASON_MAX], const struct balance *balance,
+                          const struct balance_side *side);
 /* What checks the members finds says that it wants no new clients. */
 bool checks_drains(const struct balance_side *side);
 /* What a probe of a member is: its own address or the one to check instead, and the limits of the pool's plan. */

@@ -24,34 +24,13 @@ struct viewing {
 
 /* ---- members */
 
-/* Which target speaks for the member: of those down the first to go down, of those up the last to come up, else one
- * that is unknown. */
-static const struct balance_target *speaker(const struct balance *balance, const struct balance_side *side,
-                                            enum health_verdict verdict, struct probe_event *state)
-{
-    const struct balance_target *chosen = NULL;
-    for (uint32_t i = 0; i < side->check_cnt; i++) {
-        const struct balance_target *target = side->checks[i].target;
-        struct probe_event other;
-        if (target->verdict != verdict)
-            continue;
-        probe_state(balance->probe, target->id, &other);
-        bool earlier = chosen && other.since_wall_ms < state->since_wall_ms;
-        if (chosen && earlier != (verdict == HEALTH_DOWN))
-            continue;
-        chosen = target;
-        *state = other;
-    }
-    return chosen;
-}
-
 static void view_health(struct viewing *v, size_t index, const struct balance_side *side)
 {
     struct balance_member_view *view = &v->members[index];
     struct probe_event state;
     view->reason = probe_permission_text(side->barred);
-    if (!speaker(v->balance, side, view->verdict, &state) &&
-        !speaker(v->balance, side, HEALTH_UNKNOWN, &state)) /* a verdict of former checks */
+    if (!checks_speaker(v->balance, side, view->verdict, &state) &&
+        !checks_speaker(v->balance, side, HEALTH_UNKNOWN, &state)) /* a verdict of former checks */
         return;
     view->since_wall_ms = view->verdict == HEALTH_UNKNOWN ? 0 : state.since_wall_ms;
     memcpy(v->reasons[index], state.reason, sizeof state.reason);

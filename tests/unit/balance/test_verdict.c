@@ -89,6 +89,32 @@ static void test_changes_are_told(void **state)
     rig_fini(&rig);
 }
 
+/* Another probe of a known state may be what takes a member out, or back. */
+static void test_changes_by_a_reload_are_told(void **state)
+{
+    (void)state;
+#define TWO(list)                                                                                                      \
+    "probes = ( { name = \"tcp\"; type = \"tcp\"; port = 443; }, { name = \"two\"; type = \"tcp\"; port = 444; } );"   \
+    "zones = ( { balance = ( { name = \"www\"; probe = [ " list " ]; }, { name = \"b\"; probe = \"two\"; } ); } );"
+    RIG(rig, TWO("\"tcp\""), "www 60 A 1\nwww 60 A 2\nb 60 A 1\n");
+    say(&rig, "192.0.2.1@443", HEALTH_UP);
+    say(&rig, "192.0.2.2@443", HEALTH_UP);
+    fake_say("192.0.2.1@444", HEALTH_DOWN, false, "refused");
+    rig_spin(&rig);
+    heard[0] = '\0';
+    balance_on_change(rig.balance, hear, heard);
+    log_begin();
+    rig_plan(&rig, TWO("\"tcp\", \"two\""));
+    expect_said(log_end(), "warning: pool \"www.example.com\": 192.0.2.1 is down (refused), 1 of 2 up\n");
+    assert_string_equal(heard, "www.example.com 192.0.2.1 up down refused\n");
+    expect_answer(&rig, "www", "2 ttl 20");
+    heard[0] = '\0';
+    rig_plan(&rig, TWO("\"tcp\""));
+    assert_string_equal(heard, "www.example.com 192.0.2.1 down up connected\n");
+    rig_fini(&rig);
+#undef TWO
+}
+
 static void test_unsettled(void **state)
 {
     (void)state;
@@ -432,7 +458,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_out_and_back),
         cmocka_unit_test(test_changes_are_told),
-        cmocka_unit_test(test_unsettled),
+        cmocka_unit_test(test_changes_by_a_reload_are_told), cmocka_unit_test(test_unsettled),
         cmocka_unit_test(test_tiers),
         cmocka_unit_test(test_min_up),
         cmocka_unit_test(test_drain),
