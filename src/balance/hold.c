@@ -13,12 +13,12 @@
 
 static void tell_begin(const struct hold *hold)
 {
-    char most[OPT_DURATION_TEXT_MAX], why[128];
+    char most[OPT_DURATION_TEXT_MAX], span[OPT_DURATION_TEXT_MAX], why[160];
     if (hold->cause == HOLD_BY_ANCHORS)
         snprintf(why, sizeof why, "every anchor (%zu) is down", hold->anchor_cnt);
     else
-        snprintf(why, sizeof why, "%zu of %zu targets began to fail within one interval", hold->fresh_cnt,
-                 hold->target_cnt);
+        snprintf(why, sizeof why, "%zu of %zu targets began to fail within one interval of each, in %s",
+                 hold->fresh_cnt, hold->target_cnt, opt_duration_to_text(span, hold->since_ms - hold->moment_ms));
     log_error("hold: %s, so the failure is taken for our own: verdicts stay what they were, for at most %s; "
               "%zu of %zu targets fail; \"rondoctl release\" ends it",
               why, opt_duration_to_text(most, hold->max_ms), hold_failing_cnt(hold), hold->target_cnt);

@@ -2,89 +2,14 @@
 
 #include <stdlib.h>
 
-#include "base/container.h"
-#include "base/mem.h"
+#include "health/hold_window.h"
 
-struct hold_window {
-    struct hold_window *next;
-    uint64_t ms;
-    size_t cnt;                 /* targets */
-    struct hold_link differing; /* those that were seen to be down, and count as something else */
-    uint64_t due_ms;            /* not before then do they count as that */
-};
-
-/* More than PARTS_OF tenths. */
-enum { PARTS = 10, PARTS_OF = 9 };
 /* Targets that a piece of hold_next looks at. */
 enum { PIECE_MOST = 64 };
-
-/* ---- lists */
-
-static void link_init(struct hold_link *link) { link->before = link->after = link; }
-static bool is_linked(const struct hold_link *link) { return link->after != link; }
-
-static void link_add(struct hold_link *list, struct hold_link *link) /* as the last */
-{
-    link->before = list->before;
-    link->after = list;
-    list->before->after = link;
-    list->before = link;
-}
-
-static void unlink_one(struct hold_link *link)
-{
-    link->before->after = link->after;
-    link->after->before = link->before;
-    link_init(link);
-}
 
 static struct hold_target *of_failing(struct hold_link *link)
 {
     return container_of(link, struct hold_target, failing);
-}
-
-/* ---- windows */
-
-/* From the moment at which a target stops to answer, or answers again, until we know of a check that began later. */
-static uint64_t window_ms(const struct health_timing *timing)
-{
-    return health_first_contrary_ms(timing) + HEALTH_PUBLISH_MS;
-}
-
-/* Probes of different timing are few. */
-static struct hold_window *take_window(struct hold *hold, uint64_t ms)
-{
-    struct hold_window *window = hold->windows;
-    while (window && window->ms != ms)
-        window = window->next;
-    if (!window) {
-        window = mem_zalloc(1, sizeof *window);
-        window->ms = ms;
-        window->next = hold->windows;
-        link_init(&window->differing);
-        hold->windows = window;
-    }
-    window->cnt++;
-    return window;
-}
-
-static void drop_window(struct hold *hold, struct hold_window *window)
-{
-    struct hold_window **at = &hold->windows;
-    if (--window->cnt)
-        return;
-    while (*at != window)
-        at = &(*at)->next;
-    *at = window->next;
-    free(window);
-}
-
-static uint64_t longest_ms(const struct hold *hold)
-{
-    uint64_t ms = 0;
-    for (const struct hold_window *window = hold->windows; window; window = window->next)
-        ms = window->ms > ms ? window->ms : ms;
-    return ms;
 }
 
 /* ---- counts */
@@ -102,7 +27,7 @@ static void count(struct hold *hold, const struct hold_target *target, size_t by
         hold->unknown_cnt += by;
     if (passes(target))
         hold->passing_cnt += by;
-    if (is_linked(&target->anchor)) {
+    if (hold_link_is_in(&target->anchor)) {
         hold->anchor_cnt += by;
         hold->anchor_down_cnt += target->seen == HEALTH_DOWN ? by : 0;
         hold->anchor_answer_cnt += target->seen == HEALTH_UP && !target->unsettled ? by : 0;
@@ -114,8 +39,8 @@ enum { MINUS_ONE = -1 };
 
 static void stop_differing(struct hold *hold, struct hold_target *target)
 {
-    hold->differing_cnt -= is_linked(&target->differing);
-    unlink_one(&target->differing);
+    hold->differing_cnt -= hold_link_is_in(&target->differing);
+    hold_link_remove(&target->differing);
 }
 
 static void follow_difference(struct hold *hold, struct hold_target *target)
@@ -124,7 +49,7 @@ static void follow_difference(struct hold *hold, struct hold_target *target)
     if (!hold_target_differs(target))
         return;
     hold->differing_cnt++;
-    link_add(target->seen == HEALTH_UP ? &hold->ups : &target->window->differing, &target->differing);
+    hold_link_add(target->seen == HEALTH_UP ? &hold->ups : &target->window->differing, &target->differing);
 }
 
 static void count_as(struct hold *hold, struct hold_target *target, enum health_verdict verdict)
@@ -146,32 +71,16 @@ static void begin_failing(struct hold *hold, struct hold_target *target, uint64_
 {
     target->failing_ms = now_ms;
     target->before = target->counts;
-    target->is_fresh = target->before == HEALTH_UP; /* who was never seen alive has not died */
-    link_add(&hold->failing, &target->failing);
-    hold->fresh_cnt += target->is_fresh;
-    if (hold->fresh == &hold->failing)
-        hold->fresh = &target->failing;
+    hold_link_add(&hold->failing, &target->failing);
+    hold_burst_add(target);
 }
 
 static void stop_failing(struct hold *hold, struct hold_target *target)
 {
-    if (hold->fresh == &target->failing)
-        hold->fresh = target->failing.after;
+    hold_burst_remove(hold, target);
     if (hold->restore == &target->failing)
         hold->restore = target->failing.before;
-    hold->fresh_cnt -= target->is_fresh;
-    target->is_fresh = false;
-    unlink_one(&target->failing);
-}
-
-static void forget_old(struct hold *hold, uint64_t now_ms)
-{
-    uint64_t ms = longest_ms(hold);
-    while (hold->fresh != &hold->failing && of_failing(hold->fresh)->failing_ms + ms < now_ms) {
-        hold->fresh_cnt -= of_failing(hold->fresh)->is_fresh;
-        of_failing(hold->fresh)->is_fresh = false;
-        hold->fresh = hold->fresh->after;
-    }
+    hold_link_remove(&target->failing);
 }
 
 /* ---- beginning and end */
@@ -179,12 +88,6 @@ static void forget_old(struct hold *hold, uint64_t now_ms)
 static bool all_anchors_down(const struct hold *hold)
 {
     return hold->anchor_cnt && hold->anchor_down_cnt == hold->anchor_cnt;
-}
-
-static bool most_began_to_fail(const struct hold *hold)
-{
-    return hold->target_cnt >= HOLD_TARGETS_LEAST && !hold->anchor_answer_cnt &&
-           hold->fresh_cnt * PARTS > hold->target_cnt * PARTS_OF;
 }
 
 static bool is_well(const struct hold *hold)
@@ -211,7 +114,7 @@ static void begin(struct hold *hold, enum hold_cause cause, uint64_t now_ms)
     hold->cause = cause;
     hold->since_ms = now_ms;
     hold->begun_cnt++;
-    hold->moment_ms = cause == HOLD_BY_ANCHORS ? moment_of_anchors(hold) : of_failing(hold->fresh)->failing_ms;
+    hold->moment_ms = cause == HOLD_BY_ANCHORS ? moment_of_anchors(hold) : hold_burst_ms(hold);
     hold->restore = hold->failing.before;
 }
 
@@ -228,7 +131,7 @@ static void end(struct hold *hold, enum hold_end why, uint64_t now_ms)
 
 static void judge(struct hold *hold, uint64_t now_ms)
 {
-    forget_old(hold, now_ms);
+    hold_burst_follow(hold, now_ms);
     if (is_well(hold)) {
         hold->is_blocked = false;
         if (hold->is_on)
@@ -237,7 +140,7 @@ static void judge(struct hold *hold, uint64_t now_ms)
         return;
     } else if (all_anchors_down(hold)) {
         begin(hold, HOLD_BY_ANCHORS, now_ms);
-    } else if (most_began_to_fail(hold)) {
+    } else if (!hold->anchor_answer_cnt && hold_burst_is_most(hold)) {
         begin(hold, HOLD_BY_TARGETS, now_ms);
     }
 }
@@ -247,8 +150,8 @@ static void judge(struct hold *hold, uint64_t now_ms)
 /* It began to fail after the moment, and that has counted. */
 static bool is_to_restore(const struct hold *hold, const struct hold_target *target)
 {
-    return is_linked(&target->failing) && target->failing_ms >= hold->moment_ms && target->counts == HEALTH_DOWN &&
-           target->before != HEALTH_DOWN;
+    return hold_link_is_in(&target->failing) && target->failing_ms >= hold->moment_ms &&
+           target->counts == HEALTH_DOWN && target->before != HEALTH_DOWN;
 }
 
 static void heed_held(struct hold *hold, struct hold_target *target)
@@ -262,7 +165,7 @@ static void heed_held(struct hold *hold, struct hold_target *target)
 /* One that a hold has left as it was, and that passes again without a verdict so far, goes on so. */
 static void heed(struct hold *hold, struct hold_target *target)
 {
-    bool goes_on = is_linked(&target->differing) && hold_target_differs(target) && target->seen == HEALTH_DOWN;
+    bool goes_on = hold_link_is_in(&target->differing) && hold_target_differs(target) && target->seen == HEALTH_DOWN;
     if (!goes_on || !target->unsettled)
         count_as(hold, target, target->seen);
 }
@@ -271,7 +174,7 @@ static void follow_failing(struct hold *hold, struct hold_target *target, uint64
 {
     if (target->seen == HEALTH_UP && !target->unsettled)
         stop_failing(hold, target);
-    else if (target->seen != HEALTH_UNKNOWN && !passes(target) && !is_linked(&target->failing))
+    else if (target->seen != HEALTH_UNKNOWN && !passes(target) && !hold_link_is_in(&target->failing))
         begin_failing(hold, target, now_ms);
 }
 
@@ -297,11 +200,11 @@ void hold_observe(struct hold *hold, struct hold_target *target, enum health_ver
 void hold_init(struct hold *hold)
 {
     *hold = (struct hold){.max_ms = 0};
-    link_init(&hold->anchors);
-    link_init(&hold->failing);
-    link_init(&hold->ups);
-    link_init(&hold->settling);
-    hold->fresh = hold->restore = &hold->failing;
+    hold_link_init(&hold->anchors);
+    hold_link_init(&hold->failing);
+    hold_link_init(&hold->ups);
+    hold_link_init(&hold->settling);
+    hold->restore = &hold->failing;
 }
 
 void hold_fini(struct hold *hold)
@@ -317,13 +220,14 @@ void hold_add(struct hold *hold, struct hold_target *target, const struct health
               enum health_verdict verdict, bool unsettled, bool is_remembered, uint64_t now_ms)
 {
     bool is_doubtful = hold->is_on && verdict == HEALTH_DOWN && !is_remembered;
-    *target = (struct hold_target){.window = take_window(hold, window_ms(timing)),
+    *target = (struct hold_target){.window = hold_window_take(hold, timing),
                                    .seen = verdict,
                                    .counts = is_doubtful ? HEALTH_UNKNOWN : verdict,
                                    .unsettled = unsettled};
-    link_init(&target->failing);
-    link_init(&target->differing);
-    link_init(&target->anchor);
+    hold_link_init(&target->failing);
+    hold_link_init(&target->recent);
+    hold_link_init(&target->differing);
+    hold_link_init(&target->anchor);
     count(hold, target, 1);
     follow_difference(hold, target);
     follow_failing(hold, target, now_ms);
@@ -335,15 +239,15 @@ void hold_remove(struct hold *hold, struct hold_target *target)
     stop_differing(hold, target);
     hold_set_anchor(hold, target, false);
     count(hold, target, (size_t)MINUS_ONE);
-    drop_window(hold, target->window);
+    hold_window_drop(hold, target->window);
 }
 
 void hold_set_anchor(struct hold *hold, struct hold_target *target, bool is_anchor)
 {
     count(hold, target, (size_t)MINUS_ONE);
-    unlink_one(&target->anchor);
+    hold_link_remove(&target->anchor);
     if (is_anchor)
-        link_add(&hold->anchors, &target->anchor);
+        hold_link_add(&hold->anchors, &target->anchor);
     count(hold, target, 1);
 }
 
@@ -376,7 +280,7 @@ uint64_t hold_due_ms(const struct hold *hold)
     if (hold->is_on)
         return hold->since_ms + hold->max_ms;
     for (const struct hold_window *window = hold->windows; window; window = window->next)
-        if (is_linked(&window->differing) && window->due_ms < due_ms)
+        if (hold_link_is_in(&window->differing) && window->due_ms < due_ms)
             due_ms = window->due_ms;
     return due_ms;
 }
@@ -401,13 +305,13 @@ static bool next_restored(struct hold *hold, struct hold_target **target)
 
 static struct hold_target *first_of(struct hold_link *list)
 {
-    return is_linked(list) ? container_of(list->after, struct hold_target, differing) : NULL;
+    return hold_link_is_in(list) ? container_of(list->after, struct hold_target, differing) : NULL;
 }
 
 static struct hold_target *first_due(struct hold *hold, uint64_t now_ms)
 {
     for (struct hold_window *window = hold->windows; window; window = window->next)
-        if (is_linked(&window->differing) && window->due_ms <= now_ms)
+        if (hold_link_is_in(&window->differing) && window->due_ms <= now_ms)
             return first_of(&window->differing);
     return NULL;
 }
@@ -423,8 +327,8 @@ bool hold_next(struct hold *hold, struct hold_target **target, uint64_t now_ms)
     if (!next)
         return false;
     if (next->seen == HEALTH_DOWN && next->unsettled && !hold->is_blocked) {
-        unlink_one(&next->differing);
-        link_add(&hold->settling, &next->differing);
+        hold_link_remove(&next->differing);
+        hold_link_add(&hold->settling, &next->differing);
     } else {
         count_as(hold, next, next->seen);
         *target = next;

@@ -2,10 +2,10 @@
  * from before are better than those of now: they are held. Pure: no I/O, time comes in as numbers (monotonic ms).
  *
  * A hold begins when every anchor (a target that should always answer) is down, or when more than nine tenths of all
- * targets, ten at least, were up and have begun to fail within one interval (the longest there is) and no anchor
- * answers; so a site may die, and with anchors even all of them. What counts of a target that began to fail since that
- * moment is then what counted before it began; later verdicts are not heeded, but for those of targets that nothing was
- * known of and that turn out to be up. That moment is the oldest of those failures, or, with anchors, the time at which
+ * targets, ten at least, were up and have begun to fail together, each within its own interval, and no anchor answers;
+ * so a site may die, and with anchors even all of them. What counts of a target that began to fail since that moment is
+ * then what counted before it began; later verdicts are not heeded, but for those of targets that nothing was known of
+ * and that turn out to be up. That moment is the oldest of those failures, or, with anchors, the time at which
  * the last of them to fail may have been well for the last time.
  *
  * It ends when an anchor answers again (without anchors: when most targets pass), by hold_release, or after the time
@@ -33,12 +33,12 @@ struct hold_link {
     struct hold_link *before, *after;
 };
 
-/* Targets whose checks take equally long to say something new. */
-struct hold_window;
+struct hold_window; /* health/hold_window.h */
 
 /* A target as the hold sees it: embedded in the owner's, who reads `counts` and hold_target_unsettled. */
 struct hold_target {
     struct hold_link failing;   /* in the order in which they began to, while they do */
+    struct hold_link recent;    /* likewise, among those of its window since the moment that may explain them */
     struct hold_link differing; /* while it counts as something else than was seen */
     struct hold_link anchor;    /* among the anchors, while it is one */
     struct hold_window *window;
@@ -46,7 +46,7 @@ struct hold_target {
     enum health_verdict seen, counts;
     enum health_verdict before;  /* what counted when it began to fail */
     bool unsettled;              /* seen: the last result contradicts it */
-    bool is_fresh;               /* it was up, and began to fail within the last interval */
+    bool is_fresh;               /* it was up, and that moment explains that it fails */
     size_t restored_in;          /* the hold (of begun_cnt) that undid a verdict that had counted; 0: none did */
 };
 
@@ -64,7 +64,6 @@ struct hold {
     struct hold_window *windows;
     struct hold_link anchors;
     struct hold_link failing; /* all that fail */
-    struct hold_link *fresh;  /* the first of them that began to within the last interval; &failing: none */
     struct hold_link *restore; /* the next one to be restored, from the last one back; &failing: none */
     struct hold_link ups;      /* that differ and were seen to be up */
     struct hold_link settling; /* that differ, have passed since, and will have a verdict soon */

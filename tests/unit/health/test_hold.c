@@ -164,20 +164,53 @@ static void a_slow_dying_is_real(void **state)
     end();
 }
 
-/* The longest interval counts: who is asked more often fails earlier. */
+/* Ten more, asked every ten seconds. */
+static void add_slow(void)
+{
+    static const struct health_timing slow = {
+        .interval_ms = 10000, .fast_interval_ms = 100, .timeout_ms = 200, .rise = 2, .fall = 3};
+    for (unsigned i = 0; i < 10; i++)
+        hold_add(&hold, &targets[target_cnt++], &slow, HEALTH_UP, false, false, now_ms);
+}
+
+/* Who is asked more often fails earlier. */
 static void intervals_may_differ(void **state)
 {
     (void)state;
-    static const struct health_timing slow = {
-        .interval_ms = 10000, .fast_interval_ms = 100, .timeout_ms = 200, .rise = 2, .fall = 3};
     begin(10, 0, HEALTH_UP);
-    for (unsigned i = 10; i < 20; i++, target_cnt++)
-        hold_add(&hold, &targets[i], &slow, HEALTH_UP, false, false, now_ms);
+    add_slow();
     each(dies, 0, 10);
     wait_ms(9000);
     each(dies, 10, 20);
     assert_true(hold.is_on);
     expect_counts("uuuuuuuuuuuuuuuuuuuu");
+    end();
+}
+
+/* That some are asked rarely does not put together what others began far apart. */
+static void slow_ones_do_not_stretch_the_interval(void **state)
+{
+    (void)state;
+    begin(30, 0, HEALTH_UP);
+    target_cnt = 30;
+    add_slow();
+    for (unsigned i = 0; i < 30; i++) {
+        dies(i);
+        wait_ms(200);
+    }
+    each(dies, 30, 40);
+    assert_false(hold.is_on);
+    expect_counts("dddddddddddddddddddddddddddddddddddddddd");
+    /* one that died before all others by itself keeps nobody from seeing it */
+    each(lives, 0, 40);
+    wait_ms(20000);
+    dies(35);
+    wait_ms(WINDOW_MS + 1000);
+    each(dies, 0, 30);
+    wait_ms(8000);
+    each(dies, 30, 35);
+    each(dies, 36, 40);
+    assert_true(hold.is_on);
     end();
 }
 
@@ -544,6 +577,7 @@ int main(void)
         cmocka_unit_test(nine_of_ten_are_not_more_than_nine_tenths),
         cmocka_unit_test(a_slow_dying_is_real),
         cmocka_unit_test(intervals_may_differ),
+        cmocka_unit_test(slow_ones_do_not_stretch_the_interval),
         cmocka_unit_test(all_may_die_while_an_anchor_answers),
         cmocka_unit_test(anchors_hold_what_failed_since_they_did),
         cmocka_unit_test(who_passes_after_a_hold_was_never_down),
