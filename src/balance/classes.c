@@ -25,8 +25,8 @@ static size_t find_sites(struct pool_class *classes, const struct balance_pool *
     return cnt;
 }
 
-/* Those that stay keep their handles, and so their turn. Where there are no more handles, clients of the class take
- * turns with all others. */
+/* Those that stay keep their handles, and so their turn. Where handles are few, those that are left are for pools,
+ * and clients of the class take turns with all others. */
 static void take_handles(struct balance_pool *pool, struct pool_class *classes, size_t cnt)
 {
     struct pool_directory *directory = pool->balance->directory;
@@ -39,7 +39,7 @@ static void take_handles(struct balance_pool *pool, struct pool_class *classes, 
             classes[i].handle = was->handle;
             was->handle = pool->handle;
         } else {
-            uint32_t fresh = pool_directory_take(directory);
+            uint32_t fresh = pool_directory_take_spare(directory);
             classes[i].handle = fresh ? fresh : pool->handle;
         }
     }

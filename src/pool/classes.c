@@ -32,15 +32,19 @@ void pool_source_drop(struct pool_source *kept)
 
 static struct pool_classes *root_new(const struct pool_source *source, const struct pool_table *of_all)
 {
-    size_t cnt = source->classes[source->class_cnt - 1].site + 1u;
+    size_t cnt = source->class_cnt + 1;
     assert(cnt <= POOL_CLASSES_MAX);
-    struct pool_classes *classes = mem_zalloc(1, sizeof *classes + cnt * sizeof *classes->by_class);
+    size_t bytes = sizeof(struct pool_classes) + cnt * sizeof(struct pool_class_table);
+    struct pool_classes *classes = mem_zalloc(1, bytes);
     classes->root.outcome = POOL_BY_CLASS;
     classes->root.rr_len = of_all->rr_len;
+    classes->root.total_bytes = bytes;
     classes->cnt = (uint16_t)cnt;
-    classes->owned = mem_zalloc(source->class_cnt + 1, sizeof *classes->owned);
-    for (size_t i = 0; i < cnt; i++)
-        classes->by_class[i] = (struct pool_class_table){of_all, source->handle};
+    classes->owned = mem_zalloc(cnt, sizeof *classes->owned);
+    classes->by_class[0] = (struct pool_class_table){of_all, source->handle, 0};
+    for (size_t i = 0; i < source->class_cnt; i++)
+        classes->by_class[i + 1] =
+            (struct pool_class_table){of_all, source->classes[i].handle, source->classes[i].site};
     return classes;
 }
 
@@ -84,13 +88,11 @@ struct pool_table *pool_classes_compile(const struct pool_source *source, const 
     own(classes, of_all);
     pool_choose(&choice_of_all, &settings, source->members, source->cnt);
     for (size_t i = 0; i < source->class_cnt; i++) {
-        unsigned class = source->classes[i].site;
-        struct pool_class_table *at = &classes->by_class[class];
         settings.site = source->classes[i].site;
         pool_choose(&choice, &settings, source->members, source->cnt);
-        at->handle = source->classes[i].handle;
         if (!same_choice(&choice, &choice_of_all))
-            at->table = own(classes, compile(source, &settings, pool_classes_table(previous, class)));
+            classes->by_class[i + 1].table =
+                own(classes, compile(source, &settings, pool_classes_table(previous, settings.site)));
     }
     return &classes->root;
 }

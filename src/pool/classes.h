@@ -23,6 +23,7 @@ struct pool_class {
 struct pool_class_table {
     const struct pool_table *table;
     uint32_t handle;
+    uint16_t site; /* 0: class 0 */
 };
 
 struct pool_classes {
@@ -30,7 +31,7 @@ struct pool_classes {
     struct pool_table **owned; /* each once */
     uint16_t owned_cnt;
     uint16_t cnt;
-    struct pool_class_table by_class[]; /* [cnt], those of beyond have that of class 0 */
+    struct pool_class_table by_class[]; /* [cnt], ascending, class 0 first; all that are not among them have its */
 };
 
 static inline const struct pool_classes *pool_classes_of(const struct pool_table *root)
@@ -41,7 +42,15 @@ static inline const struct pool_classes *pool_classes_of(const struct pool_table
 static inline const struct pool_class_table *pool_classes_find(const struct pool_table *root, unsigned class)
 {
     const struct pool_classes *classes = pool_classes_of(root);
-    return &classes->by_class[class < classes->cnt ? class : 0];
+    unsigned low = 0, high = classes->cnt; /* the last one that is not above `class` */
+    while (high - low > 1) {
+        unsigned mid = (low + high) / 2;
+        if (classes->by_class[mid].site <= class)
+            low = mid;
+        else
+            high = mid;
+    }
+    return &classes->by_class[classes->by_class[low].site == class ? low : 0];
 }
 /* The table that clients of a class get of what is published, be it a root or not; NULL stays NULL. */
 static inline const struct pool_table *pool_classes_table(const struct pool_table *published, unsigned class)

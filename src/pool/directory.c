@@ -33,6 +33,12 @@ uint32_t pool_directory_take(struct pool_directory *directory)
     return directory->used < POOL_HANDLES_MAX ? directory->used++ : 0;
 }
 
+uint32_t pool_directory_take_spare(struct pool_directory *directory)
+{
+    uint32_t given = directory->used - directory->free_cnt;
+    return given < POOL_HANDLES_MAX / 2 ? pool_directory_take(directory) : 0;
+}
+
 void pool_directory_give(struct pool_directory *directory, uint32_t handle)
 {
     assert(handle && handle < directory->used);

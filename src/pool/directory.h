@@ -26,6 +26,8 @@ void pool_directory_fini(struct pool_directory *directory) ATTR_NONNULL_ALL;
 void pool_directory_init(struct pool_directory *directory) ATTR_NONNULL_ALL;
 /* A fresh handle > 0; 0 when all are given. [control] */
 uint32_t pool_directory_take(struct pool_directory *directory) ATTR_NONNULL_ALL;
+/* The same for what can do without one: 0 when pools may need the rest. [control] */
+uint32_t pool_directory_take_spare(struct pool_directory *directory) ATTR_NONNULL_ALL;
 /* Gives one back; its tables must be gone, and no published node may have it (the caller waits for the grace period).
  * [control] */
 void pool_directory_give(struct pool_directory *directory, uint32_t handle) ATTR_NONNULL_ALL;

@@ -94,6 +94,29 @@ static void classes_have_tables_and_handles(void **state)
     }
 }
 
+/* What a pool takes goes by the sites that it has, not by their numbers. */
+static void sites_of_any_number_take_no_more(void **state)
+{
+    (void)state;
+    static const uint16_t sites[] = {5, 700, 1023};
+    struct pool_settings settings = help_settings(POOL_WEIGHTED, 1);
+    help_members(members, ADDR_V4, 3);
+    name_classes(3);
+    for (unsigned i = 0; i < 3; i++)
+        classes[i].site = members[i].site = sites[i];
+    struct pool_source source = source_of(&settings, 3, 3);
+    struct pool_table *root = pool_classes_compile(&source, NULL);
+    assert_true(root->total_bytes <= sizeof(struct pool_classes) + 4 * 16);
+    for (unsigned class = 0, next = 0; class < 2000; class++) {
+        bool has = next < 3 && class == sites[next];
+        const struct pool_class_table *found = pool_classes_find(root, class);
+        assert_int_equal(found->handle, has ? 100 + next : 7);
+        if (has)
+            assert_true(pool_table_share(found->table, &members[next++].address) == 1);
+    }
+    pool_table_free(root);
+}
+
 static void a_class_that_is_like_all_has_their_table(void **state)
 {
     (void)state;
@@ -211,6 +234,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_classes_there_is_a_table_alone),
         cmocka_unit_test(classes_have_tables_and_handles),
+        cmocka_unit_test(sites_of_any_number_take_no_more),
         cmocka_unit_test(a_class_that_is_like_all_has_their_table),
         cmocka_unit_test(a_change_is_as_if_made_anew),
         cmocka_unit_test(what_is_no_job_takes_a_millisecond),

@@ -80,12 +80,31 @@ static void when_all_are_given_there_is_none(void **state)
     pool_directory_fini(&directory);
 }
 
+static void pools_come_before_classes(void **state)
+{
+    (void)state;
+    struct pool_directory directory;
+    pool_directory_init(&directory);
+    uint32_t cnt = 0;
+    while (pool_directory_take_spare(&directory))
+        cnt++;
+    assert_in_range(cnt, POOL_HANDLES_MAX / 2 - 2, POOL_HANDLES_MAX / 2);
+    assert_int_equal(pool_directory_take(&directory), cnt + 1);
+    pool_directory_give(&directory, 4711);
+    assert_int_equal(pool_directory_take_spare(&directory), 0);
+    pool_directory_give(&directory, 4712);
+    pool_directory_give(&directory, 4713);
+    assert_true(pool_directory_take_spare(&directory) != 0);
+    pool_directory_fini(&directory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(handles_are_reused),
         cmocka_unit_test(tables_are_set_and_returned),
         cmocka_unit_test(when_all_are_given_there_is_none),
+        cmocka_unit_test(pools_come_before_classes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
