@@ -166,6 +166,7 @@ static void start_build(struct balance_family *family, const struct pool_source 
 static void choose(struct balance_family *family, struct pool_choice *choice)
 {
     failback_follow(family);
+    family->settings.turn = family->trickle_turn++;
     pool_choose(choice, &family->settings, family->members, family->cnt);
     if (choice->state != POOL_ALL_DOWN || !later_let_in(family))
         return;
@@ -186,7 +187,7 @@ void compile_family(struct balance_family *family)
         return;
     }
     choose(family, &choice);
-    later_arm(family);
+    later_arm(family, &choice);
     struct pool_source source = compile_source(family);
     if (wants_job(family, &source, &choice)) {
         start_build(family, &source);

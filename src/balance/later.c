@@ -1,8 +1,9 @@
 /* What happens to a pool although nothing else does: steps of slow starts, members whose way back waits for flap_hold,
- * a tier that is gone back to. One alarm a family sees to all of it. */
+ * a tier that is gone back to, turns of standbys. One alarm a family sees to all of it. */
 #include "balance/private.h"
 #include "base/clock.h"
 #include "pool/ramp.h"
+#include "pool/trickle.h"
 
 /* ---- slow start */
 
@@ -83,10 +84,19 @@ static void on_alarm(struct balance *balance, struct balance_alarm *alarm)
 
 static uint64_t earlier(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
-void later_arm(struct balance_family *family)
+/* Standbys that are too many for their share have it by turns. */
+static bool takes_turns(const struct balance_family *family, const struct pool_choice *choice)
 {
+    return choice->trickle_tier && choice->cnt - choice->own_cnt > pool_trickle_slots(family->settings.trickle);
+}
+
+void later_arm(struct balance_family *family, const struct pool_choice *choice)
+{
+    enum { TURN_MS = 60000 };
     const struct plan_group *group = family->group;
     uint64_t due_ms = failback_due_ms(family), now_ms = clock_mono_ms();
+    if (takes_turns(family, choice))
+        due_ms = earlier(due_ms, now_ms + TURN_MS);
     bool sides = group->slow_start_ms || group->flap_hold_ms;
     for (uint32_t i = 0; sides && i < family->cnt; i++) {
         const struct balance_side *side = &family->sides[i];

@@ -147,14 +147,17 @@ static const struct opt group_opts[] = {
     {GROUP("slow_start", OPT_DURATION, 0, slow_start_ms), .most = WEEK_MS, .text_default = "0",
      .help = "So long after it came back a member has less than its weight: a twentieth at first, then more in twenty "
              "even steps. Members that are up when rondod starts, or are new, have all of it at once. When all others "
-             "start slowly too, it is their proportions that count. No effect on round_robin."},
+             "start slowly too, it is their proportions that count, and among many members nobody has less than one of "
+             "4096 slots. No effect on round_robin."},
     {GROUP("flap_hold", OPT_DURATION, 0, flap_hold_ms), .most = WEEK_MS, .text_default = "0",
      .help = "The least time between two flips of a member: one that went down, or came up before that, less than so "
              "long ago does not come back yet. Going down never waits; and where nobody else is up, coming back does "
              "not either."},
     {GROUP("trickle", OPT_FRACTION, 0, trickle), .most = 500, .text_default = "0.0",
      .help = "The part of the answers that is given from the next tier that has somebody up, so that it is known to "
-             "work when it is needed; to the millionth. For policies with shares, not for round_robin and hash."},
+             "work when it is needed: to the millionth or, where weights and members ask for more than 4096 slots, to "
+             "one of these, and one at least. Standbys that are too many for that have it by turns of a minute. For "
+             "policies with shares, not for round_robin and hash."},
     {GROUP("members", OPT_GROUP, OPT_LIST, members), .sub = &member_table,
      .help = "What single addresses have of their own, and hosts whose addresses are members too."},
 };

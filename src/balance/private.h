@@ -147,6 +147,7 @@ struct balance_family {
     uint64_t cached_until_ms;
     struct balance_alarm alarm;
     struct pool_failback failback;
+    uint32_t trickle_turn;
     struct ring staying;   /* in balance.staying while a better tier is good again */
     uint64_t staying_mark; /* ascending in that ring */
 };
@@ -505,7 +506,7 @@ enum health_verdict later_verdict(const struct balance_family *family, struct ba
 /* Nobody waits on the way back any more; false: nobody did. */
 bool later_let_in(struct balance_family *family);
 /* After a table was compiled: when it is next to be done without anybody's doing. */
-void later_arm(struct balance_family *family);
+void later_arm(struct balance_family *family, const struct pool_choice *choice);
 void later_forget(struct balance_family *family);
 /* An alarm that is due, or a way back that was ordered; false: there is none, or deaths found before go first. */
 bool later_one(struct balance *balance);

@@ -40,6 +40,7 @@ struct pool_settings {
                          one. For pools that stay on a tier, or go by both families */
     uint32_t trickle; /* the part of the answers, of POOL_TRICKLE_ONE, for the next tier; heeded by policies that make a
                          schedule of weights */
+    uint32_t turn;    /* which members of a next tier that are too many for that have it now; any number */
     uint32_t ttl_sec; /* already cut to the record's TTL */
     uint32_t ttl_min_sec;
     uint8_t hash_prefix4, hash_prefix6; /* bits of the client's address that make the key: 32, 56 */

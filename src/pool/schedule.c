@@ -25,10 +25,10 @@ static uint64_t reduce(uint32_t *share, const uint32_t *weight, unsigned cnt)
 /* Largest remainder with a floor of one slot. Lightest first, whoever would get less than one slot gets one and leaves
  * with it, so that the rest share what remains in their own proportions; as every one of them then has a quota of at
  * least 1, so have all heavier ones. */
-static void apportion(uint32_t *share, const uint32_t *weight, unsigned cnt, uint64_t total)
+static void apportion(uint32_t *share, const uint32_t *weight, unsigned cnt, uint64_t total, uint64_t slots)
 {
     uint64_t key[POOL_MEMBERS_MAX];
-    uint64_t slots = POOL_SLOTS_MAX, left;
+    uint64_t left;
     unsigned at = 0, remainders = 0;
     for (unsigned i = 0; i < cnt; i++)
         key[i] = (uint64_t)weight[i] << INDEX_BITS | i;
@@ -59,8 +59,17 @@ unsigned pool_schedule_shares(uint32_t *share, const uint32_t *weight, unsigned 
     if (*exact)
         return (unsigned)total;
     uint32_t slots[POOL_MEMBERS_MAX];
-    apportion(slots, share, cnt, total);
+    apportion(slots, share, cnt, total, POOL_SLOTS_MAX);
     return (unsigned)reduce(share, slots, cnt);
+}
+
+void pool_schedule_divide(uint32_t *share, const uint32_t *weight, unsigned cnt, unsigned slots)
+{
+    uint64_t total = 0;
+    assert(cnt && cnt <= slots && slots <= POOL_SLOTS_MAX);
+    for (unsigned i = 0; i < cnt; i++)
+        total += weight[i];
+    apportion(share, weight, cnt, total, slots);
 }
 
 /* A binary heap, least key first. */

@@ -15,6 +15,9 @@
  * the earlier item), with at least one for each. */
 unsigned pool_schedule_shares(uint32_t *share, const uint32_t *weight, unsigned cnt, bool *exact) ATTR_NONNULL_ALL;
 
+/* Divides exactly so many slots among them in the same way; at least as many as items, at most 4,096. */
+void pool_schedule_divide(uint32_t *share, const uint32_t *weight, unsigned cnt, unsigned slots) ATTR_NONNULL_ALL;
+
 /* Writes the order of the items to slots[0..total), `total` the sum of the shares, at most 4,096; ties go to the
  * earlier item. */
 void pool_schedule_order(uint16_t *slots, const uint32_t *share, unsigned cnt, unsigned total) ATTR_NONNULL_ALL;

@@ -157,8 +157,10 @@ static struct sets *sets_new(const struct draft *draft, const struct pool_choice
     struct sets *sets = mem_zalloc(1, sizeof *sets);
     pool_shares_make(&sets->own, choice->weight, choice->own_cnt, draft->answers);
     sets->has_next = choice->own_cnt < choice->cnt;
-    if (sets->has_next)
-        pool_shares_make(&sets->next, choice->weight + choice->own_cnt, choice->cnt - choice->own_cnt, draft->answers);
+    if (!sets->has_next)
+        return sets;
+    pool_shares_make(&sets->next, choice->weight + choice->own_cnt, choice->cnt - choice->own_cnt, draft->answers);
+    pool_trickle_thin(&sets->next, draft->settings->trickle, draft->settings->turn);
     return sets;
 }
 
@@ -200,6 +202,8 @@ static struct pool_table *scheduled(const struct draft *draft, const struct pool
     bool exact;
     unsigned set_cnt = pool_trickle_lengths(length, &sets->own, next, draft->settings->trickle);
     unsigned slot_cnt = pool_schedule_shares(slots_of, length, set_cnt, &exact);
+    if (next && !exact)
+        slot_cnt = pool_trickle_divide(slots_of, &sets->own, next, draft->settings->trickle);
     size_t own_bytes = sets_bytes(&sets->own, draft);
     struct extent extent = {
         .sets = set_cnt, .slots = slot_cnt, .bytes = own_bytes + (next ? sets_bytes(next, draft) : 0)};

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "pool/gcd.h"
+#include "pool/schedule.h"
 
 /* Sets in lowest terms, and what each is multiplied by. */
 struct part {
@@ -59,4 +60,28 @@ unsigned pool_trickle_lengths(uint32_t *length, const struct pool_shares *own, c
     balance(&a, &b, trickle);
     unsigned __int128 sum = (unsigned __int128)a.factor * a.sum + (unsigned __int128)b.factor * b.sum;
     return (unsigned)(put(put(length, &a, sum), &b, sum) - length);
+}
+
+void pool_trickle_thin(struct pool_shares *next, uint32_t trickle, uint32_t turn)
+{
+    unsigned most = pool_trickle_slots(trickle), cnt = next->cnt, kept = 0;
+    unsigned first = (unsigned)((uint64_t)turn * most % cnt);
+    if (cnt <= most)
+        return;
+    for (unsigned s = 0; s < cnt; s++) {
+        if ((s + cnt - first) % cnt >= most)
+            continue;
+        next->length[kept] = next->length[s];
+        memmove(next->member[kept++], next->member[s], sizeof next->member[s]);
+    }
+    next->cnt = kept;
+}
+
+unsigned pool_trickle_divide(uint32_t *slots, const struct pool_shares *own, const struct pool_shares *next,
+                             uint32_t trickle)
+{
+    unsigned of_next = pool_trickle_slots(trickle);
+    pool_schedule_divide(slots, own->length, own->cnt, POOL_SLOTS_MAX - of_next);
+    pool_schedule_divide(slots + own->cnt, next->length, next->cnt, of_next);
+    return POOL_SLOTS_MAX;
 }

@@ -17,6 +17,9 @@
     "members = ( { address = \"192.0.2.2\"; tier = 2; }, { address = \"192.0.2.3\"; tier = 3; },"                      \
     " { address = \"2001:db8::2\"; tier = 2; } );"
 
+#define TIERS_OF_TWO                                                                                                   \
+    "members = ( { address = \"192.0.2.2\"; tier = 2; }, { address = \"192.0.2.3\"; tier = 2; } );"
+
 static const char three[] = "www 60 A 1\nwww 60 A 2\nwww 60 A 3\n";
 
 static uint64_t now_ms;
@@ -313,6 +316,21 @@ static void test_slow_start_after_a_drain(void **state)
     finish(&rig);
 }
 
+/* ---- trickle */
+
+/* More standbys than slots: all of them are proven to work, some at a time. */
+static void test_trickle_by_turns(void **state)
+{
+    (void)state;
+    struct rig rig;
+    begin(&rig, GROUPS("{ name = \"www\"; policy = \"weighted\"; trickle = 0.0002; " TIERS_OF_TWO " }"), three);
+    assert_string_equal(rig_answer(&rig, "www", ADDR_V4), "1 2 ttl 20");
+    assert_int_equal(www(&rig)->families[0].alarm.due_ms, now_ms + 60000);
+    pass_ms(&rig, 60000);
+    assert_string_equal(rig_answer(&rig, "www", ADDR_V4), "1 3 ttl 20");
+    finish(&rig);
+}
+
 /* ---- flap_hold */
 
 static void test_flap_hold(void **state)
@@ -594,6 +612,7 @@ int main(void)
         cmocka_unit_test(test_slow_start),
         cmocka_unit_test(test_all_start_slowly),
         cmocka_unit_test(test_slow_start_after_a_drain),
+        cmocka_unit_test(test_trickle_by_turns),
         cmocka_unit_test(test_flap_hold),
         cmocka_unit_test(test_flap_hold_of_the_only_one),
         cmocka_unit_test(test_anchors),

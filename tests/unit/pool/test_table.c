@@ -211,9 +211,34 @@ static void trickle_takes_no_more_slots_than_it_needs(void **state)
         members[i].weight = POOL_WEIGHT_MAX - 2 * i;
     }
     table = help_compile(&settings, members, POOL_MEMBERS_MAX);
-    assert_int_equal(table->set_cnt, POOL_MEMBERS_MAX);
+    assert_int_equal(table->set_cnt, POOL_MEMBERS_MAX / 2 + POOL_SLOTS_MAX / 20 + 1);
     assert_int_equal(table->slot_cnt, POOL_SLOTS_MAX);
     pool_table_free(table);
+}
+
+/* However many standbys there are, and whatever their weights: they take turns. */
+static void trickle_is_no_more_with_many_standbys(void **state)
+{
+    (void)state;
+    enum { STANDBYS = 100, SLOTS = 41 /* a hundredth of 4,096 */ };
+    struct pool_settings settings = help_settings(POOL_WEIGHTED, 1);
+    unsigned turns[STANDBYS + 1] = {0};
+    settings.trickle = 10000;
+    help_members(members, ADDR_V4, STANDBYS + 1);
+    for (unsigned i = 1; i <= STANDBYS; i++) {
+        members[i].tier = 2;
+        members[i].weight = i == 50 ? POOL_WEIGHT_MAX : 1;
+    }
+    for (settings.turn = 0; settings.turn < STANDBYS; settings.turn++) {
+        struct pool_table *table = help_compile(&settings, members, STANDBYS + 1);
+        double own = pool_table_share(table, &members[0].address);
+        assert_int_equal((int)(own * POOL_SLOTS_MAX + 0.5), POOL_SLOTS_MAX - SLOTS);
+        for (unsigned i = 1; i <= STANDBYS; i++)
+            turns[i] += pool_table_share(table, &members[i].address) > 0;
+        pool_table_free(table);
+    }
+    for (unsigned i = 1; i <= STANDBYS; i++)
+        assert_int_equal(turns[i], SLOTS);
 }
 
 static void the_ttl_is_short_while_a_used_member_is_unsettled(void **state)
@@ -529,6 +554,7 @@ int main(void)
         cmocka_unit_test(several_weighted_answers_keep_their_shares),
         cmocka_unit_test(trickle_is_the_share_that_was_asked_for),
         cmocka_unit_test(trickle_takes_no_more_slots_than_it_needs),
+        cmocka_unit_test(trickle_is_no_more_with_many_standbys),
         cmocka_unit_test(the_ttl_is_short_while_a_used_member_is_unsettled),
         cmocka_unit_test(all_down_says_what_is_served),
         cmocka_unit_test(all_drained_is_as_if_nobody_was),
