@@ -112,6 +112,9 @@ static inline bool plan_is_wildcard(const uint8_t *owner) { return owner[0] == 1
 /* The first of them that needs a host but names none; NULL: none. */
 const struct probe_options *plan_hostless(const struct plan_probes *probes) ATTR_NONNULL_ALL ATTR_PURE;
 
+/* What of its failover does not what one may think, in words; how much that is. */
+enum { PLAN_DOUBTS_MAX = 4 };
+size_t plan_failover_doubts(const char *doubts[PLAN_DOUBTS_MAX], const struct plan_group *group) ATTR_NONNULL_ALL;
 /* plan_load.c: why a policy by load can't go by these probes; NULL: it can, or is another policy. */
 const char *plan_load_problem(enum pool_policy policy, const struct plan_probes *probes) ATTR_NONNULL_ALL ATTR_PURE;
 

@@ -385,6 +385,8 @@ static void resolve_failover(const struct resolving *r)
         complain(r, "\"trickle\": %s; \"weighted\" and \"random\" can give a share of the answers away",
                  group->policy == POOL_HASH ? "hash would send the same clients to the next tier each time"
                                             : "round_robin gives every member the same share");
+    if (row->trickle > 0 && !group->trickle)
+        complain(r, "\"trickle\": less than a millionth is nothing");
     if (row->slow_start_ms && group->policy == POOL_ROUND_ROBIN)
         warn(r, "\"slow_start\" has no effect on round_robin, which heeds no weights; \"weighted\" does");
 }
@@ -435,6 +437,14 @@ static void check_load(const struct resolving *r)
         complain(r, "policy %s", problem);
 }
 
+static void check_failover(const struct resolving *r)
+{
+    const char *doubts[PLAN_DOUBTS_MAX];
+    size_t cnt = r->row->where.is_broken ? 0 : plan_failover_doubts(doubts, r->group);
+    for (size_t i = 0; i < cnt; i++)
+        warn(r, "%s", doubts[i]);
+}
+
 struct plan_group *plan_group_make(struct planning *planning, const struct balance_group_options *row)
 {
     struct resolving r = {.planning = planning, .row = row};
@@ -448,5 +458,6 @@ struct plan_group *plan_group_make(struct planning *planning, const struct balan
     resolve_members(&r);
     resolve_hosts(&r);
     check_load(&r);
+    check_failover(&r);
     return group;
 }

@@ -509,6 +509,38 @@ static void test_none(void **state)
     balance_plan_free(NULL);
 }
 
+static void test_failover_without_an_effect(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *keys, *said;
+    } cases[] = {
+        {"failback = \"manual\";", "\"failback\" has no effect, as no member has a tier"},
+        {"trickle = 0.1; policy = \"weighted\";", "\"trickle\" has no effect, as no member has a tier"},
+        {"trickle = 0.0000004; policy = \"weighted\";", "\"trickle\": less than a millionth is nothing"},
+        {"flap_hold = \"1m\";", "\"flap_hold\" has no effect, as no member is checked"},
+        {"failback = \"1m\"; members = ( { address = \"192.0.2.1\"; tier = 2; site = \"eu\"; } );",
+         "\"failback\" goes by all members together: "},
+        {"failback = \"1m\"; trickle = 0.1; policy = \"weighted\";"
+         " members = ( { address = \"192.0.2.1\"; tier = 2; } );",
+         NULL},
+    };
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[1024];
+        struct diag *diag = diag_new(10);
+        snprintf(text, sizeof text,
+                 "sites = ( { name = \"eu\"; networks = [ \"192.0.2.0/24\" ]; } );\n"
+                 "zones = ( { balance = ( { name = \"www\"; %s } ); } );",
+                 cases[i].keys);
+        balance_plan_free(plan_of(text, diag));
+        if (cases[i].said)
+            expect_said(diag_text(diag), cases[i].said);
+        else
+            assert_string_equal(diag_text(diag), "");
+        diag_free(diag);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -521,7 +553,8 @@ int main(void)
         cmocka_unit_test(test_broken_rows),        cmocka_unit_test(test_broken_groups),
         cmocka_unit_test(test_broken_members),     cmocka_unit_test(test_zones_without_name_or_twice),
         cmocka_unit_test(test_policies_by_load),   cmocka_unit_test(test_hosts),
-        cmocka_unit_test(test_refused_hosts),      cmocka_unit_test(test_circles_of_hosts),
+        cmocka_unit_test(test_refused_hosts),      cmocka_unit_test(test_failover_without_an_effect),
+        cmocka_unit_test(test_circles_of_hosts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
