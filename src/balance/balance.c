@@ -79,6 +79,7 @@ void balance_free(struct balance *balance)
 {
     if (!balance)
         return;
+    balance->hold_on_told = false; /* that its targets go is no end to tell of */
     lose_all(balance);
     if (balance->rescan_diag)
         work_end_rescan(balance);
