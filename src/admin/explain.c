@@ -131,8 +131,10 @@ static const char *why_no_pool(const struct explain *x)
         return "the name has no records of this type";
     if (link->version->is_signed)
         return "the zone is signed: all addresses are answered, in turn";
-    return link->node->pool ? "its group does not apply, or not any more: all addresses are answered, in turn"
-                            : "no group of \"balance\" names it: all addresses are answered, in turn";
+    if (link->node->pool)
+        return "its group does not apply, or not any more: all addresses are answered, in turn";
+    return "no group of \"balance\" has it by \"name\", nor by \"below\", which leaves out what NS and MX records point "
+           "to: all addresses are answered, in turn";
 }
 
 static json_t *question_json(const struct explain *x)
@@ -272,9 +274,9 @@ static bool change(const struct explain *x, struct pool_member *members, struct 
     return true;
 }
 
-static json_t *outcome(const struct explain *x, const struct pool_source *source)
+static json_t *outcome(const struct explain *x, const struct pool_source *source, bool is_now)
 {
-    const struct explain_names names = {x->view, (const char *const *)x->member_site, x->site};
+    const struct explain_names names = {x->view, (const char *const *)x->member_site, x->site, is_now};
     struct pool_explained *explained =
         pool_explain(source, x->client.address.family == ADDR_NONE ? NULL : &x->client.address);
     json_t *json = explain_pool_json(source, explained, &names);
@@ -289,13 +291,13 @@ static void render_pool(const struct explain *x, struct ctl_result *result)
     json_t *pool = settings_json(x->pool);
     settings.site = x->class;
     source.settings = &settings;
-    json_object_set_new(pool, "now", outcome(x, &source));
+    json_object_set_new(pool, "now", outcome(x, &source, true));
     struct pool_member *members = mem_dup(source.members, source.cnt * sizeof *members);
     struct pool_member *other = mem_dup(x->pool->other, x->pool->other_cnt * sizeof *other);
     if (change(x, members, other, result) && x->change_cnt) {
         source.members = members;
         settings.tier = balance_explained_tier(x->pool, members, other);
-        json_object_set_new(pool, "then", outcome(x, &source));
+        json_object_set_new(pool, "then", outcome(x, &source, false));
     } else {
         json_object_set_new(pool, "then", json_null());
     }

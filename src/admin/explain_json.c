@@ -142,6 +142,16 @@ static void why_used(char out[WHY_MAX], const struct pool_member *member, const 
         snprintf(out, WHY_MAX, "%s", member->forced == HEALTH_UP ? "forced up" : member->probed ? "up" : "not checked");
 }
 
+/* What its checks say is not what counts. */
+static void add_who_keeps(char why[WHY_MAX], const struct balance_member_view *view)
+{
+    size_t len = strlen(why);
+    if (view->held)
+        snprintf(why + len, WHY_MAX - len, ", held as it was before a failure of our own");
+    else if (view->waits_until_wall_ms)
+        snprintf(why + len, WHY_MAX - len, ": it passes, and flap_hold keeps it out for now");
+}
+
 static json_t *member_json(const struct pool_source *source, const struct pool_explained *e, size_t index,
                            const struct explain_names *names)
 {
@@ -153,6 +163,8 @@ static json_t *member_json(const struct pool_source *source, const struct pool_e
         why_used(why, member, &e->choice);
     else
         why_not(why, member, seen->live, &e->choice);
+    if (names->is_now && view)
+        add_who_keeps(why, view);
     return json_pack("{ss ss so so sb sb sI sI sf sb sb sb sf sf ss so}",
                      "address", addr_to_text(address, &member->address),
                      "verdict", health_verdict_name(member->probed ? member->verdict : HEALTH_UP),

@@ -1,6 +1,8 @@
 /* What explains an answer, as JSON: the reply that a client would get, and what a pool does for it. Any thread. */
 #pragma once
 
+#include <stdbool.h>
+
 #include <jansson.h>
 
 #include "admin/view_pools.h"
@@ -13,6 +15,7 @@ struct explain_names {
     const struct view_pools *view;  /* what checks said of the members */
     const char *const *member_site; /* by index; NULL: none */
     const char *site;               /* the client's; NULL: none */
+    bool is_now; /* what is, not what would be */
 };
 
 json_t *explain_names_json(const struct trace *trace) ATTR_MUST_USE ATTR_NONNULL_ALL;

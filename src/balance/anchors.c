@@ -81,6 +81,7 @@ const struct opt_table balance_health_opt_table = {
     .path = "health",
     .size = sizeof(struct balance_health_options),
     .where_offset = offsetof(struct balance_health_options, where),
+    .help = "All checks together: when what they find is believed, who is told of it, how many there are.",
     OPT_ROWS(opts),
 };
 

@@ -68,7 +68,6 @@ const struct opt_table daemon_health_opt_table = {
     .path = "health",
     .size = sizeof(struct daemon_health_options),
     .where_offset = SIZE_MAX,
-    .help = "What holds for the checks of all pools.",
     OPT_ROWS(health_opts),
     .check = check_health,
 };

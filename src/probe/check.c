@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -109,6 +110,22 @@ static void not_begun(struct check *check, int error, const struct sockaddr_stor
 
 /* ---- connecting ---- */
 
+/* The least port that the system gives to connections by itself, when we began; 0: not known. */
+static unsigned local_port_least(void)
+{
+    static bool is_known;
+    static unsigned least;
+    if (is_known)
+        return least;
+    is_known = true;
+    FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
+    if (!file || fscanf(file, "%u", &least) != 1)
+        least = 0;
+    if (file)
+        (void)fclose(file);
+    return least;
+}
+
 /* Whoever connects to a port of its own machine that nobody listens on may get that very port as its local one, and
  * then speaks to itself (RFC 9293 section 3.5, simultaneous open). Nobody is there. */
 static bool is_self(const struct check *check)
@@ -116,6 +133,8 @@ static bool is_self(const struct check *check)
     struct sockaddr_storage name;
     socklen_t len = sizeof name;
     struct addr ours;
+    if (check->run.target->address.port < local_port_least())
+        return false;
     if (getsockname(check->fd, (struct sockaddr *)&name, &len))
         return false;
     addr_from_sockaddr(&ours, (const struct sockaddr *)&name);

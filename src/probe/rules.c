@@ -36,7 +36,6 @@ const struct opt_table probe_health_opt_table = {
     .path = "health",
     .size = sizeof(struct probe_health_options),
     .where_offset = SIZE_MAX,
-    .help = "What is true of the checks of all members.",
     OPT_ROWS(opts),
 };
 

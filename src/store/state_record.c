@@ -121,12 +121,14 @@ enum err state_order_read(struct state_order *record, const uint8_t *key, size_t
 
 /* ---- memories */
 
-enum memory_flag { MEMORY_UNSETTLED = 1, MEMORY_DRAINS = 2, MEMORY_HAS_DAYS_LEFT = 4 };
+/* What an agent has said stands in the upper four bits. */
+enum memory_flag { MEMORY_UNSETTLED = 1, MEMORY_DRAINS = 2, MEMORY_HAS_DAYS_LEFT = 4, MEMORY_AGENT_SHIFT = 4 };
 
 static unsigned flags_of(const struct health_memory *memory)
 {
     return (memory->unsettled ? MEMORY_UNSETTLED : 0) | (memory->measure.drains ? MEMORY_DRAINS : 0) |
-           (memory->measure.has_days_left ? MEMORY_HAS_DAYS_LEFT : 0);
+           (memory->measure.has_days_left ? MEMORY_HAS_DAYS_LEFT : 0) |
+           (unsigned)memory->measure.agent << MEMORY_AGENT_SHIFT;
 }
 
 size_t state_memory_value(uint8_t value[STATE_MEMORY_VALUE_MAX], const struct health_memory *memory)
@@ -161,6 +163,7 @@ static void read_measure(struct health_measure *measure, struct reader *r, unsig
     measure->response_wall_ms = reader_u64(r);
     measure->load_wall_ms = reader_u64(r);
     measure->drains = flags & MEMORY_DRAINS;
+    measure->agent = (uint8_t)(flags >> MEMORY_AGENT_SHIFT);
     measure->has_days_left = flags & MEMORY_HAS_DAYS_LEFT;
 }
 

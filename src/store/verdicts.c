@@ -83,7 +83,8 @@ static struct saved *add(struct verdicts *v, const uint8_t *digest)
 /* What was measured changes with every check and is worth no record of its own. Never 0. */
 static uint64_t content_of(const struct verdicts *v, const struct health_memory *memory)
 {
-    const uint8_t flags[] = {(uint8_t)memory->verdict, memory->unsettled, memory->measure.drains};
+    const uint8_t flags[] = {(uint8_t)memory->verdict, memory->unsettled, memory->measure.drains,
+                             memory->measure.agent};
     uint64_t hash = hash_step(memory->contrary_cnt, flags, sizeof flags, &v->key);
     hash = hash_step(hash, (const uint8_t *)&memory->since_wall_ms, sizeof memory->since_wall_ms, &v->key);
     hash = hash_step(hash, (const uint8_t *)memory->reason, (unsigned)strlen(memory->reason), &v->key);

@@ -315,6 +315,9 @@ static void member_row(struct table *table, const json_t *member)
     table_add(table, text);
 }
 
+/* Of members alone: share, response, load. */
+enum { MEASURED_CELLS = 3 };
+
 static void host_state_text(char out[LIST_MAX], const json_t *host)
 {
     size_t cnt = json_array_size(json_object_get(host, "addresses"));
@@ -355,7 +358,8 @@ static void host_row(struct table *table, const json_t *host)
         table_add(table, "");
     table_addf(table, "%llu", count_of(host, "weight"));
     table_addf(table, "%llu", count_of(host, "tier"));
-    table_add(table, "");
+    for (unsigned i = 0; i < MEASURED_CELLS; i++)
+        table_add(table, "");
     host_reason_text(text, host);
     table_add(table, text);
 }
@@ -373,11 +377,10 @@ static void pool_row(struct table *table, const json_t *pool)
     table_add(table, "");
     table_add(table, "");
     table_addf(table, "%llu", count_of(pool, "tier"));
-    table_add(table, "");
-    table_add(table, "");
-    table_add(table, "");
-    snprintf(text, sizeof text, "%s, ttl %llu, up to %llu answers", policy ? policy : "-", count_of(pool, "ttl"),
-             count_of(pool, "answers"));
+    for (unsigned i = 0; i < MEASURED_CELLS; i++)
+        table_add(table, "");
+    snprintf(text, sizeof text, "%s, ttl %llu, up to %llu answer%s", policy ? policy : "-", count_of(pool, "ttl"),
+             count_of(pool, "answers"), count_of(pool, "answers") == 1 ? "" : "s");
     show_failover_pool(text, sizeof text, pool);
     table_add(table, text);
 }

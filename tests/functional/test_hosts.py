@@ -81,6 +81,12 @@ def test_addresses_share_the_hosts_weight(rondo, names):
     # Whom the zone names too is one member, of the weight that it has there.
     with Asker(server, WWW) as asker:
         assert asker.firsts(500) == {"192.0.2.1": 100, "192.0.2.7": 100, "192.0.2.2": 300}
+    # A table: what stands in a column begins, or ends, where its head does.
+    head, *rows = server.ctl("pools").stdout.splitlines()
+    assert len([row for row in rows if row.startswith("  host ")]) == 6, rows  # a line in each family
+    for row in rows:
+        assert not row[head.index("REASON") - 2:head.index("REASON")].strip(), row
+        assert row[head.index("REASON"):][:1] != " ", row
 
 
 def test_each_address_is_checked(rondo, names, backends):

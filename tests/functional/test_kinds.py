@@ -1,6 +1,7 @@
 """The kinds of check that need no library, each against real servers on loopback; tests/functional/test_health.py has
 http's responses and the schedule."""
 
+import time
 import os
 import pathlib
 import pwd
@@ -229,6 +230,12 @@ def test_agent(rondo, backends):
         wait_seen(server, WWW, web.addresses)
         agent.manner = says(b"maint\n")
         wait_seen(server, WWW, web.addresses[1:])
+        time.sleep(0.3)  # what it said is written a tenth of a second after
+        agent.manner = says(b"80%\n")  # over a restart, too, it is in maintenance until it says ready
+        server.kill()
+        server.start()
+        until(lambda: reason(server, WWW, web.addresses[0]) == "agent: maint", "it was asked again")
+        assert seen(server, WWW, 40) == set(web.addresses[1:])
 
 
 def test_agent_that_was_never_there(rondo, backends):

@@ -171,8 +171,9 @@ static const struct health_memory memory = {
     .contrary_cnt = 258,
     .duration_us = 70000,
     .since_wall_ms = UINT64_C(1764504000123),
-    .measure = {.response_us = 1234, .load = 5678, .load_kind = HEALTH_LOAD_PERCENT, .drains = true,
-                .has_days_left = true, .days_left = -3, .response_wall_ms = 11, .load_wall_ms = 12},
+    .measure = {.response_us = 1234, .load = 5678, .load_kind = HEALTH_LOAD_PERCENT,
+                .agent = HEALTH_AGENT_MAINT | HEALTH_AGENT_DRAIN, .drains = true, .has_days_left = true,
+                .days_left = -3, .response_wall_ms = 11, .load_wall_ms = 12},
     .reason = "status 503",
 };
 
@@ -194,6 +195,7 @@ static void verdicts_are_read_again(void **state)
     assert_int_equal(read.measure.load, 5678);
     assert_int_equal(read.measure.load_kind, HEALTH_LOAD_PERCENT);
     assert_true(read.measure.drains && read.measure.has_days_left);
+    assert_int_equal(read.measure.agent, HEALTH_AGENT_MAINT | HEALTH_AGENT_DRAIN);
     assert_int_equal(read.measure.days_left, -3);
     assert_true(read.measure.response_wall_ms == 11 && read.measure.load_wall_ms == 12);
 }
