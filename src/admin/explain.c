@@ -133,8 +133,8 @@ static const char *why_no_pool(const struct explain *x)
         return "the zone is signed: all addresses are answered, in turn";
     if (link->node->pool)
         return "its group does not apply, or not any more: all addresses are answered, in turn";
-    return "no group of \"balance\" has it by \"name\", nor by \"below\", which leaves out what NS and MX records point "
-           "to: all addresses are answered, in turn";
+    return "no group of \"balance\" has it by \"name\", nor by \"below\", which leaves out what NS and MX records "
+           "point to: all addresses are answered, in turn";
 }
 
 static json_t *question_json(const struct explain *x)
