@@ -205,6 +205,13 @@ enum tsig_verdict tsig_verify_request(struct tsig_state *state, const struct tsi
     return verdict;
 }
 
+/* A code that was begun has been ended: nothing in the state points to the key but this. */
+void tsig_own_key(struct tsig_state *state, struct tsig_key *copy)
+{
+    *copy = *state->key;
+    state->key = copy;
+}
+
 /* ---- both */
 
 /* Bytes of the MAC that we send: none where the other side has not shown that it has the key (5.3.2). */

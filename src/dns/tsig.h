@@ -72,6 +72,10 @@ struct tsig_state {
 enum tsig_verdict tsig_verify_request(struct tsig_state *state, const struct tsig_keys *keys, const uint8_t *msg,
                                       size_t len, size_t at, uint64_t now_sec) ATTR_NONNULL(1, 3) ATTR_MUST_USE;
 
+/* The exchange goes on with a copy of its key (it has one), made in *copy, when the table may go before it ends. The
+ * copy holds the secret: hmac_wipe before its memory goes. */
+void tsig_own_key(struct tsig_state *state, struct tsig_key *copy) ATTR_NONNULL_ALL;
+
 /* ---- both */
 
 /* Bytes that tsig_sign will append for this exchange: to be kept back while the message is made. */
