@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "dns/name.h"
+#include "zone/access.h"
 
 void zone_version_forget_pools(struct zone_version *version)
 {
@@ -41,6 +42,7 @@ void zone_free(struct zone *zone)
         version_free(v);
     }
     chunk_pool_free(zone->pool); /* nodes, branches and garbage at once */
+    zone_access_free(zone->access);
     free((void *)zone->name);
     free(zone);
 }

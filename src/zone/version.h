@@ -72,6 +72,8 @@ struct zone {
     const uint8_t *name; /* lower-cased apex, owned */
     uint8_t name_len;
     uint8_t depth;
+    /* Who may transfer it, and the like (zone/access.h). RCU; NULL: nobody may anything; owned */
+    struct zone_access *access;
     /* the writer's */
     const struct hash_key *key;
     struct chunk_pool *pool; /* of the newest version */
