@@ -20,7 +20,11 @@
 enum { ANSWER_BATCH_MAX = 32 };
 
 enum answer_proto { ANSWER_UDP, ANSWER_TCP };
-enum answer_outcome { ANSWER_SEND, ANSWER_DROP };
+enum answer_outcome {
+    ANSWER_SEND,
+    ANSWER_DROP,
+    ANSWER_HAND_OFF, /* to be taken with answer_take_hand_off; not answered */
+};
 
 /* One request. `out` may be `in` (the answer is then built in place, behind the question); otherwise they must not
  * overlap. */
@@ -55,6 +59,12 @@ struct answer_worker *answer_worker_new(const struct answer_shared *shared)
     ATTR_FREED_BY(answer_worker_free) ATTR_MUST_USE ATTR_NONNULL_ALL;
 /* Written by the owner alone, read by anyone (relaxed). */
 const struct answer_counters *answer_worker_counters(const struct answer_worker *worker) ATTR_NONNULL_ALL;
+
+struct answer_hand_off;
+/* What became of packets[i] of the last batch, whose outcome was ANSWER_HAND_OFF: the caller's from now on, and to be
+ * taken once (answer/handoff.h). What nobody takes is freed some time later. [worker] */
+struct answer_hand_off *answer_take_hand_off(struct answer_worker *worker, unsigned i)
+    ATTR_MUST_USE ATTR_RETURNS_NONNULL ATTR_NONNULL_ALL;
 
 /* Answers `cnt` ≤ ANSWER_BATCH_MAX requests. The caller is an online RCU reader. [worker] */
 void answer_batch(struct answer_worker *worker, struct answer_packet *packets, unsigned cnt) ATTR_NONNULL_ALL ATTR_HOT;

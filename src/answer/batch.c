@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "answer/frame.h"
+#include "answer/handoff.h"
 #include "answer/limit.h"
 #include "answer/lookup.h"
 #include "answer/query.h"
@@ -46,6 +47,8 @@ void answer_worker_free(struct answer_worker *worker)
 {
     if (worker && worker->context.positions)
         munmap(worker->context.positions, POSITIONS_BYTES);
+    for (unsigned i = 0; worker && i < ANSWER_BATCH_MAX; i++)
+        answer_hand_off_free(worker->queries[i].hand_off);
     if (worker)
         nsec3_hasher_free(worker->context.hasher);
     free(worker);
@@ -182,6 +185,14 @@ static void drop(struct answer_worker *worker, struct answer_packet *packet)
     answer_count(&worker->counters, dropped);
 }
 
+struct answer_hand_off *answer_take_hand_off(struct answer_worker *worker, unsigned i)
+{
+    struct answer_hand_off *taken = worker->queries[i].hand_off;
+    assert(taken);
+    worker->queries[i].hand_off = NULL;
+    return taken;
+}
+
 static bool has_records(const struct query *q)
 {
     return q->counts[QUERY_ANSWER] || q->counts[QUERY_AUTHORITY] || q->counts[QUERY_ADDITIONAL];
@@ -218,6 +229,38 @@ static ATTR_COLD bool may_go(struct answer_worker *worker, struct query *q)
     return true;
 }
 
+/* What the rate limit says to a hand-off. */
+static enum limit_verdict limit_hand_off(struct answer_worker *worker, struct query *q)
+{
+    q->bucket = limit_aim(&worker->limit, q->client, q->name.suffix_hash[q->name.depth] + QUERY_LIMIT_HAND_OFF);
+    if (limit_take(&worker->limit, &q->bucket))
+        return LIMIT_PASS;
+    return limit_judge(&worker->context.settings->limit, q->client, &worker->rng, &worker->counters);
+}
+
+/* What gets no answer here: FRAME_DROP comes back. Over the rate limit nothing is handed off: a client that means it
+ * asks again, and whoever forges its address has no transfers sent there. One that is slipped is an IXFR that may come
+ * by TCP: FRAME_DONE, and not to be limited again. (A NOTIFY cannot be truncated.) */
+static ATTR_COLD enum frame_verdict leave(struct answer_worker *worker, struct query *q, struct answer_packet *packet,
+                                          bool is_limiting)
+{
+    enum limit_verdict limited = LIMIT_PASS;
+    bool is_handed_off = worker->verdicts[q - worker->queries] == FRAME_HAND_OFF;
+    if (is_handed_off && is_limiting && !q->trusted)
+        limited = limit_hand_off(worker, q);
+    if (limited == LIMIT_SLIP && q->qtype == RR_IXFR) {
+        q->trusted = q->out.failed = true;
+        return FRAME_DONE;
+    }
+    if (is_handed_off && limited == LIMIT_PASS) {
+        packet->out_len = 0;
+        packet->outcome = ANSWER_HAND_OFF;
+    } else {
+        drop(worker, packet);
+    }
+    return FRAME_DROP;
+}
+
 static void resolve_all(struct answer_worker *worker, unsigned cnt, bool is_limiting)
 {
     for (unsigned i = 0; i < cnt; i++) {
@@ -236,8 +279,8 @@ static void finish_all(struct answer_worker *worker, struct answer_packet *packe
     for (unsigned i = 0; i < cnt; i++) {
         struct query *q = &worker->queries[i];
         if (unlikely(worker->verdicts[i] == FRAME_DROP))
-            drop(worker, &packets[i]);
-        else if (is_limiting && !q->trusted && unlikely(!limit_take(&worker->limit, &q->bucket)) && !may_go(worker, q))
+            continue;
+        if (is_limiting && !q->trusted && unlikely(!limit_take(&worker->limit, &q->bucket)) && !may_go(worker, q))
             drop(worker, &packets[i]);
         else
             finish(worker, q, &packets[i]);
@@ -258,6 +301,8 @@ void answer_batch(struct answer_worker *worker, struct answer_packet *packets, u
         worker->verdicts[i] = frame_read(q, &packets[i]);
         if (likely(worker->verdicts[i] == FRAME_RESOLVE))
             worker->verdicts[i] = find_zone(q);
+        else if (worker->verdicts[i] >= FRAME_DROP)
+            worker->verdicts[i] = leave(worker, q, &packets[i], is_limiting);
         if (packets[i].proto == ANSWER_UDP)
             answer_count(&worker->counters, queries_udp);
         else

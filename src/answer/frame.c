@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "answer/admit.h"
 #include "answer/chaos.h"
 #include "answer/optrr.h"
 #include "answer/signing.h"
@@ -67,20 +68,15 @@ static enum frame_verdict done(struct query *q, enum rcode rcode, unsigned ede)
 }
 
 /* RFC 6895 3.1: types 128 to 255 and OPT are no data. What BIND says to them (NSD and Knot look for such data in the
- * zone); ANY is answered (RFC 8482), transfers are not for this path. */
+ * zone); ANY is answered (RFC 8482), transfers are not by this path. */
 static enum frame_verdict judge_meta_type(struct query *q, const struct answer_packet *packet)
 {
     switch (q->qtype) {
     case RR_ANY:
         return FRAME_RESOLVE;
     case RR_AXFR:
-        if (packet->proto == ANSWER_UDP) /* RFC 5936 4.2: TCP only */
-            break;
-        return done(q, RCODE_REFUSED, EDNS_EDE_PROHIBITED);
     case RR_IXFR:
-        if (!msg_nscount(packet->in)) /* RFC 1995 3: the client's SOA stands there */
-            break;
-        return done(q, RCODE_REFUSED, EDNS_EDE_PROHIBITED);
+        return admit_transfer(q, packet);
     case RR_MAILA:
     case RR_MAILB:
         return done(q, RCODE_NOTIMP, EDNS_EDE_NOT_SUPPORTED);
@@ -102,9 +98,21 @@ static enum frame_verdict judge_question(struct query *q, uint16_t class, const 
     return FRAME_RESOLVE;
 }
 
+/* A message of another opcode may have any form behind the header (RFC 8490 DSO has), so there "malformed" means
+ * nothing; of NOTIFY the form is that of a query. */
+static ATTR_COLD enum frame_verdict judge_opcode(struct query *q, const struct answer_packet *packet, bool malformed)
+{
+    if (msg_opcode(packet->in) != OPCODE_NOTIFY)
+        return done(q, RCODE_NOTIMP, EDNS_EDE_NOT_SUPPORTED);
+    if (malformed)
+        return done(q, RCODE_FORMERR, QUERY_NO_EDE);
+    if (q->opt.flags & QUERY_OPT_BADCOOKIE)
+        return done(q, RCODE_BADCOOKIE, QUERY_NO_EDE);
+    return admit_notify(q, packet);
+}
+
 /* A bad signature hides all else: nothing is known of whoever made it. Then the order of what can be wrong is BIND's:
- * an unknown EDNS version hides an unknown opcode. A message of another opcode may have any form behind the header (RFC
- * 8490 DSO has), so there "malformed" means nothing. */
+ * an unknown EDNS version hides an unknown opcode. */
 static enum frame_verdict judge(struct query *q, const struct answer_packet *packet, const struct msg_edns *edns,
                                 bool malformed, uint16_t class)
 {
@@ -113,7 +121,7 @@ static enum frame_verdict judge(struct query *q, const struct answer_packet *pac
     if (unlikely(edns->version > 0))
         return done(q, RCODE_BADVERS, QUERY_NO_EDE); /* RFC 6891 6.1.3 */
     if (unlikely(q->flags & MSG_OPCODE_MASK))
-        return done(q, RCODE_NOTIMP, EDNS_EDE_NOT_SUPPORTED);
+        return judge_opcode(q, packet, malformed);
     if (unlikely(malformed))
         return done(q, RCODE_FORMERR, QUERY_NO_EDE);
     if (unlikely(q->opt.flags & QUERY_OPT_BADCOOKIE))

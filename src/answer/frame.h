@@ -6,9 +6,11 @@
 #include "answer/query.h"
 
 enum frame_verdict {
-    FRAME_DROP,    /* no answer at all */
-    FRAME_DONE,    /* the RCODE is known, the answer has no records */
-    FRAME_RESOLVE, /* ask the zones: a question of class IN (or ANY) and an ordinary type (or ANY) */
+    FRAME_DONE,     /* the RCODE is known, the answer has no records */
+    FRAME_RESOLVE,  /* ask the zones: a question of class IN (or ANY) and an ordinary type (or ANY) */
+    /* no answer of ours, from here on */
+    FRAME_DROP,     /* nor anybody's */
+    FRAME_HAND_OFF, /* query->hand_off; header and question of the request are as they came, in place too */
 };
 
 /* Reads packet->in and begins the answer in packet->out: header and question stand there, query->out is behind them.

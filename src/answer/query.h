@@ -22,6 +22,7 @@
 #include "zone/trie.h"
 #include "zone/version.h"
 
+struct answer_hand_off;
 struct nsec3_hasher;
 
 enum {
@@ -29,6 +30,7 @@ enum {
     QUERY_NO_DEPTH = 128, /* deeper than any name */
     QUERY_PROOFS_MAX = QUERY_LINKS_MAX + 4, /* a wildcard's a link, and three or less of the last name */
     QUERY_LIMIT_NODATA = 8, /* in limit_what: apart from each enum lookup_kind */
+    QUERY_LIMIT_HAND_OFF = 16,
 };
 
 /* The sections of an answer, as indices of query.counts. */
@@ -124,4 +126,6 @@ struct query {
     /* Of a signed request: set when tsig_len is. */
     uint16_t begun_len; /* of the answer's header and question */
     struct tsig_state tsig;
+
+    struct answer_hand_off *hand_off; /* of FRAME_HAND_OFF; owned until it is taken, or another takes its place */
 };

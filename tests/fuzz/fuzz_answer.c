@@ -9,14 +9,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "answer/handoff.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "dns/edns.h"
 #include "dns/msg.h"
 #include "dns/rr.h"
 #include "dns/tsig.h"
 #include "helpers/decode.h"
 #include "helpers/world.h"
 #include "pool/classes.h"
+#include "zone/access.h"
 #include "zone/version.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
@@ -112,6 +115,15 @@ static void add_pool(void)
     world.settings.ecs_trusted = prefix_table_new(all, 2);
 }
 
+/* Anybody may transfer the zone, and say that it has changed. */
+static void open_zone(struct zone *zone)
+{
+    static const struct acl_entry any = {.view = ACL_FULL};
+    struct acl *transfer = acl_new(&any, 1), *notify = acl_new(&any, 1);
+    struct zone_access *access = zone_access_new(&transfer, &notify);
+    zone_access_set(zone, &access);
+}
+
 static void start(void)
 {
     static char zone[65536];
@@ -127,6 +139,8 @@ static void start(void)
     world.shared.limit = limit_new(LIMIT_LINE_BYTES);
     set_all(&world.settings);
     add_pool();
+    open_zone(world.zones[1]);
+    open_zone(world.zones[3]);
     world_start(&world);
 }
 
@@ -214,10 +228,24 @@ static void check_signature(const struct answer_packet *packet)
     require(verdict == TSIG_OK || (verdict == TSIG_MISSING && may_lack));
 }
 
+/* What is handed off is the request as it came, and can be answered. */
+static void check_hand_off(const struct answer_packet *packet, unsigned i, const uint8_t *request, size_t len)
+{
+    static uint8_t answer[65535];
+    struct answer_hand_off *h = answer_take_hand_off(world.worker, i);
+    require(h->request_len == len && !memcmp(h->request, request, len));
+    require(packet->proto == ANSWER_TCP || h->kind != ANSWER_AXFR);
+    size_t answer_len =
+        answer_hand_off_reply(h, answer, sizeof answer, RCODE_SERVFAIL, EDNS_EDE_NOT_READY, clock_wall_ms() / 1000);
+    require(answer_len && answer_len <= h->most_len && !decode_answer(NULL, 0, answer, answer_len));
+    answer_hand_off_free(h);
+}
+
 static void check(const struct answer_packet *packet, const uint8_t *request, size_t len)
 {
     if (packet->outcome == ANSWER_DROP) {
-        require(len < 12 || request[2] & 0x80);
+        bool is_notify = len >= 12 && msg_opcode(request) == OPCODE_NOTIFY; /* by UDP, over the rate limit */
+        require(len < 12 || request[2] & 0x80 || (is_notify && packet->proto == ANSWER_UDP));
         return;
     }
     const uint8_t *answer = packet->out;
@@ -264,7 +292,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     }
     answer_batch(world.worker, packets, cnt);
     for (unsigned i = 0; i < cnt; i++) {
-        check(&packets[i], data, len);
+        if (packets[i].outcome == ANSWER_HAND_OFF)
+            check_hand_off(&packets[i], i, data, len);
+        else
+            check(&packets[i], data, len);
         if (how & HOW_SIGNED && client.phase == TSIG_FIRST && packets[i].outcome == ANSWER_SEND)
             check_signature(&packets[i]);
     }

@@ -96,7 +96,7 @@ static void add_headers(void)
         snprintf(names[opcode], sizeof names[opcode], "opcode %u", opcode);
         begin((uint16_t)(opcode << MSG_OPCODE_SHIFT), 1, 0, 0, 1);
         put(BYTES(WWW OPT));
-        end(names[opcode], "notimp");
+        end(names[opcode], opcode == OPCODE_NOTIFY ? "formerr" : "notimp"); /* it is no NOTIFY without a SOA */
     }
 }
 

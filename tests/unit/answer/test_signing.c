@@ -126,7 +126,8 @@ static void test_answers_are_signed(void **state)
         {{.name = "www.example.net", .type = RR_A, .payload = 512}, "refused\n" TSIG_GOOD "opt 1232 15:0014\n"},
         {{.name = "www.example", .type = RR_A, .class = RR_CLASS_CH}, "refused\n" TSIG_GOOD},
         {{.name = "example", .type = RR_AXFR}, "refused\n" TSIG_GOOD},
-        {{.name = "example", .type = RR_SOA, .flags = OPCODE_NOTIFY << MSG_OPCODE_SHIFT}, "notimp opcode4\n" TSIG_GOOD},
+        {{.name = "example", .type = RR_SOA, .flags = OPCODE_NOTIFY << MSG_OPCODE_SHIFT},
+         "refused opcode4\n" TSIG_GOOD},
         {{.name = "example", .type = RR_SOA, .flags = OPCODE_UPDATE << MSG_OPCODE_SHIFT, .payload = 1232},
          "notimp opcode5\n" TSIG_GOOD "opt 1232 15:0015\n"},
     };

@@ -81,7 +81,8 @@ static void names_are_followed(void **state)
         {"example.org", RR_A, "z", "refused\n", "example.org."},
         {".", RR_A, "z", "refused\n", "."},
         {"www.broken", RR_A, "b", "servfail\n", "www.broken."},
-        {"www.example", RR_AXFR, "e", "refused\n", "www.example."},
+        {"www.example", RR_AXFR, "e", "rcode9\n", "www.example."},
+        {"example", RR_AXFR, "e", "refused\n", "example."},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct trace *trace = ask_as(rows[i].name, rows[i].type, NULL);
