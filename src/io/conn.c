@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "dns/msg.h"
+#include "io/stream.h"
 
 enum {
     PAGE_LEN = 4096,
@@ -93,8 +94,10 @@ static void give_back(uint8_t *buf, uint32_t peak, size_t room)
 void conn_close(struct conn *c)
 {
     static const struct linger reset = {.l_onoff = 1};
-    if (c->out_len > 0)
+    if (c->out_len > 0 || c->handoff)
         (void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    if (c->handoff)
+        stream_leave(c);
     close(c->fd);
     c->fd = -1;
     give_back(c->in, c->in_peak, IN_ROOM);
@@ -151,9 +154,8 @@ static unsigned gather(const struct conn *c, struct conn_scratch *s, const uint8
     return n;
 }
 
-/* Writes the stream; keeps what the socket does not take. Nothing else is kept: while it were, nothing would be read.
- */
-static void flush(struct conn *c, struct conn_scratch *s)
+/* While something is kept nothing is read, and so there is nothing to be written. */
+void conn_flush(struct conn *c, struct conn_scratch *s)
 {
     size_t len = s->stream_len, sent = 0;
     s->stream_len = 0;
@@ -176,20 +178,25 @@ static void flush(struct conn *c, struct conn_scratch *s)
     c->queued = kernel_queue(c);
 }
 
-/* Puts the answers of s->packets into the stream, which is written when it is full; returns how many requests are done
- * with, all unless the connection is no longer reading. The others stay in the input, to be answered again later, and
- * counted again: that takes less memory than keeping 32 answers of 64 KiB for each connection that might ask for
- * them. */
+/* Puts the answers of s->packets into the stream, which is written when it is full, or something is handed off; returns
+ * how many requests are done with, all unless the connection is no longer reading. The others stay in the input, to be
+ * answered again later, and counted again: that takes less memory than keeping 32 answers of 64 KiB for each connection
+ * that might ask for them. */
 static unsigned put_answers(struct conn *c, struct conn_scratch *s, unsigned cnt)
 {
     for (unsigned i = 0; i < cnt; i++) {
         const struct answer_packet *p = &s->packets[i];
-        if (p->outcome != ANSWER_SEND)
+        if (p->outcome == ANSWER_DROP)
             continue;
-        if (p->out_len + 2 > CONN_OUT_LEN - s->stream_len)
-            flush(c, s);
+        bool is_answer = p->outcome == ANSWER_SEND;
+        if (unlikely(!is_answer) || p->out_len + 2 > CONN_OUT_LEN - s->stream_len)
+            conn_flush(c, s);
         if (c->state != CONN_READING)
             return i;
+        if (unlikely(!is_answer)) {
+            stream_hand_off(c, s, i);
+            continue;
+        }
         be16_put(s->stream + s->stream_len, (uint16_t)p->out_len);
         memcpy(s->stream + s->stream_len + 2, p->out, p->out_len);
         s->stream_len += p->out_len + 2;
@@ -216,7 +223,7 @@ static void answer_all(struct conn *c, struct conn_scratch *s, const uint8_t *in
         most = most < ANSWER_BATCH_MAX / 2 ? most * 2 : ANSWER_BATCH_MAX;
     }
     if (c->state == CONN_READING)
-        flush(c, s);
+        conn_flush(c, s);
     if (malformed && c->state == CONN_READING)
         c->state = CONN_DONE;
     /* What was asked beyond this turn waits in the input until the socket is found writable, in the next round. */
@@ -261,8 +268,17 @@ static bool send_kept(struct conn *c)
 /* Who did not take answers may do so again: few are made in vain then. */
 void conn_write(struct conn *c, struct conn_scratch *s)
 {
-    if (c->out_len == 0)
-        answer_all(c, s, c->in, c->in_len, ANSWER_BATCH_MAX);
-    else if (send_kept(c))
-        answer_all(c, s, c->in, c->in_len, 1);
+    bool was_kept = c->out_len > 0;
+    if (was_kept && !send_kept(c))
+        return;
+    if (c->handoff)
+        stream_write(c, s);
+    if (!c->handoff && !c->out_len && c->state != CONN_DONE)
+        answer_all(c, s, c->in, c->in_len, was_kept ? 1 : ANSWER_BATCH_MAX);
+}
+
+void conn_resume(struct conn *c, struct conn_scratch *s)
+{
+    c->state = CONN_WRITING;
+    conn_write(c, s);
 }

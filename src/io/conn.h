@@ -4,7 +4,8 @@
  *
  * What is complete in a read is answered at once and in one write, or as few as answers of CONN_OUT_LEN bytes in all
  * take. Only what is left over is kept in the connection's own buffers: the beginning of a message, and answers that
- * the socket did not take. While there are such answers nothing is read. */
+ * the socket did not take. While there are such answers nothing is read, nor while a request is handed off and its
+ * answer, a transfer say, not written (io/stream.h): answers keep their requests' order. */
 #pragma once
 
 #include <stdbool.h>
@@ -30,8 +31,14 @@ enum {
 enum conn_state {
     CONN_READING, /* wait until it can be read */
     CONN_WRITING, /* wait until it can be written; at once, when it only has had its turn */
+    CONN_HANDED,  /* wait for the answer to what was handed off: conn_resume; nothing but its end is looked for */
     CONN_DONE,    /* close it */
 };
+
+struct handoffs;
+struct handoff_queue;
+struct io_counters;
+struct io_handoff;
 
 struct conn {
     struct conn *older, *newer; /* its worker's list */
@@ -45,6 +52,8 @@ struct conn {
     uint32_t queued;            /* while writing: bytes in the kernel's queue when last looked at */
     enum conn_state state;
     bool progress; /* a request became complete or the client took bytes; its worker reads and clears it */
+    bool is_busy;  /* its worker's: in which of its lists it is */
+    struct io_handoff *handoff; /* NULL: none is being answered; CONN_HANDED: not ours now */
     struct addr client;
 };
 
@@ -68,6 +77,10 @@ struct conn_scratch {
     uint32_t stream_len;
     uint32_t turn_len;   /* bytes written in the current connection's turn */
     uint16_t idle_100ms; /* its worker's: what answers may tell, see struct answer_packet */
+    /* Where requests are handed off, and where to have the answers; nothing is, where no zone's access allows it. */
+    struct handoffs *handoffs;
+    struct handoff_queue *inbox;
+    struct io_counters *counters;
 };
 void conn_scratch_fini(struct conn_scratch *scratch) ATTR_NONNULL_ALL;
 enum err conn_scratch_init(struct conn_scratch *scratch, const struct answer_shared *shared)
@@ -87,3 +100,8 @@ void conn_read(struct conn *conn, struct conn_scratch *scratch) ATTR_NONNULL_ALL
 /* The socket can be written: sends what was kept, then goes on with the requests that had to wait. Online RCU
  * reader. */
 void conn_write(struct conn *conn, struct conn_scratch *scratch) ATTR_NONNULL_ALL;
+/* conn->handoff is back, and begins to be written. Online RCU reader. */
+void conn_resume(struct conn *conn, struct conn_scratch *scratch) ATTR_NONNULL_ALL;
+/* For io/stream.c: writes what is in the stream; what the socket does not take is kept, and the connection CONN_WRITING
+ * then. Nothing else is kept. */
+void conn_flush(struct conn *conn, struct conn_scratch *scratch) ATTR_NONNULL_ALL;

@@ -1,5 +1,6 @@
 #include "io/io.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include "base/mem.h"
 #include "io/conn.h"
 #include "io/gate.h"
+#include "io/handoff.h"
 #include "io/listen.h"
 #include "io/tcp.h"
 #include "io/thread.h"
@@ -42,6 +44,7 @@ struct io {
     struct gate *gate;
     struct conn_store store;
     struct tcp_common tcp_common;
+    struct handoffs handoffs;
     /* while started */
     struct udp_worker **udp;  /* one a UDP socket */
     struct tcp_worker **tcp;  /* one a worker */
@@ -84,6 +87,7 @@ static struct io *new_io(const struct io_options *o, struct diag *diag)
         io->addr_cnt = listen_defaults(io->addrs, diag);
     }
     io->worker_cnt = o->workers > 0 ? (size_t)o->workers : usable_cpus();
+    (void)!handoffs_init(&io->handoffs); /* io_open looks whether it has its descriptor */
     io->udp_fds = closed_fds(socket_cnt(io));
     io->tcp_fds = closed_fds(socket_cnt(io));
     return io;
@@ -138,17 +142,31 @@ static bool reserve_connections(struct io *io, const struct io_options *o, struc
     return false;
 }
 
+static bool has_handoffs(const struct io *io, struct diag *diag)
+{
+    if (io->handoffs.queue.fd >= 0)
+        return true;
+    diag_error(diag, NULL, 0, "cannot open an event descriptor: %s", strerrordesc_np(errno));
+    return false;
+}
+
 enum err io_open(struct io **io_out, const struct io_options *options, struct diag *diag)
 {
     struct io *io = new_io(options, diag);
     *io_out = NULL;
     raise_fd_limit(io, (size_t)options->tcp_max, diag);
-    if (!all_free(io, diag) || !open_sockets(io, diag) || !reserve_connections(io, options, diag)) {
+    if (!has_handoffs(io, diag) || !all_free(io, diag) || !open_sockets(io, diag) ||
+        !reserve_connections(io, options, diag)) {
         io_close(io);
         return ERR_IO;
     }
     io->tcp_common = (struct tcp_common){
-        .gate = io->gate, .store = &io->store, .idle_ms = options->tcp_idle_ms, .stop = &io->stop};
+        .handoffs = &io->handoffs,
+        .gate = io->gate,
+        .store = &io->store,
+        .idle_ms = options->tcp_idle_ms,
+        .stop = &io->stop,
+    };
     *io_out = io;
     return ERR_OK;
 }
@@ -168,6 +186,8 @@ void io_close(struct io *io)
     close_fds(io->udp_fds, socket_cnt(io));
     close_fds(io->tcp_fds, socket_cnt(io));
     conn_store_fini(&io->store);
+    handoffs_part(&io->handoffs);
+    handoffs_fini(&io->handoffs);
     gate_free(io->gate);
     free(io->addrs);
     free(io);
@@ -182,7 +202,7 @@ static enum err make_workers(struct io *io)
     io->threads = mem_zalloc(thread_cnt(io), sizeof(*io->threads));
     for (size_t i = 0; i < socket_cnt(io); i++) {
         bool wildcard = listen_is_wildcard(&io->addrs[i % io->addr_cnt]);
-        io->udp[i] = udp_worker_new(io->udp_fds[i], wildcard, io->tcp_common.shared, &io->stop);
+        io->udp[i] = udp_worker_new(io->udp_fds[i], wildcard, io->tcp_common.shared, &io->handoffs, &io->stop);
     }
     for (size_t i = 0; i < io->worker_cnt; i++) {
         io->tcp[i] = tcp_worker_new(&io->tcp_common, io->tcp_fds + i * io->addr_cnt, io->addr_cnt);
@@ -236,12 +256,75 @@ void io_stop(struct io *io)
         tcp_add_counters(io->tcp[i], &io->past_answers, &io->past_sockets);
         tcp_worker_free(io->tcp[i]);
     }
+    handoffs_part(&io->handoffs);
     free(io->udp);
     free(io->tcp);
     free(io->threads);
     io->udp = NULL;
     io->tcp = NULL;
     io->threads = NULL;
+}
+
+/* ---- hand-offs ---- */
+
+void io_on_handed_off(struct io *io, io_handed_off_fn *fn, void *arg)
+{
+    io->handoffs.fn = fn;
+    io->handoffs.arg = arg;
+}
+
+int io_handoff_fd(const struct io *io) { return io->handoffs.queue.fd; }
+void io_run_handoffs(struct io *io) { handoffs_run(&io->handoffs); }
+struct answer_hand_off *io_handoff_request(const struct io_handoff *handoff) { return handoff->request; }
+
+static struct io_handoff *decide(struct io *io, struct io_handoff **handoff)
+{
+    struct io_handoff *h = *handoff;
+    *handoff = NULL;
+    handoffs_decide(&io->handoffs, h);
+    return h;
+}
+
+/* To the worker that has its connection. */
+static void send_back(struct io_handoff *h)
+{
+    if (h->worker)
+        handoff_queue_put(h->worker, h);
+    else
+        handoff_end(h, IO_STREAM_STOPPED);
+}
+
+void io_answer(struct io *io, struct io_handoff **handoff, const uint8_t *message, size_t len)
+{
+    struct io_handoff *h = decide(io, handoff);
+    assert(len > 0 && len <= h->request->most_len);
+    if (h->request->proto == ANSWER_UDP) {
+        handoff_send(h, message, len, &io->handoffs.counters);
+        handoff_free(h);
+        return;
+    }
+    h->reply = mem_dup(message, len);
+    h->reply_len = len;
+    send_back(h);
+}
+
+void io_stream(struct io *io, struct io_handoff **handoff, struct io_source *source)
+{
+    struct io_handoff *h = decide(io, handoff);
+    assert(h->request->proto == ANSWER_TCP);
+    source->end = IO_STREAM_RUNNING;
+    source->sent_bytes = 0;
+    h->source = source;
+    send_back(h);
+}
+
+void io_forget(struct io *io, struct io_handoff **handoff)
+{
+    struct io_handoff *h = decide(io, handoff);
+    if (h->request->proto == ANSWER_UDP)
+        handoff_free(h);
+    else
+        send_back(h);
 }
 
 /* ---- counters ---- */
@@ -257,6 +340,7 @@ void io_sum_counters(const struct io *io, struct answer_counters *answers, struc
 {
     *answers = io->past_answers;
     *sockets = io->past_sockets;
+    io_counters_add(sockets, &io->handoffs.counters);
     if (!io->threads)
         return;
     for (size_t i = 0; i < socket_cnt(io); i++)

@@ -1,6 +1,7 @@
 #include "io/tcp.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -10,6 +11,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/rcu.h"
+#include "io/stream.h"
 #include "io/thread.h"
 
 enum {
@@ -27,6 +29,11 @@ enum {
 
 /* Marks an event's data as the index of a listening socket; without it, a connection's slot. */
 #define LISTENER_BIT (UINT64_C(1) << 63)
+#define INBOX UINT64_MAX
+
+struct conn_list {
+    struct conn *oldest, *newest;
+};
 
 /* [io] but for the counters, which anyone may read. */
 struct tcp_worker {
@@ -36,30 +43,38 @@ struct tcp_worker {
     int epoll_fd;
     struct io_counters counters;
     struct conn_scratch scratch;
+    struct handoff_queue inbox; /* what was handed off and is back */
     /* All connections in order of progress. They share one timeout, so the oldest's is the next, and nothing need
      * be searched. */
-    struct conn *oldest, *newest;
+    struct conn_list idle;
+    /* But for those with something handed off, which are neither idle nor make room for others: who may ask for that is
+     * known, and it has a deadline. */
+    struct conn_list busy;
+    uint64_t deadline_ms; /* none of theirs is before it */
     uint64_t now_ms;
     uint64_t accept_again_ms; /* 0: accepting */
     struct epoll_event events[EVENTS_MAX];
 };
 
-/* ---- the list ---- */
+/* ---- the lists ---- */
 
 static void unlink_conn(struct tcp_worker *w, struct conn *c)
 {
-    *(c->older ? &c->older->newer : &w->oldest) = c->newer;
-    *(c->newer ? &c->newer->older : &w->newest) = c->older;
+    struct conn_list *list = c->is_busy ? &w->busy : &w->idle;
+    *(c->older ? &c->older->newer : &list->oldest) = c->newer;
+    *(c->newer ? &c->newer->older : &list->newest) = c->older;
     c->older = c->newer = NULL;
 }
 
 static void link_newest(struct tcp_worker *w, struct conn *c)
 {
+    c->is_busy = c->handoff != NULL;
+    struct conn_list *list = c->is_busy ? &w->busy : &w->idle;
     c->active_ms = w->now_ms;
     c->newer = NULL;
-    c->older = w->newest;
-    *(w->newest ? &w->newest->newer : &w->oldest) = c;
-    w->newest = c;
+    c->older = list->newest;
+    *(list->newest ? &list->newest->newer : &list->oldest) = c;
+    list->newest = c;
 }
 
 static void make_newest(struct tcp_worker *w, struct conn *c)
@@ -86,23 +101,70 @@ static bool watch(struct tcp_worker *w, int op, int fd, uint32_t events, uint64_
     return epoll_ctl(w->epoll_fd, op, fd, &event) == 0;
 }
 
-/* A connection can do what it waits for, or failed. EPOLLHUP and EPOLLERR are told by whichever call comes next. */
+/* A connection has had its turn; it waited for what `before` says. */
+static void settle(struct tcp_worker *w, struct conn *c, enum conn_state before)
+{
+    static const uint32_t events[] = {[CONN_READING] = EPOLLIN, [CONN_WRITING] = EPOLLOUT, [CONN_HANDED] = 0};
+    if (c->state == CONN_DONE) {
+        drop(w, c);
+        return;
+    }
+    if (c->progress || c->is_busy != (c->handoff != NULL))
+        make_newest(w, c);
+    if (c->state != before && !watch(w, EPOLL_CTL_MOD, c->fd, events[c->state], c->slot))
+        drop(w, c);
+}
+
+/* A connection can do what it waits for, or failed. EPOLLHUP and EPOLLERR are told by whichever call comes next; where
+ * none comes, they are all there is. */
 static void serve(struct tcp_worker *w, struct conn *c)
 {
     enum conn_state before = c->state;
     c->progress = false;
     if (before == CONN_READING)
         conn_read(c, &w->scratch);
-    else
+    else if (before == CONN_WRITING)
         conn_write(c, &w->scratch);
-    if (c->state == CONN_DONE) {
+    else {
         drop(w, c);
         return;
     }
-    if (c->progress)
-        make_newest(w, c);
-    if (c->state != before && !watch(w, EPOLL_CTL_MOD, c->fd, c->state == CONN_READING ? EPOLLIN : EPOLLOUT, c->slot))
-        drop(w, c);
+    settle(w, c, before);
+}
+
+/* Answers have come back from the control thread. */
+static void take_back(struct tcp_worker *w)
+{
+    for (struct io_handoff *h = handoff_queue_take(&w->inbox), *next; h; h = next) {
+        struct conn *c = h->conn;
+        next = h->next; /* it may be on its way to control by then */
+        if (!c) {
+            stream_end(h);
+            continue;
+        }
+        c->progress = false;
+        conn_resume(c, &w->scratch);
+        if (c->handoff && stream_deadline_ms(c) < w->deadline_ms)
+            w->deadline_ms = stream_deadline_ms(c);
+        settle(w, c, CONN_HANDED);
+    }
+}
+
+/* Ends the streams whose time is over. */
+static void end_late(struct tcp_worker *w)
+{
+    uint64_t earliest = UINT64_MAX;
+    for (struct conn *c = w->busy.oldest, *newer; c; c = newer) {
+        uint64_t at = stream_deadline_ms(c);
+        newer = c->newer;
+        if (at <= w->now_ms) {
+            c->handoff->ending = IO_STREAM_EXPIRED;
+            drop(w, c);
+        } else if (at < earliest) {
+            earliest = at;
+        }
+    }
+    w->deadline_ms = earliest;
 }
 
 /* Closes the connection, of this client (NULL: any), that has gone longest without progress and holds no answer that
@@ -110,7 +172,7 @@ static void serve(struct tcp_worker *w, struct conn *c)
  * none, others' lists being theirs. */
 static bool evict(struct tcp_worker *w, const struct addr *client)
 {
-    struct conn *c = w->oldest;
+    struct conn *c = w->idle.oldest;
     for (unsigned i = 0; c && i < EVICT_LOOK_MAX; c = c->newer, i++) {
         if (client && !gate_same_client(&c->client, client))
             continue;
@@ -211,17 +273,21 @@ static void accept_from(struct tcp_worker *w, int listener)
 static int next_timeout(const struct tcp_worker *w)
 {
     uint64_t at = w->accept_again_ms ? w->accept_again_ms : UINT64_MAX;
-    if (w->oldest && w->oldest->active_ms + w->common->idle_ms < at)
-        at = w->oldest->active_ms + w->common->idle_ms;
+    if (w->idle.oldest && w->idle.oldest->active_ms + w->common->idle_ms < at)
+        at = w->idle.oldest->active_ms + w->common->idle_ms;
+    if (w->deadline_ms < at)
+        at = w->deadline_ms;
     if (at == UINT64_MAX)
         return -1;
-    return at <= w->now_ms ? 0 : (int)(at - w->now_ms);
+    if (at <= w->now_ms)
+        return 0;
+    return at - w->now_ms < INT_MAX ? (int)(at - w->now_ms) : INT_MAX;
 }
 
 static void expire(struct tcp_worker *w)
 {
     struct conn *c;
-    while ((c = w->oldest) != NULL && w->now_ms - c->active_ms >= w->common->idle_ms) {
+    while ((c = w->idle.oldest) != NULL && w->now_ms - c->active_ms >= w->common->idle_ms) {
         if (conn_is_draining(c)) {
             make_newest(w, c);
             continue;
@@ -229,20 +295,26 @@ static void expire(struct tcp_worker *w)
         drop(w, c);
         io_count(&w->counters, tcp_idle_closed, 1);
     }
+    if (w->deadline_ms <= w->now_ms)
+        end_late(w);
     if (w->accept_again_ms && w->accept_again_ms <= w->now_ms)
         (void)resume_accepting(w);
 }
 
-/* Connections before listening sockets: a new connection may evict another, of which there must be no event left
+/* Connections before listening sockets and what is back: those may end another, of which there must be no event left
  * to handle. */
 static void handle(struct tcp_worker *w, unsigned cnt)
 {
     for (unsigned i = 0; i < cnt; i++)
         if (!(w->events[i].data.u64 & LISTENER_BIT))
             serve(w, &w->common->store->conns[w->events[i].data.u64]);
-    for (unsigned i = 0; i < cnt; i++)
-        if (w->events[i].data.u64 & LISTENER_BIT)
-            accept_from(w, w->fds[w->events[i].data.u64 & ~LISTENER_BIT]);
+    for (unsigned i = 0; i < cnt; i++) {
+        uint64_t data = w->events[i].data.u64;
+        if (data == INBOX)
+            take_back(w);
+        else if (data & LISTENER_BIT)
+            accept_from(w, w->fds[data & ~LISTENER_BIT]);
+    }
 }
 
 /* RFC 7828 3.3.2: a server short of connections tells that idle ones had better be closed. */
@@ -273,8 +345,18 @@ void tcp_worker_free(struct tcp_worker *w)
 {
     if (!w)
         return;
-    while (w->oldest)
-        drop(w, w->oldest);
+    while (w->idle.oldest)
+        drop(w, w->idle.oldest);
+    while (w->busy.oldest) {
+        if (w->busy.oldest->state != CONN_HANDED)
+            w->busy.oldest->handoff->ending = IO_STREAM_STOPPED;
+        drop(w, w->busy.oldest);
+    }
+    for (struct io_handoff *h = handoff_queue_take(&w->inbox), *next; h; h = next) {
+        next = h->next;
+        handoff_end(h, IO_STREAM_STOPPED);
+    }
+    handoff_queue_fini(&w->inbox);
     conn_scratch_fini(&w->scratch);
     if (w->epoll_fd >= 0)
         close(w->epoll_fd);
@@ -288,13 +370,19 @@ struct tcp_worker *tcp_worker_new(const struct tcp_common *common, const int *fd
     w->fds = fds;
     w->fd_cnt = fd_cnt;
     w->now_ms = clock_mono_ms();
+    w->deadline_ms = UINT64_MAX;
     w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (w->epoll_fd < 0 || conn_scratch_init(&w->scratch, common->shared) != ERR_OK || !resume_accepting(w)) {
+    if (handoff_queue_init(&w->inbox) != ERR_OK || w->epoll_fd < 0 ||
+        conn_scratch_init(&w->scratch, common->shared) != ERR_OK || !resume_accepting(w) ||
+        !watch(w, EPOLL_CTL_ADD, w->inbox.fd, EPOLLIN, INBOX)) {
         int error = errno;
         tcp_worker_free(w);
         errno = error;
         return NULL;
     }
+    w->scratch.handoffs = common->handoffs;
+    w->scratch.inbox = &w->inbox;
+    w->scratch.counters = &w->counters;
     return w;
 }
 

@@ -15,6 +15,7 @@
 /* What all stream workers share; borrowed by each. */
 struct tcp_common {
     const struct answer_shared *shared;
+    struct handoffs *handoffs;
     struct gate *gate;
     struct conn_store *store; /* as many as the gate has slots */
     uint64_t idle_ms;

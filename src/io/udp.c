@@ -23,6 +23,7 @@
 
 #include "base/mem.h"
 #include "base/rcu.h"
+#include "io/handoff.h"
 #include "io/thread.h"
 
 enum {
@@ -31,7 +32,7 @@ enum {
     DATAGRAM_MAX = 4096,
     /* A cache line more, or the 32 buffers' first lines would all fall into the same set of the first-level cache. */
     BUF_STRIDE = DATAGRAM_MAX + 64,
-    CONTROL_LEN = CMSG_SPACE(sizeof(struct in6_pktinfo)),
+    CONTROL_LEN = HANDOFF_CONTROL_MAX,
     ERROR_PAUSE_NS = 10000000,
 };
 _Static_assert(CMSG_SPACE(sizeof(struct in_pktinfo)) <= CONTROL_LEN, "room for either family's packet information");
@@ -42,6 +43,7 @@ struct udp_worker {
     bool wildcard;
     const bool *stop;
     struct answer_worker *answers;
+    struct handoffs *handoffs;
     struct io_counters counters;
     struct mmsghdr rx[BATCH], tx[BATCH];
     struct iovec rx_iov[BATCH], tx_iov[BATCH];
@@ -59,12 +61,14 @@ static void make_ready(struct udp_worker *w, unsigned i)
     w->rx[i].msg_hdr.msg_controllen = w->wildcard ? CONTROL_LEN : 0;
 }
 
-struct udp_worker *udp_worker_new(int fd, bool wildcard, const struct answer_shared *shared, const bool *stop)
+struct udp_worker *udp_worker_new(int fd, bool wildcard, const struct answer_shared *shared, struct handoffs *handoffs,
+                                  const bool *stop)
 {
     struct udp_worker *w = mem_zalloc(1, sizeof(*w));
     w->fd = fd;
     w->wildcard = wildcard;
     w->stop = stop;
+    w->handoffs = handoffs;
     w->answers = answer_worker_new(shared);
     for (unsigned i = 0; i < BATCH; i++) {
         w->rx_iov[i] = (struct iovec){w->buf[i], DATAGRAM_MAX};
@@ -126,14 +130,37 @@ static void forget_interface(struct msghdr *h)
     }
 }
 
+/* What was received beside the request goes with it. When there are too many, the client may ask again. */
+static ATTR_COLD void hand_off(struct udp_worker *w, unsigned i)
+{
+    struct answer_hand_off *request = answer_take_hand_off(w->answers, i);
+    struct io_handoff *h = handoff_new(&request);
+    struct msghdr *from = &w->rx[w->came_as[i]].msg_hdr;
+    if (w->wildcard)
+        forget_interface(from);
+    h->fd = w->fd;
+    memcpy(&h->peer, from->msg_name, from->msg_namelen);
+    h->peer_len = from->msg_namelen;
+    if (from->msg_controllen)
+        memcpy(h->control, from->msg_control, from->msg_controllen);
+    h->control_len = from->msg_controllen;
+    if (handoffs_put(w->handoffs, h))
+        return;
+    io_count(&w->counters, handoffs_full, 1);
+    handoff_free(h);
+}
+
 /* The answers among `cnt` packets, in tx; returns how many. */
 static unsigned gather(struct udp_worker *w, unsigned cnt)
 {
     unsigned n = 0;
     for (unsigned i = 0; i < cnt; i++) {
         const struct answer_packet *p = &w->packets[i];
-        if (p->outcome != ANSWER_SEND)
+        if (unlikely(p->outcome != ANSWER_SEND)) {
+            if (p->outcome == ANSWER_HAND_OFF)
+                hand_off(w, i);
             continue;
+        }
         struct msghdr *h = &w->tx[n].msg_hdr;
         *h = w->rx[w->came_as[i]].msg_hdr;
         h->msg_flags = 0;

@@ -8,11 +8,13 @@
 #include "base/attr.h"
 #include "io/io.h"
 
+struct handoffs;
 struct udp_worker;
 
 void udp_worker_free(struct udp_worker *worker);
-/* `fd` (blocking; with packet information when `wildcard`), `shared` and `stop` are borrowed. */
-struct udp_worker *udp_worker_new(int fd, bool wildcard, const struct answer_shared *shared, const bool *stop)
+/* `fd` (blocking; with packet information when `wildcard`), `shared`, `handoffs` and `stop` are borrowed. */
+struct udp_worker *udp_worker_new(int fd, bool wildcard, const struct answer_shared *shared, struct handoffs *handoffs,
+                                  const bool *stop)
     ATTR_FREED_BY(udp_worker_free) ATTR_MUST_USE ATTR_NONNULL_ALL;
 /* The thread; `worker` is a struct udp_worker. Returns NULL once *stop is set. */
 void *udp_run(void *worker) ATTR_NONNULL_ALL;
