@@ -4,9 +4,9 @@
 # failed"; the exit status is 0 when none failed.
 #
 #   build/check    gcc, ASan and UBSan, warnings are errors: lints, units, fuzzer corpora, smoke, functional tests
-#   build/tsan     gcc, TSan: units and smoke
-#   build/release  gcc -O2 as users build it: units, what a query and a hostile packet cost, limits of memory, how long
-#                  the control thread is away
+#   build/tsan     gcc, TSan: units of what has to do with threads, and smoke (contrib/qa: all)
+#   build/release  gcc -O2 as users build it: what a query and a hostile packet cost, limits of memory, how long the
+#                  control thread is away (contrib/qa: units, optimised)
 set -u
 cd "$(dirname "$0")/.." || exit 1
 jobs=$(nproc 2>/dev/null || echo 2)
@@ -32,16 +32,16 @@ broken() {
 
 gently= # what keeps a build out of the way of tests that run beside it
 
-# build DIR CONFIGURE-ARGUMENTS…: the programs and those of the tests
+# build DIR TEST-PROGRAMS CONFIGURE-ARGUMENTS…: the programs and those of the tests, as make names them
 build() {
-    dir=$1
-    shift
+    dir=$1 tests=$2
+    shift 2
     mkdir -p "$dir" || return 1
     if [ ! -f "$dir/Makefile" ] || [ configure -nt "$dir/Makefile" ]; then
         (cd "$dir" && ../../configure -q "$@") >"$dir/configure.out" 2>&1 ||
             { tail -n 30 "$dir/configure.out"; return 1; }
     fi
-    { $gently make -C "$dir" -j "$jobs" && $gently make -C "$dir" -j "$jobs" check TESTS=; } >"$dir/make.out" 2>&1 || { tail -n 60 "$dir/make.out"; return 1; }
+    { $gently make -C "$dir" -j "$jobs" && $gently make -C "$dir" -j "$jobs" check TESTS= check_PROGRAMS="$tests"; } >"$dir/make.out" 2>&1 || { tail -n 60 "$dir/make.out"; return 1; }
 }
 
 number_of() {
@@ -118,12 +118,13 @@ fi
 still=
 setarch "$(uname -m)" -R true 2>/dev/null && still="setarch $(uname -m) -R"
 
-build_tsan() { build build/tsan --enable-developer --with-sanitizer=thread CC=gcc CFLAGS="-O1 -g"; }
-build_release() { build build/release CC=gcc CFLAGS="-O2 -g"; }
+threaded='$(filter $(patsubst %,tests/unit/%/%,admin answer balance base ctl daemon io loop probe store),$(UNIT_TESTS))'
+build_tsan() { build build/tsan "$threaded" --enable-developer --with-sanitizer=thread CC=gcc CFLAGS="-O1 -g"; }
+build_release() { build build/release '$(TEST_HELPERS)' CC=gcc CFLAGS="-O2 -g"; }
 
 # Functional tests wait more than they compute: they run two files at a time, and the other builds are made beside them,
 # with what they leave. What goes wrong with one is told when its turn comes. Those that measure run by themselves later.
-if build build/check --enable-developer --with-sanitizer=address,undefined CC=gcc CFLAGS="-O1 -g"; then
+if build build/check '$(UNIT_TESTS) $(TEST_HELPERS) $(FUZZERS_LIST)' --enable-developer --with-sanitizer=address,undefined CC=gcc CFLAGS="-O1 -g"; then
     make_check build/check
     (gently="nice -n 19"; build_tsan; build_release) >build/beside.out 2>&1 &
     functional build/check "-n 2 --dist loadfile -k 'not test_instructions and not test_hostile_work'"
@@ -133,13 +134,12 @@ else
 fi
 
 if build_tsan; then
-    make_check build/tsan TESTS='$(UNIT_TESTS) tests/smoke.sh'
+    make_check build/tsan check_PROGRAMS="$threaded" TESTS="$threaded tests/smoke.sh"
 else
     broken "build/tsan does not build"
 fi
 
 if build_release; then
-    make_check build/release TESTS='$(UNIT_TESTS)'
     functional build/release "-k 'test_instructions or test_hostile_work or test_memory or test_hardening or test_turns or test_pools_many or never_away'"
 else
     broken "build/release does not build"
