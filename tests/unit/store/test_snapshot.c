@@ -2,6 +2,7 @@
  * failure. */
 #include "history_rig.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <sys/resource.h>
 
