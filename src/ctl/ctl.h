@@ -1,5 +1,5 @@
 /* The control protocol between rondoctl and rondod, without sockets: frames of a 4-byte big-endian length and that many
- * bytes of JSON: 4 KiB for a request, 128 MiB for an answer at most.
+ * bytes of JSON: 4 KiB for a request, 64 MiB for an answer at most.
  * Request: {"rondo": 1, "command": "reload", "args": ["…"]}. Answer: {"rondo": 1, "status": 0, "error":
  * "…" or absent, "data": {…}}; status is rondoctl's exit status (0 done, 1 failed, 2 usage). A request of another
  * protocol version gets status 2 and an error that names both. Members that are not named here are ignored, so that a
@@ -17,7 +17,7 @@
 
 /* Requests are parsed on the loop, where 64 KiB of "[]," take four milliseconds; a real one is well below a kilobyte,
  * but for one that names many zones. */
-enum { CTL_VERSION = 1, CTL_REQUEST_MAX = 4 * 1024, CTL_ANSWER_MAX = 128 * 1024 * 1024 };
+enum { CTL_VERSION = 1, CTL_REQUEST_MAX = 4 * 1024, CTL_ANSWER_MAX = 64 * 1024 * 1024 };
 enum { CTL_STATUS_DONE = 0, CTL_STATUS_FAILED = 1, CTL_STATUS_USAGE = 2 };
 
 /* Collects one frame. */

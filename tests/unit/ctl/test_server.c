@@ -6,7 +6,7 @@
 #include "base/mem.h"
 
 /* `status` answers at once, `reload` when the test says so, `zones` from a job, `log` echoes its argument, `stop`
- * answers with 80 MiB. */
+ * answers with 40 MiB. */
 struct fixture {
     uv_loop_t loop;
     struct ctl_server *server;
@@ -264,7 +264,7 @@ static void an_answer_for_several(void **state)
     assert_int_equal(f->freed_cnt, 3);
 }
 
-/* Two answers of 80 MiB are more than the sum allows: the second is refused while the first waits. */
+/* Two answers of 40 MiB are more than the sum allows: the second is refused while the first waits. */
 static void unread_answers_are_bounded(void **state)
 {
     struct fixture *f = *state;
