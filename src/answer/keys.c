@@ -120,10 +120,8 @@ struct making {
 static ATTR_PRINTF(3, 4) void complain(struct making *m, const struct answer_key_options *row, const char *fmt, ...)
 {
     va_list args;
-    char *text;
     va_start(args, fmt);
-    if (vasprintf(&text, fmt, args) < 0)
-        mem_exhausted();
+    char *text = mem_vprintf(fmt, args);
     va_end(args);
     diag_error(m->diag, row->where.file, row->where.line, "%s", text);
     free(text);

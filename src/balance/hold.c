@@ -225,7 +225,7 @@ bool balance_release(struct balance *balance)
 static size_t held_cnt(const struct balance *balance)
 {
     size_t cnt = balance->hold.differing_cnt;
-    for (const struct hold_link *at = balance->hold.anchors.after; at != &balance->hold.anchors; at = at->after) {
+    for (const struct ring *at = balance->hold.anchors.after; at != &balance->hold.anchors; at = at->after) {
         const struct hold_target *held = container_of(at, const struct hold_target, anchor);
         cnt -= hold_target_differs(held) && !container_of(held, const struct balance_target, hold)->checks;
     }

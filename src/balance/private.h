@@ -13,6 +13,7 @@
 #include "balance/balance.h"
 #include "balance/count.h"
 #include "base/map.h"
+#include "base/ring.h"
 #include "balance/operate.h"
 #include "balance/plan.h"
 #include "base/hash.h"
@@ -25,26 +26,6 @@
 #include "pool/classes.h"
 #include "pool/load.h"
 #include "pool/failback.h"
-
-/* An intrusive list both ways; an item that is in none points to itself. */
-struct ring {
-    struct ring *before, *after;
-};
-static inline void ring_init(struct ring *r) { r->before = r->after = r; }
-static inline bool ring_is_empty(const struct ring *r) { return r->after == r; }
-static inline void ring_add(struct ring *ring, struct ring *item) /* as the last */
-{
-    item->before = ring->before;
-    item->after = ring;
-    ring->before->after = item;
-    ring->before = item;
-}
-static inline void ring_remove(struct ring *item)
-{
-    item->before->after = item->after;
-    item->after->before = item->before;
-    ring_init(item);
-}
 
 struct balance_target {
     struct map_link link; /* by id */

@@ -60,12 +60,18 @@ char *mem_strndup(const char *s, size_t len)
     return p;
 }
 
+char *mem_vprintf(const char *fmt, va_list args)
+{
+    char *out = NULL;
+    int len = vasprintf(&out, fmt, args);
+    return checked(len < 0 ? NULL : out);
+}
+
 char *mem_printf(const char *fmt, ...)
 {
     va_list args;
-    char *out = NULL;
     va_start(args, fmt);
-    int len = vasprintf(&out, fmt, args);
+    char *out = mem_vprintf(fmt, args);
     va_end(args);
-    return checked(len < 0 ? NULL : out);
+    return out;
 }

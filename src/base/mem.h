@@ -3,6 +3,7 @@
  * query path. Any thread. Memory from here is released with free(). */
 #pragma once
 
+#include <stdarg.h>
 #include <stddef.h>
 
 #include "base/attr.h"
@@ -17,4 +18,5 @@ void *mem_dup(const void *src, size_t len) ATTR_MUST_USE ATTR_RETURNS_NONNULL;
 char *mem_strdup(const char *s) ATTR_MUST_USE ATTR_RETURNS_NONNULL;
 char *mem_strndup(const char *s, size_t len) ATTR_MUST_USE ATTR_RETURNS_NONNULL;
 /* A new string, as by printf. */
+char *mem_vprintf(const char *fmt, va_list args) ATTR_MUST_USE ATTR_RETURNS_NONNULL ATTR_PRINTF(1, 0);
 char *mem_printf(const char *fmt, ...) ATTR_MUST_USE ATTR_RETURNS_NONNULL ATTR_PRINTF(1, 2);

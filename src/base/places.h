@@ -11,7 +11,8 @@
 
 enum { PLACES_SHARE = 8 };
 
-enum places_turn { PLACES_NOBODY, PLACES_OTHER, PLACES_HUNG };
+/* Which queue; the first two as an index by `hung_before`. */
+enum places_turn { PLACES_OTHER, PLACES_HUNG, PLACES_NOBODY };
 
 /* Zero-initialise. */
 struct places {

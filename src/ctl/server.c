@@ -67,7 +67,7 @@ static void conn_answer(struct conn *conn, char **bytes, size_t len)
 {
     struct ctl_server *server = conn->server;
     if (server->unread_bytes && server->unread_bytes + len > CTL_ANSWER_MAX) {
-        free(*bytes);
+        job_free(server->loop, *bytes, len);
         *bytes = ctl_answer_format(&len, CTL_STATUS_FAILED, too_many, NULL);
     }
     conn->answer_len = len;
@@ -102,7 +102,7 @@ static void reply_bytes(struct ctl_reply *reply, char **bytes, size_t len)
         conn->reply = NULL;
         conn_answer(conn, bytes, len);
     } else {
-        free(*bytes);
+        job_free(server->loop, *bytes, len);
         *bytes = NULL;
     }
     server_put(server);

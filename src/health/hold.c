@@ -7,7 +7,7 @@
 /* Targets that a piece of hold_next looks at. */
 enum { PIECE_MOST = 64 };
 
-static struct hold_target *of_failing(struct hold_link *link)
+static struct hold_target *of_failing(struct ring *link)
 {
     return container_of(link, struct hold_target, failing);
 }
@@ -27,7 +27,7 @@ static void count(struct hold *hold, const struct hold_target *target, size_t by
         hold->unknown_cnt += by;
     if (passes(target))
         hold->passing_cnt += by;
-    if (hold_link_is_in(&target->anchor)) {
+    if (!ring_is_empty(&target->anchor)) {
         hold->anchor_cnt += by;
         hold->anchor_down_cnt += target->seen == HEALTH_DOWN ? by : 0;
         hold->anchor_answer_cnt += target->seen == HEALTH_UP && !target->unsettled ? by : 0;
@@ -39,8 +39,8 @@ enum { MINUS_ONE = -1 };
 
 static void stop_differing(struct hold *hold, struct hold_target *target)
 {
-    hold->differing_cnt -= hold_link_is_in(&target->differing);
-    hold_link_remove(&target->differing);
+    hold->differing_cnt -= !ring_is_empty(&target->differing);
+    ring_remove(&target->differing);
 }
 
 static void follow_difference(struct hold *hold, struct hold_target *target)
@@ -49,7 +49,7 @@ static void follow_difference(struct hold *hold, struct hold_target *target)
     if (!hold_target_differs(target))
         return;
     hold->differing_cnt++;
-    hold_link_add(target->seen == HEALTH_UP ? &hold->ups : &target->window->differing, &target->differing);
+    ring_add(target->seen == HEALTH_UP ? &hold->ups : &target->window->differing, &target->differing);
 }
 
 static void count_as(struct hold *hold, struct hold_target *target, enum health_verdict verdict)
@@ -71,7 +71,7 @@ static void begin_failing(struct hold *hold, struct hold_target *target, uint64_
 {
     target->failing_ms = now_ms;
     target->before = target->counts;
-    hold_link_add(&hold->failing, &target->failing);
+    ring_add(&hold->failing, &target->failing);
     hold_burst_add(target);
 }
 
@@ -80,7 +80,7 @@ static void stop_failing(struct hold *hold, struct hold_target *target)
     hold_burst_remove(hold, target);
     if (hold->restore == &target->failing)
         hold->restore = target->failing.before;
-    hold_link_remove(&target->failing);
+    ring_remove(&target->failing);
 }
 
 /* ---- beginning and end */
@@ -100,7 +100,7 @@ static bool is_well(const struct hold *hold)
 static uint64_t moment_of_anchors(const struct hold *hold)
 {
     uint64_t moment_ms = 0;
-    for (const struct hold_link *at = hold->anchors.after; at != &hold->anchors; at = at->after) {
+    for (const struct ring *at = hold->anchors.after; at != &hold->anchors; at = at->after) {
         const struct hold_target *target = container_of(at, struct hold_target, anchor);
         uint64_t ms = target->failing_ms > target->window->ms ? target->failing_ms - target->window->ms : 0;
         moment_ms = ms > moment_ms ? ms : moment_ms;
@@ -150,7 +150,7 @@ static void judge(struct hold *hold, uint64_t now_ms)
 /* It began to fail after the moment, and that has counted. */
 static bool is_to_restore(const struct hold *hold, const struct hold_target *target)
 {
-    return hold_link_is_in(&target->failing) && target->failing_ms >= hold->moment_ms &&
+    return !ring_is_empty(&target->failing) && target->failing_ms >= hold->moment_ms &&
            target->counts == HEALTH_DOWN && target->before != HEALTH_DOWN;
 }
 
@@ -165,7 +165,7 @@ static void heed_held(struct hold *hold, struct hold_target *target)
 /* One that a hold has left as it was, and that passes again without a verdict so far, goes on so. */
 static void heed(struct hold *hold, struct hold_target *target)
 {
-    bool goes_on = hold_link_is_in(&target->differing) && hold_target_differs(target) && target->seen == HEALTH_DOWN;
+    bool goes_on = !ring_is_empty(&target->differing) && hold_target_differs(target) && target->seen == HEALTH_DOWN;
     if (!goes_on || !target->unsettled)
         count_as(hold, target, target->seen);
 }
@@ -174,7 +174,7 @@ static void follow_failing(struct hold *hold, struct hold_target *target, uint64
 {
     if (target->seen == HEALTH_UP && !target->unsettled)
         stop_failing(hold, target);
-    else if (target->seen != HEALTH_UNKNOWN && !passes(target) && !hold_link_is_in(&target->failing))
+    else if (target->seen != HEALTH_UNKNOWN && !passes(target) && ring_is_empty(&target->failing))
         begin_failing(hold, target, now_ms);
 }
 
@@ -200,10 +200,10 @@ void hold_observe(struct hold *hold, struct hold_target *target, enum health_ver
 void hold_init(struct hold *hold)
 {
     *hold = (struct hold){.max_ms = 0};
-    hold_link_init(&hold->anchors);
-    hold_link_init(&hold->failing);
-    hold_link_init(&hold->ups);
-    hold_link_init(&hold->settling);
+    ring_init(&hold->anchors);
+    ring_init(&hold->failing);
+    ring_init(&hold->ups);
+    ring_init(&hold->settling);
     hold->restore = &hold->failing;
 }
 
@@ -224,10 +224,10 @@ void hold_add(struct hold *hold, struct hold_target *target, const struct health
                                    .seen = verdict,
                                    .counts = is_doubtful ? HEALTH_UNKNOWN : verdict,
                                    .unsettled = unsettled};
-    hold_link_init(&target->failing);
-    hold_link_init(&target->recent);
-    hold_link_init(&target->differing);
-    hold_link_init(&target->anchor);
+    ring_init(&target->failing);
+    ring_init(&target->recent);
+    ring_init(&target->differing);
+    ring_init(&target->anchor);
     count(hold, target, 1);
     follow_difference(hold, target);
     follow_failing(hold, target, now_ms);
@@ -245,9 +245,9 @@ void hold_remove(struct hold *hold, struct hold_target *target)
 void hold_set_anchor(struct hold *hold, struct hold_target *target, bool is_anchor)
 {
     count(hold, target, (size_t)MINUS_ONE);
-    hold_link_remove(&target->anchor);
+    ring_remove(&target->anchor);
     if (is_anchor)
-        hold_link_add(&hold->anchors, &target->anchor);
+        ring_add(&hold->anchors, &target->anchor);
     count(hold, target, 1);
 }
 
@@ -280,7 +280,7 @@ uint64_t hold_due_ms(const struct hold *hold)
     if (hold->is_on)
         return hold->since_ms + hold->max_ms;
     for (const struct hold_window *window = hold->windows; window; window = window->next)
-        if (hold_link_is_in(&window->differing) && window->due_ms < due_ms)
+        if (!ring_is_empty(&window->differing) && window->due_ms < due_ms)
             due_ms = window->due_ms;
     return due_ms;
 }
@@ -303,15 +303,15 @@ static bool next_restored(struct hold *hold, struct hold_target **target)
     return hold->restore != &hold->failing && of_failing(hold->restore)->failing_ms >= hold->moment_ms;
 }
 
-static struct hold_target *first_of(struct hold_link *list)
+static struct hold_target *first_of(struct ring *list)
 {
-    return hold_link_is_in(list) ? container_of(list->after, struct hold_target, differing) : NULL;
+    return !ring_is_empty(list) ? container_of(list->after, struct hold_target, differing) : NULL;
 }
 
 static struct hold_target *first_due(struct hold *hold, uint64_t now_ms)
 {
     for (struct hold_window *window = hold->windows; window; window = window->next)
-        if (hold_link_is_in(&window->differing) && window->due_ms <= now_ms)
+        if (!ring_is_empty(&window->differing) && window->due_ms <= now_ms)
             return first_of(&window->differing);
     return NULL;
 }
@@ -327,8 +327,8 @@ bool hold_next(struct hold *hold, struct hold_target **target, uint64_t now_ms)
     if (!next)
         return false;
     if (next->seen == HEALTH_DOWN && next->unsettled && !hold->is_blocked) {
-        hold_link_remove(&next->differing);
-        hold_link_add(&hold->settling, &next->differing);
+        ring_remove(&next->differing);
+        ring_add(&hold->settling, &next->differing);
     } else {
         count_as(hold, next, next->seen);
         *target = next;

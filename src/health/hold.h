@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "base/ring.h"
 #include "health/bounds.h"
 #include "health/health.h"
 
@@ -29,18 +30,14 @@ enum { HOLD_TARGETS_LEAST = 10 };
 enum hold_cause { HOLD_BY_ANCHORS, HOLD_BY_TARGETS };
 enum hold_end { HOLD_END_NONE, HOLD_END_ANSWER, HOLD_END_PASS, HOLD_END_RELEASED, HOLD_END_LONG };
 
-struct hold_link {
-    struct hold_link *before, *after;
-};
-
 struct hold_window; /* health/hold_window.h */
 
 /* A target as the hold sees it: embedded in the owner's, who reads `counts` and hold_target_unsettled. */
 struct hold_target {
-    struct hold_link failing;   /* in the order in which they began to, while they do */
-    struct hold_link recent;    /* likewise, among those of its window since the moment that may explain them */
-    struct hold_link differing; /* while it counts as something else than was seen */
-    struct hold_link anchor;    /* among the anchors, while it is one */
+    struct ring failing;   /* in the order in which they began to, while they do */
+    struct ring recent;    /* likewise, among those of its window since the moment that may explain them */
+    struct ring differing; /* while it counts as something else than was seen */
+    struct ring anchor;    /* among the anchors, while it is one */
     struct hold_window *window;
     uint64_t failing_ms;         /* when it began to fail, while it does */
     enum health_verdict seen, counts;
@@ -62,11 +59,11 @@ struct hold {
     size_t anchor_cnt, anchor_down_cnt, anchor_answer_cnt;
     size_t differing_cnt;     /* that count as something else than was seen */
     struct hold_window *windows;
-    struct hold_link anchors;
-    struct hold_link failing; /* all that fail */
-    struct hold_link *restore; /* the next one to be restored, from the last one back; &failing: none */
-    struct hold_link ups;      /* that differ and were seen to be up */
-    struct hold_link settling; /* that differ, have passed since, and will have a verdict soon */
+    struct ring anchors;
+    struct ring failing; /* all that fail */
+    struct ring *restore; /* the next one to be restored, from the last one back; &failing: none */
+    struct ring ups;      /* that differ and were seen to be up */
+    struct ring settling; /* that differ, have passed since, and will have a verdict soon */
 };
 
 void hold_fini(struct hold *hold) ATTR_NONNULL_ALL;

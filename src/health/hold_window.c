@@ -16,8 +16,8 @@ struct hold_window *hold_window_take(struct hold *hold, const struct health_timi
         window = mem_zalloc(1, sizeof *window);
         window->ms = ms;
         window->next = hold->windows;
-        hold_link_init(&window->differing);
-        hold_link_init(&window->recent);
+        ring_init(&window->differing);
+        ring_init(&window->recent);
         window->late = &window->recent;
         hold->windows = window;
     }
@@ -38,12 +38,12 @@ void hold_window_drop(struct hold *hold, struct hold_window *window)
 
 /* ---- what begins to fail */
 
-static struct hold_target *of_recent(struct hold_link *link) { return container_of(link, struct hold_target, recent); }
+static struct hold_target *of_recent(struct ring *link) { return container_of(link, struct hold_target, recent); }
 
 void hold_burst_add(struct hold_target *target)
 {
     struct hold_window *window = target->window;
-    hold_link_add(&window->recent, &target->recent);
+    ring_add(&window->recent, &target->recent);
     if (window->late == &window->recent)
         window->late = &target->recent;
 }
@@ -60,14 +60,14 @@ void hold_burst_remove(struct hold *hold, struct hold_target *target)
     if (target->window->late == &target->recent)
         target->window->late = target->recent.after;
     count_fresh(hold, target, false);
-    hold_link_remove(&target->recent);
+    ring_remove(&target->recent);
 }
 
 uint64_t hold_burst_ms(const struct hold *hold)
 {
     uint64_t moment_ms = UINT64_MAX;
     for (const struct hold_window *window = hold->windows; window; window = window->next) {
-        uint64_t ms = hold_link_is_in(&window->recent) ? of_recent(window->recent.after)->failing_ms : UINT64_MAX;
+        uint64_t ms = !ring_is_empty(&window->recent) ? of_recent(window->recent.after)->failing_ms : UINT64_MAX;
         moment_ms = ms < moment_ms ? ms : moment_ms;
     }
     return moment_ms;
@@ -114,7 +114,7 @@ static bool came_to_nothing(const struct hold *hold, uint64_t moment_ms, uint64_
 static void give_up(struct hold *hold, uint64_t moment_ms)
 {
     for (struct hold_window *window = hold->windows; window; window = window->next)
-        while (hold_link_is_in(&window->recent) && of_recent(window->recent.after)->failing_ms == moment_ms)
+        while (!ring_is_empty(&window->recent) && of_recent(window->recent.after)->failing_ms == moment_ms)
             hold_burst_remove(hold, of_recent(window->recent.after));
 }
 

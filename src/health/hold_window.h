@@ -16,31 +16,15 @@ struct hold_window {
     struct hold_window *next;
     uint64_t ms;
     size_t cnt;                 /* targets */
-    struct hold_link differing; /* those that were seen to be down, and count as something else */
+    struct ring differing; /* those that were seen to be down, and count as something else */
     uint64_t due_ms;            /* not before then do they count as that */
-    struct hold_link recent;    /* those that began to fail since the moment, in that order */
-    struct hold_link *late;     /* the first of them that did so when its window was over; &recent: none */
+    struct ring recent;    /* those that began to fail since the moment, in that order */
+    struct ring *late;     /* the first of them that did so when its window was over; &recent: none */
     size_t fresh_cnt;           /* of those before it, who were up */
 };
 
 /* More than PARTS_OF tenths. */
 enum { HOLD_PARTS = 10, HOLD_PARTS_OF = 9 };
-
-static inline void hold_link_init(struct hold_link *link) { link->before = link->after = link; }
-static inline bool hold_link_is_in(const struct hold_link *link) { return link->after != link; }
-static inline void hold_link_add(struct hold_link *list, struct hold_link *link) /* as the last */
-{
-    link->before = list->before;
-    link->after = list;
-    list->before->after = link;
-    list->before = link;
-}
-static inline void hold_link_remove(struct hold_link *link)
-{
-    link->before->after = link->after;
-    link->after->before = link->before;
-    hold_link_init(link);
-}
 
 /* Probes of different timing are few. */
 struct hold_window *hold_window_take(struct hold *hold, const struct health_timing *timing) ATTR_NONNULL_ALL;

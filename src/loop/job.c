@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/container.h"
+#include "base/mem.h"
+
 static unsigned pool_size(void)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -47,4 +50,28 @@ void job_run(uv_loop_t *loop, struct job *job, void (*work)(struct job *self), v
     job->done = done;
     if (uv_queue_work(loop, &job->request, on_work, on_done))
         abort(); /* only without a function */
+}
+
+/* ---- freeing */
+
+enum { MUCH = 256 * 1024 };
+
+struct freeing {
+    struct job job;
+    void *p;
+};
+
+static void free_work(struct job *job) { free(container_of(job, struct freeing, job)->p); }
+
+static void free_done(struct job *job) { free(container_of(job, struct freeing, job)); }
+
+void job_free(uv_loop_t *loop, void *p, size_t len)
+{
+    if (!p || len < MUCH) {
+        free(p);
+        return;
+    }
+    struct freeing *freeing = mem_zalloc(1, sizeof *freeing);
+    freeing->p = p;
+    job_run(loop, &freeing->job, free_work, free_done);
 }

@@ -5,6 +5,7 @@
  * would hold up the loop for tens of milliseconds (tried). */
 #pragma once
 
+#include <stddef.h>
 #include <uv.h>
 
 #include "base/attr.h"
@@ -26,3 +27,6 @@ unsigned job_pool_share(void) ATTR_MUST_USE;
 /* [loop] */
 void job_run(uv_loop_t *loop, struct job *job, void (*work)(struct job *self), void (*done)(struct job *self))
     ATTR_NONNULL_ALL;
+
+/* free(), in a job when it is much: to give pages back takes a millisecond for some MiB. `p` may be NULL. [loop] */
+void job_free(uv_loop_t *loop, void *p, size_t len) ATTR_NONNULL(1);

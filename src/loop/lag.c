@@ -26,8 +26,11 @@ static void on_prepare(uv_prepare_t *prepare)
 {
     struct lag *lag = prepare->data;
     uint64_t now_ns = thread_ns(), took_ns = now_ns - lag->turn_ns;
+    uint64_t passed_ns = uv_hrtime() - uv_metrics_idle_time(prepare->loop), most_ns = passed_ns - lag->passed_ns;
     bool whole = lag->turn_ns != 0;
     lag->turn_ns = now_ns;
+    lag->passed_ns = passed_ns;
+    took_ns = took_ns < most_ns ? took_ns : most_ns;
     move_window(lag);
     if (whole && took_ns > lag->longest_ns[0])
         lag->longest_ns[0] = took_ns;
@@ -35,6 +38,7 @@ static void on_prepare(uv_prepare_t *prepare)
 
 void lag_start(struct lag *lag, uv_loop_t *loop)
 {
+    (void)uv_loop_configure(loop, UV_METRICS_IDLE_TIME);
     uv_prepare_init(loop, &lag->prepare);
     lag->prepare.data = lag;
     lag->window_ms = uv_now(loop);

@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "loop/job.h"
 
 /* A piece of an answer is some 10 microseconds' work: without a bound a reader as quick as we are would get all of it
  * in one turn. */
@@ -62,7 +63,7 @@ static void client_closed(uv_handle_t *handle)
 {
     struct pipe_client *client = handle->data;
     struct pipe_server *server = client->server;
-    free(client->out);
+    job_free(handle->loop, client->out, client->out_len);
     free(client);
     handle_gone(server);
 }
@@ -172,7 +173,7 @@ void pipe_client_hold(struct pipe_client *client)
 void pipe_client_write(struct pipe_client *client, char **bytes, size_t len)
 {
     if (client->state != READING && client->state != HELD) {
-        free(*bytes);
+        job_free(client->poll.loop, *bytes, len);
         *bytes = NULL;
         return;
     }

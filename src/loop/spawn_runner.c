@@ -262,16 +262,9 @@ static void start(struct command *command)
 static struct command *may_start(const struct channel *channel)
 {
     const struct list *waiting = channel->waiting;
-    switch (places_next(&channel->places, channel->running_cnt, channel->most, waiting[false].first,
-                        waiting[true].first)) {
-    case PLACES_NOBODY:
-        break;
-    case PLACES_OTHER:
-        return waiting[false].first;
-    case PLACES_HUNG:
-        return waiting[true].first;
-    }
-    return NULL;
+    enum places_turn turn =
+        places_next(&channel->places, channel->running_cnt, channel->most, waiting[false].first, waiting[true].first);
+    return turn == PLACES_NOBODY ? NULL : waiting[turn].first;
 }
 
 static void take_run(struct channel *channel, const struct spawn_message *message, size_t len)

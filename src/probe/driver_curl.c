@@ -66,15 +66,9 @@ static struct transfers *queue_of(struct driver *d, const struct transfer *t)
 static struct transfer *may_begin(const struct driver *d)
 {
     const struct transfers *waiting = d->waiting;
-    switch (places_next(&d->places, d->begun_cnt, UNDER_WAY_MOST, waiting[false].first, waiting[true].first)) {
-    case PLACES_NOBODY:
-        break;
-    case PLACES_OTHER:
-        return waiting[false].first;
-    case PLACES_HUNG:
-        return waiting[true].first;
-    }
-    return NULL;
+    enum places_turn turn =
+        places_next(&d->places, d->begun_cnt, UNDER_WAY_MOST, waiting[false].first, waiting[true].first);
+    return turn == PLACES_NOBODY ? NULL : waiting[turn].first;
 }
 
 static void take_place(struct driver *d, struct transfer *t, uint64_t now_us)

@@ -260,15 +260,9 @@ static uint32_t places(const struct watch *watch)
 static uint32_t may_begin(const struct watch *watch)
 {
     const struct watch_turns *turns = watch->turns;
-    switch (places_next(&watch->places, watch->running_cnt, places(watch), turns[false].first, turns[true].first)) {
-    case PLACES_NOBODY:
-        break;
-    case PLACES_OTHER:
-        return turns[false].first;
-    case PLACES_HUNG:
-        return turns[true].first;
-    }
-    return 0;
+    enum places_turn turn =
+        places_next(&watch->places, watch->running_cnt, places(watch), turns[false].first, turns[true].first);
+    return turn == PLACES_NOBODY ? 0 : turns[turn].first;
 }
 
 static void warn_waiting(struct watch *watch)

@@ -12,7 +12,6 @@
 #include "store/verdicts.h"
 
 static const char orders_database[] = "orders";
-static const char times_database[] = "times"; /* as in store/verdicts.c */
 static const char answers_key[] = "answers";  /* until when resolvers may have those that were given */
 enum { ANSWERS_AGAIN_MS = 25 * 1000 };
 
@@ -75,7 +74,7 @@ static void load_orders(struct state *state, struct diag *diag)
     char why[LMDB_WHY_MAX];
     if (lmdb_each(state->dir.lmdb, orders_database, load_order, &loading, why))
         diag_warning(diag, NULL, 0, "state_dir: drains and forced states cannot be read: %s", why);
-    if (lmdb_each(state->dir.lmdb, times_database, load_answers, state, why))
+    if (lmdb_each(state->dir.lmdb, STATE_TIMES_DATABASE, load_answers, state, why))
         diag_warning(diag, NULL, 0, "state_dir: times cannot be read: %s", why);
     if (loading.bad_cnt)
         diag_warning(diag, NULL, 0, "state_dir: records of drains and forced states that are none, passed over: %zu",
@@ -91,7 +90,7 @@ static void put_answers(struct state *state)
     uint8_t value[STATE_TIME_VALUE_LEN];
     struct journal_batch *batch = journal_batch_new();
     state_time_value(value, (const uint8_t *)answers_key, sizeof answers_key - 1, operate_cached_until(state->balance));
-    journal_batch_put(batch, times_database, answers_key, sizeof answers_key - 1, value, sizeof value);
+    journal_batch_put(batch, STATE_TIMES_DATABASE, answers_key, sizeof answers_key - 1, value, sizeof value);
     journal_write(state->journal, &batch, NULL, NULL);
 }
 

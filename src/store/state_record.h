@@ -41,7 +41,8 @@ size_t state_memory_value(uint8_t value[STATE_MEMORY_VALUE_MAX], const struct he
 enum err state_memory_read(struct health_memory *memory, const uint8_t *key, size_t key_len, const uint8_t *value,
                            size_t value_len) ATTR_NONNULL_ALL ATTR_MUST_USE;
 
-/* A time, by wall clock. */
+/* A time, by wall clock, in a database of such times: until when what its key stands for is true. */
+#define STATE_TIMES_DATABASE "times"
 enum { STATE_TIME_VALUE_LEN = 1 + 8 + 8 };
 void state_time_value(uint8_t value[STATE_TIME_VALUE_LEN], const uint8_t *key, size_t key_len,
                       uint64_t wall_ms) ATTR_NONNULL_ALL;

@@ -13,7 +13,6 @@
 #include "store/state_record.h"
 
 static const char database[] = "verdicts";
-static const char times_database[] = "times"; /* until when what is in another database was true, under its name */
 
 enum {
     PASS_AGAIN_MS = 25 * 1000, /* and no later than half a minute is all written */
@@ -178,7 +177,7 @@ static void put_time(struct verdicts *v, struct journal_batch *batch)
     if (!v->all || v->has_failed)
         return;
     state_time_value(value, (const uint8_t *)database, sizeof database - 1, clock_wall_ms());
-    journal_batch_put(batch, times_database, database, sizeof database - 1, value, sizeof value);
+    journal_batch_put(batch, STATE_TIMES_DATABASE, database, sizeof database - 1, value, sizeof value);
 }
 
 static void begin_pass(struct verdicts *v)
@@ -327,7 +326,7 @@ void verdicts_load(struct verdicts *v, struct lmdb *lmdb, struct diag *diag)
 {
     struct loading loading = {.verdicts = v};
     char why[LMDB_WHY_MAX];
-    enum err err = lmdb_each(lmdb, times_database, load_time, &loading, why);
+    enum err err = lmdb_each(lmdb, STATE_TIMES_DATABASE, load_time, &loading, why);
     loading.is_fresh = age_ms(loading.until_wall_ms, clock_wall_ms()) <= HEALTH_MEMORY_MS;
     if (!err)
         err = lmdb_each(lmdb, database, load_one, &loading, why);

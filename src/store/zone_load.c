@@ -4,6 +4,7 @@
 #include "base/room.h"
 #include "dns/name.h"
 #include "dns/rr.h"
+#include "dns/serial.h"
 #include "zone/changeset.h"
 #include "zone/check_chain.h"
 #include "zone/records.h"
@@ -38,12 +39,6 @@ static bool add_record(void *arg, const struct rr *rr, const char *file, unsigne
     struct filling *f = arg;
     zone_records_add(f->records, rr, file, line);
     return zone_records_bytes(f->records) < f->looked_bytes + LOOK_EVERY || has_room(f, file, line);
-}
-
-/* RFC 1982 3.2 with SERIAL_BITS 32; two serials half the circle apart have no order, which counts as not risen. */
-static bool serial_rises(uint32_t from, uint32_t to)
-{
-    return from != to && to - from < UINT32_C(0x80000000);
 }
 
 /* zone_records_check has seen that there is one. */
@@ -91,7 +86,7 @@ static enum zone_load_outcome change(struct zone_load *load, const struct zone_r
     struct zone_version *current = load->zone->current;
     if (!changes->removed->cnt && !changes->added->cnt)
         return ZONE_LOAD_SAME;
-    if (!serial_rises(load->source_serial, load->serial)) {
+    if (!serial_is_later(load->serial, load->source_serial)) {
         refuse_serial(load, records);
         return ZONE_LOAD_FAILED;
     }

@@ -64,10 +64,8 @@ static ATTR_PRINTF(4, 5) void complain(struct planning *p, const char *kind, con
                                        const char *fmt, ...)
 {
     va_list args;
-    char *text;
     va_start(args, fmt);
-    if (vasprintf(&text, fmt, args) < 0)
-        mem_exhausted();
+    char *text = mem_vprintf(fmt, args);
     va_end(args);
     diag_error(p->diag, row->where.file, row->where.line, "%s \"%s\": %s", kind, row->name, text);
     free(text);

@@ -61,8 +61,7 @@ def test_control_thread_is_never_away_for_long(rondo):
         server.stop()
         return lag
 
-    # 7 to 15 ms, more than the design allows, while nearly all go at once: what is bounded here is that it gets no worse.
-    judge(f"{POOL_CNT} pools come, are shown, change and go", shape, 30)
+    judge(f"{POOL_CNT} pools come, are shown, change and go", shape)
 
 
 MEMBER_CNT, LARGE_CNT = 1000, 2 if sanitized() else 10

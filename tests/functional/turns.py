@@ -14,12 +14,12 @@ def lag_of(server):
     return server.ctl_json("status")["control_lag_ms_max"]
 
 
-def judge(what, shape, most_ms=LAG_MOST_MS):
+def judge(what, shape):
     """`shape` lets it happen to a new server each time and returns the longest turn of its control thread."""
     lags = []
     for _ in range(TRIES):
         lags.append(shape())
         print(f"longest turn of the control thread, {what}: {lags[-1]:.2f} ms")
-        if 0 < lags[-1] and (sanitized() or lags[-1] <= most_ms):
+        if 0 < lags[-1] and (sanitized() or lags[-1] <= LAG_MOST_MS):
             return
     raise AssertionError(f"{what}: {lags}")
