@@ -548,6 +548,8 @@ static void test_stop_closes_connections(void **state)
     query(a, 1);
     for (uint16_t id = 0; id < 100; id++)
         client_send_query(b, id, "big", RR_TXT);
+    while (SERVICE_COUNT(&s, tcp_accepted) < 2)
+        sleep_ms(1);
     io_stop(s.io);
     assert_int_equal(io_tcp_open(s.io), 0);
     assert_true(client_is_closed(a));
