@@ -58,10 +58,12 @@ void operate_note_ttls(struct balance_family *family, const struct pool_table *n
         note_ttl(family, most_ttl(family, compile_published(family)));
 }
 
+/* No pool answers with a TTL of more than a week: what is later was written by another clock. */
 void operate_remember_cached(struct balance *balance, uint64_t until_wall_ms)
 {
-    uint64_t now_ms = clock_wall_ms();
-    balance->former_until_ms = until_wall_ms > now_ms ? clock_mono_ms() + (until_wall_ms - now_ms) : 0;
+    enum { WEEK_MS = 7 * 24 * 3600 * 1000 };
+    uint64_t now_ms = clock_wall_ms(), left_ms = until_wall_ms > now_ms ? until_wall_ms - now_ms : 0;
+    balance->former_until_ms = left_ms ? clock_mono_ms() + (left_ms < WEEK_MS ? left_ms : WEEK_MS) : 0;
 }
 
 /* Answers of a former process are in nobody's tables: nobody knows which of them had the address. */
