@@ -89,7 +89,7 @@ void admin_status_take(const struct admin *admin, struct view_status *status)
         .log_level = log_get_level(),
         .load = admin->last_load,
     };
-    for (size_t i = 0; i < VIEW_ZONE_STATE_CNT; i++)
+    for (size_t i = 0; i < STORE_ZONE_STATES; i++)
         status->zones[i] = store_zone_cnt(admin->setup.store, (enum store_zone_state)i);
     if (admin->setup.lag)
         status->control_lag_us = lag_longest_us(admin->setup.lag);

@@ -7,10 +7,10 @@
 #include "base/mem.h"
 #include "dns/name.h"
 
-const char *const view_zone_state_names[VIEW_ZONE_STATE_CNT] = {[STORE_ZONE_LOADING] = "loading",
-                                                                [STORE_ZONE_SERVED] = "served",
-                                                                [STORE_ZONE_FAILED] = "failed",
-                                                                [STORE_ZONE_SERVED_STALE] = "stale"};
+const char *const view_zone_state_names[STORE_ZONE_STATES] = {
+    [STORE_ZONE_LOADING] = "loading", [STORE_ZONE_SERVED] = "served", [STORE_ZONE_FAILED] = "failed",
+    [STORE_ZONE_SERVED_STALE] = "stale", [STORE_ZONE_EMPTY] = "empty", [STORE_ZONE_EXPIRED] = "expired",
+};
 const char *const view_load_state_names[VIEW_LOAD_REFUSED + 1] = {[VIEW_LOAD_NONE] = "none",
                                                                   [VIEW_LOAD_DONE] = "done",
                                                                   [VIEW_LOAD_ZONES_FAILED] = "zones failed",

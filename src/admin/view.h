@@ -18,9 +18,8 @@
 #include "io/io.h"
 #include "store/store.h"
 
-enum { VIEW_ZONE_STATE_CNT = STORE_ZONE_SERVED_STALE + 1 };
-/* "loading", "served", "failed", "stale". */
-extern const char *const view_zone_state_names[VIEW_ZONE_STATE_CNT];
+/* "loading", "served", "failed", "stale", "empty", "expired". */
+extern const char *const view_zone_state_names[STORE_ZONE_STATES];
 
 struct view_zone {
     const char *name; /* text without the final dot, lower case; so is all text in the arena of its view_zones */
@@ -63,7 +62,7 @@ struct view_status {
     size_t workers, tcp_open, memory_bytes; /* resident */
     uint64_t control_lag_us;                /* the longest turn of the control thread lately, see loop/lag.h */
     enum log_level log_level;
-    size_t zones[VIEW_ZONE_STATE_CNT];
+    size_t zones[STORE_ZONE_STATES];
     struct balance_counts pools;
     struct balance_hold_view hold;
     struct answer_counters answers;

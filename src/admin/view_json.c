@@ -93,7 +93,7 @@ json_t *view_status_json(const struct view_status *status)
                              "tcp_open", count(status->tcp_open),
                              "log_level", log_level_name(status->log_level));
     json_object_set_new(json, "control_lag_ms_max", milliseconds(status->control_lag_us));
-    json_object_set_new(json, "zones", named_counts(status->zones, view_zone_state_names, VIEW_ZONE_STATE_CNT));
+    json_object_set_new(json, "zones", named_counts(status->zones, view_zone_state_names, STORE_ZONE_STATES));
     pool_counts(json, &status->pools);
     json_object_set_new(json, "checks", checks_json(&status->pools));
     json_object_set_new(json, "hold", view_hold_json(&status->hold, status->taken_wall_ms));

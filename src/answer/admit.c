@@ -1,6 +1,7 @@
 #include "answer/admit.h"
 
 #include "answer/handoff.h"
+#include "answer/lookup.h"
 #include "base/acl.h"
 #include "zone/access.h"
 
@@ -99,7 +100,7 @@ enum frame_verdict admit_transfer(struct query *q, const struct answer_packet *p
         return say(q, RCODE_REFUSED, EDNS_EDE_PROHIBITED);
     }
     if (!rcu_read(zone->current))
-        return say(q, RCODE_SERVFAIL, EDNS_EDE_NOT_READY);
+        return say(q, RCODE_SERVFAIL, lookup_unserved_ede(zone));
     return hand_off(q, packet, is_axfr ? ANSWER_AXFR : ANSWER_IXFR, found.view, is_axfr ? NULL : &serial);
 }
 

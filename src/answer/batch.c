@@ -85,7 +85,7 @@ static enum frame_verdict find_zone(struct query *q)
         return FRAME_RESOLVE;
     }
     q->rcode = q->zone ? RCODE_SERVFAIL : RCODE_REFUSED;
-    q->opt.ede = q->zone ? EDNS_EDE_NOT_READY : EDNS_EDE_NOT_AUTHORITATIVE;
+    q->opt.ede = q->zone ? lookup_unserved_ede(q->zone) : EDNS_EDE_NOT_AUTHORITATIVE;
     return FRAME_DONE;
 }
 

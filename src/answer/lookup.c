@@ -51,6 +51,11 @@ void lookup_zone(struct query *q)
     q->version = zone ? rcu_read(zone->current) : NULL;
 }
 
+uint16_t lookup_unserved_ede(const struct zone *zone)
+{
+    return __atomic_load_n(&zone->is_expired, __ATOMIC_RELAXED) ? EDNS_EDE_INVALID_DATA : EDNS_EDE_NOT_READY;
+}
+
 void lookup_start(struct query *q)
 {
     unsigned apex = q->zone->depth;

@@ -19,8 +19,10 @@ struct lookup {
 };
 
 /* The zone that answers for query->name and its current version: query->zone, NULL for none; query->version, NULL:
- * not loaded. */
+ * not loaded, or expired. */
 void lookup_zone(struct query *query) ATTR_NONNULL_ALL;
+/* The extended error that says why a zone has no current version. */
+uint16_t lookup_unserved_ede(const struct zone *zone) ATTR_NONNULL_ALL ATTR_COLD;
 /* Sets up query->walk and, where there may be a cut or a DNAME above, query->cover; sets query->is_signed. */
 void lookup_start(struct query *query) ATTR_NONNULL_ALL;
 /* Both walks are done. Sets query->encloser_depth where there is no node of the name. */

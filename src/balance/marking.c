@@ -157,7 +157,7 @@ void balance_marking_init(struct balance_marking *marking, const struct balance_
     }
     marking->marks.anew = groups || was->annotated;
     marking->marks.foreign_anew = was->rules != marking->marked.rules;
-    marking->remark = marking->marks.anew || marking->marks.foreign_anew || (zone->current && zone->current->foreign);
+    marking->remark = marking->marks.anew || marking->marks.foreign_anew || (zone->latest && zone->latest->foreign);
 }
 
 void balance_marking_fini(struct balance_marking *marking) { free(marking->matched); }

@@ -123,7 +123,7 @@ void balance_zone_ready(struct balance *balance, const struct zone *zone)
 void balance_zone_gone(struct balance *balance, const struct zone *zone)
 {
     struct balance_zone *gone = balance_find_zone(balance, zone->name);
-    const struct zone_foreign *foreign = zone->current ? zone->current->foreign : NULL;
+    const struct zone_foreign *foreign = zone->latest ? zone->latest->foreign : NULL;
     if (foreign) {
         struct zone_names names = {mem_dup(foreign->names.bytes, foreign->names.len), foreign->names.len};
         pointed_tell(balance, &names, true);

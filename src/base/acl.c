@@ -155,7 +155,7 @@ struct rule {
 };
 
 struct acl {
-    size_t cnt;
+    size_t cnt, key_bytes;
     uint8_t *keys; /* one behind the other */
     struct rule rules[];
 };
@@ -194,10 +194,21 @@ struct acl *acl_new(const struct acl_entry *entries, size_t cnt)
         key_bytes += entries[i].key_len;
     }
     acl->cnt = cnt;
+    acl->key_bytes = key_bytes;
     acl->keys = mem_zalloc(key_bytes, 1);
     for (size_t i = 0; i < cnt; i++)
         memcpy(acl->keys + acl->rules[i].key_at, entries[i].key, entries[i].key_len);
     return acl;
+}
+
+struct acl *acl_dup(const struct acl *acl)
+{
+    if (!acl)
+        return NULL;
+    struct acl *dup = mem_dup(acl, sizeof *acl + acl->cnt * sizeof *acl->rules);
+    dup->keys = mem_zalloc(acl->key_bytes, 1);
+    memcpy(dup->keys, acl->keys, acl->key_bytes);
+    return dup;
 }
 
 void acl_free(struct acl *acl)

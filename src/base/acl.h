@@ -64,6 +64,8 @@ void acl_free(struct acl *acl);
 /* Of `cnt` entries in their order, copied. */
 struct acl *acl_new(const struct acl_entry *entries, size_t cnt)
     ATTR_FREED_BY(acl_free) ATTR_MUST_USE ATTR_RETURNS_NONNULL;
+/* NULL: of NULL. */
+struct acl *acl_dup(const struct acl *acl) ATTR_FREED_BY(acl_free) ATTR_MUST_USE;
 size_t acl_cnt(const struct acl *acl) ATTR_NONNULL_ALL ATTR_PURE;
 
 enum { ACL_NO_ENTRY = UINT32_MAX };

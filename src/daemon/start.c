@@ -203,8 +203,11 @@ static bool begin_commands(struct daemon *d)
 static bool open_state(struct daemon *d)
 {
     struct diag *diag = diag_new(CONFIGURATION_DIAG_MOST);
-    enum err err = state_open(&d->state, &d->loop, d->configuration->daemon->state_dir, d->balance, diag);
+    const char *dir = d->configuration->daemon->state_dir;
+    enum err err = state_open(&d->state, &d->loop, dir, d->balance, diag);
     admin_set_state(d->admin, d->state);
+    if (!err && state_journal(d->state))
+        (void)!store_keep(d->store, state_journal(d->state), dir, diag); /* it has said so */
     return tell(diag, err);
 }
 
@@ -366,9 +369,13 @@ static void limit_stop(struct daemon *d)
     uv_timer_start(&d->stop_limit, on_stop_limit, STOP_LIMIT_MS, 0);
 }
 
-/* Until all that is to be kept is durable. */
+/* Until every job of zones has ended, and what these keep is durable with all else that is to be. */
 static void end_state(struct daemon *d)
 {
+    store_cancel(d->store);
+    while (store_busy(d->store))
+        uv_run(&d->loop, UV_RUN_ONCE);
+    store_stop_keeping(d->store);
     if (!d->state)
         return;
     state_end(d->state);
@@ -381,8 +388,7 @@ static void end_state(struct daemon *d)
 /* Until every job has ended. */
 static void end_jobs(struct daemon *d)
 {
-    store_cancel(d->store);
-    while (store_loading(d->store) || reload_running(d->reload))
+    while (reload_running(d->reload))
         uv_run(&d->loop, UV_RUN_ONCE);
     store_free(d->store);
     balance_free(d->balance);

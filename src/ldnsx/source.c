@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <openssl/evp.h>
+
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/room.h"
@@ -21,6 +23,7 @@ enum { LARGE = 64 << 20 };
 struct source {
     const char *path; /* owned by the sources */
     uint64_t size, hash;
+    uint8_t digest[ZONEFILE_DIGEST_LEN];
     bool broken; /* could not be read when it was wanted */
 };
 
@@ -54,6 +57,13 @@ static uint64_t hash_bytes(uint64_t h, const char *p, size_t len, const struct h
     for (; len > STEP; p += STEP, len -= STEP)
         h = hash_step(h, (const uint8_t *)p, STEP, key);
     return hash_step(h, (const uint8_t *)p, (unsigned)len, key);
+}
+
+/* A hash that is always there: libcrypto can only be out of memory. */
+static void sha256(uint8_t digest[ZONEFILE_DIGEST_LEN], const void *bytes, size_t len)
+{
+    if (!EVP_Digest(bytes, len, digest, NULL, EVP_sha256(), NULL))
+        abort();
 }
 
 static bool is_same(const struct source *a, const struct source *b)
@@ -235,6 +245,7 @@ enum err source_load(struct source_text *source, struct zonefile_sources *source
     }
     seen.size = source->len;
     seen.hash = hash_bytes(0, source->text, source->len, &sources->key);
+    sha256(seen.digest, source->text, source->len);
     source->path = remember(sources, &seen);
     source->dev = st.st_dev;
     source->ino = st.st_ino;
@@ -259,6 +270,22 @@ enum err source_from_bytes(struct source_text *source, const char *name, const c
     source->len = len;
     end_text(source);
     return ERR_OK;
+}
+
+bool zonefile_digest(const struct zonefile_sources *sources, uint8_t digest[ZONEFILE_DIGEST_LEN], uint64_t *len)
+{
+    uint8_t *each = mem_zalloc(sources->cnt, ZONEFILE_DIGEST_LEN);
+    bool all = true;
+
+    *len = 0;
+    for (size_t i = 0; i < sources->cnt; i++) {
+        memcpy(each + i * ZONEFILE_DIGEST_LEN, sources->items[i].digest, ZONEFILE_DIGEST_LEN);
+        *len += sources->items[i].size;
+        all &= !sources->items[i].broken;
+    }
+    sha256(digest, each, sources->cnt * ZONEFILE_DIGEST_LEN);
+    free(each);
+    return all;
 }
 
 /* The file's bytes again, step by step as hash_bytes takes them. */

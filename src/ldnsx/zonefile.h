@@ -18,6 +18,11 @@
 /* The files that a zone came from, to tell later whether any byte of them changed. */
 struct zonefile_sources;
 void zonefile_sources_free(struct zonefile_sources *sources);
+/* What tells the text of all the files from others, in another process too: SHA-256 over their bytes, file by file in
+ * the order of reading; *len the bytes of all. False: one of them could not be read. */
+enum { ZONEFILE_DIGEST_LEN = 32 };
+bool zonefile_digest(const struct zonefile_sources *sources, uint8_t digest[ZONEFILE_DIGEST_LEN], uint64_t *len)
+    ATTR_NONNULL_ALL ATTR_MUST_USE;
 /* True when every file still exists with the same bytes. Reads the files. */
 bool zonefile_unchanged(const struct zonefile_sources *sources) ATTR_NONNULL_ALL;
 

@@ -228,3 +228,36 @@ enum err history_measure(size_t *cnt, size_t *bytes, struct lmdb *lmdb, const ui
     *bytes = measuring.bytes;
     return err;
 }
+
+struct fitting {
+    const uint8_t *apex;
+    uint64_t first;
+    size_t most_bytes;
+};
+
+static bool fit_one(void *arg, const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len)
+{
+    struct fitting *fitting = arg;
+    uint64_t seq;
+    (void)value;
+    if (!history_key_seq(&seq, fitting->apex, key, key_len) || value_len > fitting->most_bytes)
+        return false;
+    fitting->most_bytes -= value_len;
+    fitting->first = seq;
+    return true;
+}
+
+enum err history_first_within(uint64_t *first, struct lmdb *lmdb, const uint8_t *apex, uint64_t to, size_t most_bytes,
+                              char why[HISTORY_WHY_MAX])
+{
+    struct fitting fitting = {apex, to + 1, most_bytes};
+    uint8_t key[HISTORY_KEY_MAX];
+    size_t key_len = history_key(key, apex, to);
+    struct lmdb_read *read;
+    enum err err = lmdb_read_begin(&read, lmdb, why);
+    if (!err)
+        err = lmdb_read_down(read, history_changes_database, key, key_len, fit_one, &fitting, why);
+    lmdb_read_end(read);
+    *first = fitting.first;
+    return err;
+}

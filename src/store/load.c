@@ -45,12 +45,12 @@ static void free_done(struct job *job)
 /* A cancelled load leaves zones that it did not read. */
 static void leave_zones(struct store_load *load)
 {
-    for (size_t i = 0; i < load->plan->cnt; i++) {
+    for (size_t i = 0; i < load->item_cnt; i++) {
         struct store_zone *zone = load->items[i].zone;
         if (!zone->building)
             continue;
         zone->building = false;
-        release_resume(load->store, zone);
+        store_zone_idle(load->store, zone);
     }
 }
 
@@ -82,7 +82,7 @@ void load_try_finish(struct store_load *load)
 {
     if (!load->started || load->running)
         return;
-    size_t claimed = load->next < load->plan->cnt ? load->next : load->plan->cnt;
+    size_t claimed = load->next < load->item_cnt ? load->next : load->item_cnt;
     if (load->delivered != claimed)
         return;
     if (load->cancelled)
@@ -109,8 +109,8 @@ static void start_runners(struct store_load *load)
     unsigned cnt = job_pool_share();
     if (cnt > LOAD_RUNNERS_MOST)
         cnt = LOAD_RUNNERS_MOST;
-    if (cnt > load->plan->cnt)
-        cnt = (unsigned)load->plan->cnt;
+    if (cnt > load->item_cnt)
+        cnt = (unsigned)load->item_cnt;
     load->started = true;
     load->running = cnt;
     for (unsigned i = 0; i < cnt; i++) {
@@ -120,9 +120,14 @@ static void start_runners(struct store_load *load)
     load_try_finish(load);
 }
 
+bool load_is_near(const struct store *store)
+{
+    return store->load && store->load->prepared && !store->load->started;
+}
+
 void load_try_runners(struct store_load *load)
 {
-    if (!load->prepared || load->started || load->store->release_job_cnt)
+    if (!load->prepared || load->started || load->store->release_job_cnt || load->store->change_cnt)
         return;
     load_add_zones(load);
     start_runners(load);
@@ -140,19 +145,36 @@ static void prepare_done(struct job *job)
     load_try_runners(load);
 }
 
-void load_start(struct store *store, struct store_plan **plan, store_report_fn *fn, void *arg)
+static struct store_load *load_new(struct store *store, store_report_fn *fn, void *arg)
 {
     struct store_load *load = mem_zalloc(1, sizeof *load);
     load->store = store;
-    load->plan = *plan;
-    *plan = NULL;
     load->annotations = store->balance ? balance_get_plan(store->balance) : NULL;
     load->fn = fn;
     load->arg = arg;
     load->diag = diag_new(STORE_REPORT_MOST);
     load->start_us = clock_mono_us();
     store->load = load;
+    return load;
+}
+
+void load_start(struct store *store, struct store_plan **plan, store_report_fn *fn, void *arg)
+{
+    struct store_load *load = load_new(store, fn, arg);
+    load->plan = *plan;
+    *plan = NULL;
     job_run(store->loop, &load->prepare, prepare_work, prepare_done);
+}
+
+void load_start_zone(struct store *store, struct store_zone *zone, enum zone_load_how how, store_report_fn *fn,
+                     void *arg)
+{
+    struct store_load *load = load_new(store, fn, arg);
+    load->items = mem_zalloc(1, sizeof *load->items);
+    load->items[0] = (struct load_item){zone, zone->path, how};
+    load->item_cnt = 1;
+    load->prepared = true;
+    load_try_runners(load);
 }
 
 void load_cancel(struct store_load *load)

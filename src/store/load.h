@@ -6,10 +6,16 @@
 #pragma once
 
 #include "store/private.h"
+#include "store/zone_load.h"
 
 /* Takes the plan. [control] */
 void load_start(struct store *store, struct store_plan **plan, store_report_fn *fn, void *arg);
+/* The same for one zone, which is there: only its text is read again. [control] */
+void load_start_zone(struct store *store, struct store_zone *zone, enum zone_load_how how, store_report_fn *fn,
+                     void *arg);
 /* Begins to read, if all that has to end before has ended: the preparation, and the jobs that release versions (they
  * and builds work on the same memory). */
 void load_try_runners(struct store_load *load);
+/* A load waits for changes to end: none may begin. */
+bool load_is_near(const struct store *store);
 void load_cancel(struct store_load *load);

@@ -3,10 +3,12 @@
 #pragma once
 
 #include "store/private.h"
+#include "store/zone_load.h"
 
 struct load_item {
     struct store_zone *zone;
-    const char *path; /* in the plan */
+    const char *path; /* in the plan, or the zone's own */
+    enum zone_load_how how;
 };
 
 enum { LOAD_RUNNERS_MOST = 8 };
@@ -19,12 +21,13 @@ struct load_runner {
 /* [control], but for what a job fills or claims. */
 struct store_load {
     struct store *store;
-    struct store_plan *plan;
+    struct store_plan *plan; /* NULL: one zone is read again, the others stay as they are */
     const struct balance_plan *annotations; /* NULL: none */
     store_report_fn *fn;
     void *arg;
     struct job prepare;
-    struct load_item *items; /* plan->cnt, in the plan's order */
+    struct load_item *items; /* the plan's zones in its order, or one zone */
+    size_t item_cnt;
     struct store_zone **all; /* the plan's zones and those that go, until it has ended: canonical order */
     size_t all_cnt;
     struct store_zone **removed;

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "dns/name.h"
+#include "zone/access.h"
 
 /* ---- the plan against what there is [job] */
 
@@ -33,7 +34,7 @@ static void match_zones(struct store_load *load)
             zone = store_zone_new(conf->apex, conf->path, &store->shared->key);
             load->report.added++;
         }
-        load->items[i] = (struct load_item){zone, conf->path};
+        load->items[i] = (struct load_item){zone, conf->path, ZONE_LOAD_CAREFULLY};
         load->all[load->all_cnt++] = zone;
     }
     while (old < store->cnt)
@@ -58,6 +59,7 @@ static void make_catalogues(struct store_load *load)
 void load_match(struct store_load *load)
 {
     load->items = mem_zalloc(load->plan->cnt, sizeof *load->items);
+    load->item_cnt = load->plan->cnt;
     load->removed = mem_zalloc(load->store->cnt, sizeof(struct store_zone *));
     load->all = mem_zalloc(load->store->cnt + load->plan->cnt, sizeof(struct store_zone *));
     match_zones(load);
@@ -78,22 +80,47 @@ static void publish_catalogue(struct store *store, struct catalogue **catalogue)
         release_catalogue(was);
 }
 
+/* The zone is as the plan says from here on, but for what comes of reading it. */
+static void take_conf(const struct store *store, struct store_zone *zone, struct store_zone_conf *conf)
+{
+    zone->building = true;
+    zone->is_secondary = conf->is_secondary;
+    zone->serial_mode = conf->serial;
+    zone->journal_most_bytes = conf->journal_most_bytes;
+    zone->journal_most_ms = conf->journal_most_ms;
+    zone->keeps = store->journal && (conf->is_secondary || conf->serial != STORE_SERIAL_FILE ||
+                                     (conf->access && conf->access->transfer));
+    zone_access_set(zone->zone, &conf->access);
+    struct history_zone entry;
+    if (store->histories && !zone->zone->latest && histories_get(store->histories, zone->zone->name, &entry))
+        zone->history = entry;
+}
+
 void load_add_zones(struct store_load *load)
 {
     struct store *store = load->store;
+    if (!load->plan) {
+        load->items[0].zone->building = true;
+        return;
+    }
     free(store->zones);
     store->zones = load->all;
     store->cnt = load->all_cnt;
     load->all = NULL;
+    for (size_t i = 0; i < load->removed_cnt; i++)
+        load->removed[i]->is_leaving = true;
     for (size_t i = 0; i < load->plan->cnt; i++)
-        load->items[i].zone->building = true;
+        take_conf(store, load->items[i].zone, &load->plan->zones[i]);
     store->state_cnt[STORE_ZONE_LOADING] += load->report.added;
     publish_catalogue(store, &load->first);
 }
 
-static void drop_zone(struct store *store, const struct store_zone *zone, bool is_told)
+static void drop_zone(struct store *store, struct store_zone *zone, bool is_told)
 {
     char name[NAME_TEXT_MAX];
+    change_drop_all(zone);
+    if (store->histories && zone->history.seq)
+        histories_set(store->histories, zone->zone->name, &zone->history);
     log_write(is_told ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, "zone \"%s\": removed",
               name_to_text_bare(name, zone->zone->name));
     store->state_cnt[zone->state]--;

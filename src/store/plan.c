@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "dns/name.h"
 #include "store/store.h"
+#include "zone/access.h"
 
 static const char default_file[] = "%s.zone";
 
@@ -163,6 +164,27 @@ static const uint8_t *plan_apex(struct planning *p, const struct store_zone_opti
     return arena_dup(&p->plan->arena, apex, name_len(apex), 1);
 }
 
+static void plan_history(struct store_zone_conf *zone, const struct store_zone_options *row,
+                         const struct store_zone_options *template)
+{
+    static const struct store_zone_options defaults = {
+        .serial = STORE_SERIAL_FILE, /* the defaults of store/options.c */
+        .journal_most_bytes = 16 << 20,
+        .journal_most_ms = UINT64_C(14) * 24 * 3600 * 1000,
+    };
+    const struct store_zone_options *rows[] = {&defaults, template, row};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (!rows[i])
+            continue;
+        if (rows[i]->serial)
+            zone->serial = (enum store_serial)rows[i]->serial;
+        if (rows[i]->journal_most_bytes)
+            zone->journal_most_bytes = (uint64_t)rows[i]->journal_most_bytes;
+        if (rows[i]->journal_most_ms)
+            zone->journal_most_ms = rows[i]->journal_most_ms;
+    }
+}
+
 static void plan_row(struct planning *p, const struct store_zone_options *row)
 {
     const struct store_zone_options *template = row->template ? find_template(p, row->template) : NULL;
@@ -173,7 +195,9 @@ static void plan_row(struct planning *p, const struct store_zone_options *row)
         return;
     const char *pattern = row->file ? row->file : template && template->file ? template->file : default_file;
     /* Also without a path: the zone may stand twice besides. */
-    p->planned[p->cnt++] = (struct planned){{apex, plan_path(p, row, pattern, apex)}, row};
+    struct planned *planned = &p->planned[p->cnt++];
+    *planned = (struct planned){{.apex = apex, .path = plan_path(p, row, pattern, apex)}, row};
+    plan_history(&planned->zone, row, template);
 }
 
 static int cmp_planned(const void *a, const void *b)
@@ -226,6 +250,8 @@ void store_plan_free(struct store_plan *plan)
 {
     if (!plan)
         return;
+    for (size_t i = 0; i < plan->cnt; i++)
+        zone_access_free(plan->zones[i].access);
     arena_fini(&plan->arena);
     free(plan->zones);
     free(plan);

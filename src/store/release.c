@@ -129,8 +129,10 @@ static void put_done(struct job *job)
     zone->releasing = false;
     store->job_cnt--;
     store->release_job_cnt--;
-    if (release_end(release))
+    if (release_end(release)) {
         release_resume(store, zone);
+        change_try(store, zone);
+    }
     if (store->load)
         load_try_runners(store->load);
 }
@@ -153,25 +155,36 @@ void release_resume(struct store *store, struct store_zone *zone)
     }
 }
 
-static void version_grace_ended(struct grace *grace)
+static void make_ready(struct release *release)
 {
-    struct release *release = container_of(grace, struct release, grace);
-    struct store_zone *zone = release->zone;
-    struct release **end = &zone->ready;
+    struct release **end = &release->zone->ready;
     while (*end)
         end = &(*end)->next;
     *end = release;
-    release_resume(release->store, zone);
+    release_resume(release->store, release->zone);
 }
 
-void release_version(struct store *store, struct store_zone *zone, struct zone_version *version)
+static void version_grace_ended(struct grace *grace) { make_ready(container_of(grace, struct release, grace)); }
+
+static struct release *release_new(struct store *store, struct store_zone *zone, struct zone_version *version)
 {
     struct release *release = mem_zalloc(1, sizeof *release);
     release->store = store;
     release->zone = zone;
     release->version = version;
+    return release;
+}
+
+void release_version(struct store *store, struct store_zone *zone, struct zone_version *version)
+{
+    struct release *release = release_new(store, zone, version);
     zone->release_cnt++;
     grace_after(&release->grace, store->post, version_grace_ended);
+}
+
+void release_held(struct store *store, struct store_zone *zone, struct zone_version *version)
+{
+    make_ready(release_new(store, zone, version));
 }
 
 /* ---- catalogues */

@@ -377,6 +377,8 @@ enum err state_open(struct state **state, uv_loop_t *loop, const char *dir, stru
     return err == ERR_BUSY ? err : ERR_OK;
 }
 
+struct journal *state_journal(const struct state *state) { return state->journal; }
+
 void state_follow(struct state *state)
 {
     if (!state->journal)

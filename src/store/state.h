@@ -25,6 +25,9 @@ void state_close(struct state *state);
 enum err state_open(struct state **state, uv_loop_t *loop, const char *dir, struct balance *balance, struct diag *diag)
     ATTR_NONNULL_ALL ATTR_MUST_USE;
 
+/* Where things are kept; NULL: the folder can't be used. Until state_close. */
+struct journal;
+struct journal *state_journal(const struct state *state) ATTR_NONNULL_ALL;
 /* The first zones have been loaded: from now on what checks find is kept, transitions at once, all else within half a
  * minute. */
 void state_follow(struct state *state) ATTR_NONNULL_ALL;

@@ -1,10 +1,13 @@
 #include "store/store.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "dns/name.h"
 #include "store/load.h"
 #include "store/private.h"
+#include "store/snapshot.h"
 
 struct store_zone *store_zone_new(const uint8_t *apex, const char *path, const struct hash_key *key)
 {
@@ -13,6 +16,40 @@ struct store_zone *store_zone_new(const uint8_t *apex, const char *path, const s
     zone->path = mem_strdup(path);
     zone->state = STORE_ZONE_LOADING;
     return zone;
+}
+
+static int cmp_zone(const void *apex, const void *zone)
+{
+    return name_cmp(apex, (*(struct store_zone *const *)zone)->zone->name);
+}
+
+struct store_zone *store_find(const struct store *store, const uint8_t *apex)
+{
+    struct store_zone **found =
+        store->cnt ? bsearch(apex, store->zones, store->cnt, sizeof(struct store_zone *), cmp_zone) : NULL;
+    return found ? *found : NULL;
+}
+
+void store_zone_keeping(const struct store *store, const struct store_zone *zone, struct keeping *keeping)
+{
+    keeping_init(keeping, &store->place, &zone->history);
+    keeping->needs_snapshot = zone->needs_snapshot;
+    keeping->most_bytes = zone->journal_most_bytes;
+}
+
+void store_zone_idle(struct store *store, struct store_zone *zone)
+{
+    release_resume(store, zone);
+    checkpoint_try(store, zone);
+    change_try(store, zone);
+    if (store->load)
+        load_try_runners(store->load);
+}
+
+void store_tell_version(const struct store *store, const struct store_zone *zone)
+{
+    if (store->watch)
+        store->watch(store->watch_arg, zone->zone->name, zone->zone->latest);
 }
 
 void store_zone_free(struct store_zone *zone)
@@ -44,6 +81,35 @@ struct store *store_new(uv_loop_t *loop, struct answer_shared *shared, struct ba
     return store;
 }
 
+enum err store_keep(struct store *store, struct journal *journal, const char *state_dir, struct diag *diag)
+{
+    char why[SNAPSHOT_WHY_MAX], *dir;
+    if (snapshot_dir_make(&dir, state_dir, why)) {
+        diag_warning(diag, NULL, 0, "state_dir \"%s\": zones' histories cannot be kept there: %s", state_dir, why);
+        return ERR_IO;
+    }
+    store->journal = journal;
+    store->dir = dir;
+    store->place = (struct keeping_place){journal_lmdb(journal), dir};
+    store->histories = histories_read(journal, dir, &store->shared->key, diag);
+    return ERR_OK;
+}
+
+void store_watch(struct store *store, store_watch_fn *fn, void *arg)
+{
+    store->watch = fn;
+    store->watch_arg = arg;
+}
+
+bool store_busy(const struct store *store) { return store->load || store->change_cnt; }
+
+void store_stop_keeping(struct store *store)
+{
+    assert(!store_busy(store));
+    store->journal = NULL;
+    store->place = (struct keeping_place){NULL, NULL};
+}
+
 /* No reader is left, so grace periods end at once; what they let go may be jobs, and these may let go more. */
 static void release_all(struct store *store)
 {
@@ -63,6 +129,8 @@ void store_free(struct store *store)
     for (size_t i = 0; i < store->cnt; i++)
         store_zone_free(store->zones[i]);
     free(store->zones);
+    free(store->dir);
+    histories_free(store->histories);
     if (store->shared->catalogue)
         catalogue_free(store->shared->catalogue);
     store->shared->catalogue = NULL;
@@ -76,6 +144,35 @@ enum err store_load(struct store *store, struct store_plan **plan, store_report_
         return ERR_BUSY;
     load_start(store, plan, fn, arg);
     return ERR_OK;
+}
+
+enum err store_load_zone(struct store *store, const uint8_t *apex, bool by_force, store_report_fn *fn, void *arg)
+{
+    struct store_zone *zone = store_find(store, apex);
+    if (store->load)
+        return ERR_BUSY;
+    if (!zone)
+        return ERR_NOT_FOUND;
+    load_start_zone(store, zone, by_force ? ZONE_LOAD_FORCE : ZONE_LOAD_CAREFULLY, fn, arg);
+    return ERR_OK;
+}
+
+void store_expire(struct store *store, const uint8_t *apex)
+{
+    struct store_zone *zone = store_find(store, apex);
+    if (!zone || !zone->zone->latest)
+        return;
+    zone_expire(zone->zone);
+    store_zone_set_state(store, zone, STORE_ZONE_EXPIRED);
+}
+
+void store_revive(struct store *store, const uint8_t *apex)
+{
+    struct store_zone *zone = store_find(store, apex);
+    if (!zone || zone->state != STORE_ZONE_EXPIRED)
+        return;
+    zone_revive(zone->zone);
+    store_zone_set_state(store, zone, STORE_ZONE_SERVED);
 }
 
 bool store_loading(const struct store *store)

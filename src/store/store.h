@@ -19,14 +19,19 @@
 #include "base/diag.h"
 #include "base/err.h"
 #include "base/opt.h"
+#include "store/serial_mode.h"
 
 struct balance;
+struct zone_access;
 
 /* One row of `zones` or `templates`. */
 struct store_zone_options {
     char *name;     /* "example.com"; of a template: its name */
     char *file;     /* relative to zone_dir; "%s" stands for the zone's name without the final dot */
     char *template; /* NULL: none */
+    int serial;     /* enum store_serial */
+    int64_t journal_most_bytes; /* 0: as the template says, or the default; so is the next */
+    uint64_t journal_most_ms;
     struct opt_where where;
 };
 struct store_options {
@@ -40,6 +45,11 @@ extern const struct opt_table store_template_opt_table; /* "templates", a list *
 struct store_zone_conf {
     const uint8_t *apex; /* wire, lower-cased */
     const char *path;    /* of the zone file */
+    enum store_serial serial;
+    uint64_t journal_most_bytes, journal_most_ms;
+    /* Of what the store knows nothing, filled by whoever makes the plan. */
+    bool is_secondary;           /* it comes by transfers, not from its file */
+    struct zone_access *access;  /* who may transfer it; NULL: nobody; taken when the plan is put in force */
 };
 struct store_plan {
     struct store_zone_conf *zones; /* canonical order, each name once */
@@ -59,13 +69,21 @@ enum err store_plan_make(struct store_plan **plan, const struct store_options *s
 struct store;
 enum { STORE_REPORT_MOST = 10000 };
 
-enum store_zone_state { STORE_ZONE_LOADING, STORE_ZONE_SERVED, STORE_ZONE_FAILED, STORE_ZONE_SERVED_STALE };
+enum store_zone_state {
+    STORE_ZONE_LOADING,
+    STORE_ZONE_SERVED,
+    STORE_ZONE_FAILED,
+    STORE_ZONE_SERVED_STALE, /* the old version is served, the new text was refused */
+    STORE_ZONE_EMPTY,        /* a secondary that has nothing yet */
+    STORE_ZONE_EXPIRED,      /* a secondary whose primaries were gone for too long: its version is not served */
+    STORE_ZONE_STATES
+};
 
 /* A zone as shown to people. [control], valid during the call. */
 struct store_zone_view {
     const uint8_t *apex;
     const char *path;
-    enum store_zone_state state; /* SERVED_STALE: the old version is served, the new text was refused */
+    enum store_zone_state state;
     uint32_t serial;             /* of the served version */
     size_t name_cnt, rr_cnt, memory_bytes;
     const char *signed_kind; /* "no", "nsec" or "nsec3"; NULL: none was loaded yet */
@@ -92,12 +110,35 @@ void store_free(struct store *store);
  * NULL when the system gives no descriptor, which is logged. [control] */
 struct store *store_new(uv_loop_t *loop, struct answer_shared *shared, struct balance *balance)
     ATTR_FREED_BY(store_free) ATTR_MUST_USE ATTR_NONNULL(1, 2);
+/* From now on zones' changes are kept by `journal` (borrowed until store_stop_keeping) and in a folder of `state_dir`;
+ * what is there of zones is read, and zones begin with it. ERR_IO with a warning: they cannot be. [before the loop
+ * runs, before the first load] */
+struct journal;
+enum err store_keep(struct store *store, struct journal *journal, const char *state_dir, struct diag *diag)
+    ATTR_NONNULL_ALL ATTR_MUST_USE;
+/* The journal is about to close. No load or change may run (store_busy). */
+void store_stop_keeping(struct store *store) ATTR_NONNULL_ALL;
+/* A load, or a change (store/change.h), runs. */
+bool store_busy(const struct store *store) ATTR_NONNULL_ALL;
+/* A zone that has expired is answered with SERVFAIL until it is revived, or another version of it is published.
+ * Nothing, where there is no such zone, or it has no version. */
+void store_expire(struct store *store, const uint8_t *apex) ATTR_NONNULL_ALL;
+void store_revive(struct store *store, const uint8_t *apex) ATTR_NONNULL_ALL;
+/* Who is told, on the loop, when a zone has another version, which is published, or when its first load has ended
+ * without one (`latest` NULL: a secondary that has nothing yet, or a text that is refused). */
+struct zone_version;
+typedef void store_watch_fn(void *arg, const uint8_t *apex, const struct zone_version *latest);
+void store_watch(struct store *store, store_watch_fn *fn, void *arg) ATTR_NONNULL(1);
 /* Makes `plan` (taken) the set of zones: new ones enter the catalogue and load, kept ones are read again if a byte of
  * their files changed, each goes live as soon as it has been read, and gone ones leave when all have. A changed file
  * whose serial did not rise (RFC 1982) is refused. Names are marked by the plan that balance has now, and keeps until
  * the load has ended. `fn` is called once, on the loop, when all is published. ERR_BUSY while a load runs. */
 enum err store_load(struct store *store, struct store_plan **plan, store_report_fn *fn, void *arg)
     ATTR_NONNULL(1, 2, 3) ATTR_MUST_USE;
+/* The same for the text of one zone, which is there, and nothing else. `by_force`: the text is taken whatever the
+ * journal has besides, and whatever its serial is. ERR_BUSY; ERR_NOT_FOUND. */
+enum err store_load_zone(struct store *store, const uint8_t *apex, bool by_force, store_report_fn *fn, void *arg)
+    ATTR_NONNULL(1, 2, 4) ATTR_MUST_USE;
 bool store_loading(const struct store *store) ATTR_NONNULL_ALL;
 /* Leaves zones' errors, warnings and results to the reader of the report. */
 void store_set_quiet(struct store *store) ATTR_NONNULL_ALL;

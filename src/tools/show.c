@@ -148,7 +148,8 @@ static void show_status(const json_t *status)
 {
     static const struct table_column columns[] = {{NULL, TABLE_LEFT}, {NULL, TABLE_LEFT}};
     static const struct part states[] = {
-        {"served", "served"}, {"stale", "stale"}, {"failed", "failed"}, {"loading", "loading"}};
+        {"served", "served"}, {"stale", "stale"}, {"failed", "failed"},
+        {"loading", "loading"}, {"empty", "empty"}, {"expired", "expired"}};
     struct table *table = table_new(columns, 2);
     char text[HUMAN_MAX], when[HUMAN_MAX], zones[LIST_MAX];
     table_add(table, "rondod");

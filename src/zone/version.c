@@ -118,10 +118,23 @@ uint32_t zone_node_serial(const struct zone_node *apex)
 
 struct zone_version *zone_publish(struct zone *zone, struct zone_version *version)
 {
-    struct zone_version *predecessor = zone->current;
+    struct zone_version *predecessor = zone->latest;
     assert(version->zone == zone && version != predecessor);
-    rcu_publish(zone->current, version);
+    zone->latest = version;
+    zone_revive(zone);
     return predecessor;
+}
+
+void zone_expire(struct zone *zone)
+{
+    __atomic_store_n(&zone->is_expired, true, __ATOMIC_RELAXED);
+    rcu_publish(zone->current, NULL);
+}
+
+void zone_revive(struct zone *zone)
+{
+    rcu_publish(zone->current, zone->latest);
+    __atomic_store_n(&zone->is_expired, false, __ATOMIC_RELAXED);
 }
 
 static struct zone_version *older_of(const struct zone_version *version)
@@ -146,7 +159,7 @@ void zone_discard(struct zone_version *version)
 {
     struct zone *zone = version->zone;
     struct zone_version *older = older_of(version);
-    assert(!version->newer && zone->current != version && version->ref_cnt == 1);
+    assert(!version->newer && zone->latest != version && version->ref_cnt == 1);
     if (older && older->pool != version->pool) {
         chunk_pool_free(version->pool);
         zone->pool = older->pool;
@@ -194,7 +207,7 @@ void zone_pack(struct zone_version *version)
     struct packing packing = {zone, trie_copy(version->root, pool)};
     const struct zone_order *nsec = zone_order_copy(version->nsec, pool, same_name, &packing);
     const struct zone_order *nsec3 = zone_order_copy(version->nsec3, pool, same_name, &packing);
-    assert(!version->newer && zone->current != version);
+    assert(!version->newer && zone->latest != version);
     version->apex = same_name(&packing, version->apex);
     for (size_t i = 0; i < version->fresh_pool_cnt; i++)
         version->fresh_pools[i] = (struct zone_node *)same_name(&packing, version->fresh_pools[i]);
@@ -222,7 +235,7 @@ void zone_version_put(struct zone_version *version)
     assert(version->ref_cnt);
     version->ref_cnt--;
     for (struct zone_version *v = zone->oldest, *newer; v && !v->ref_cnt; v = newer) {
-        assert(v != zone->current);
+        assert(v != zone->latest);
         newer = v->newer;
         if (!newer)
             discard_shared(v, NULL);

@@ -67,14 +67,16 @@ struct zone_version {
 };
 
 struct zone {
-    struct zone_version *current; /* RCU; NULL: not loaded, SERVFAIL */
+    struct zone_version *current; /* RCU; NULL: not loaded, or expired: SERVFAIL */
     uint64_t name_hash;
     const uint8_t *name; /* lower-cased apex, owned */
     uint8_t name_len;
     uint8_t depth;
     /* Who may transfer it, and the like (zone/access.h). RCU; NULL: nobody may anything; owned */
     struct zone_access *access;
+    bool is_expired; /* atomic: why there is no current one */
     /* the writer's */
+    struct zone_version *latest; /* what was published last: the current one, or what has expired; NULL: nothing */
     const struct hash_key *key;
     struct chunk_pool *pool; /* of the newest version */
     struct zone_version *oldest;
@@ -105,8 +107,12 @@ enum err zone_apply(struct zone_version **version, struct zone_version *base, co
 struct zone_version *zone_remark(struct zone_version *base, const struct zone_marks *marks)
     ATTR_NONNULL(1) ATTR_MUST_USE;
 /* [control] Makes `version` (just built or applied) the current one. Its predecessor, if any, comes back for the caller
- * to put after a grace period; NULL otherwise. */
+ * to put after a grace period; NULL otherwise. An expired zone is served again. */
 struct zone_version *zone_publish(struct zone *zone, struct zone_version *version) ATTR_NONNULL_ALL ATTR_MUST_USE;
+/* [control] Nothing is answered from the zone any more (RFC 1035 3.3.13, EXPIRE), though its latest version stays and
+ * the next one is made from it; and again, as when a version is published. */
+void zone_expire(struct zone *zone) ATTR_NONNULL_ALL;
+void zone_revive(struct zone *zone) ATTR_NONNULL_ALL;
 /* [control] The version's pools have their handles and it is published: frees what is left of the lists of fresh and
  * lost ones. */
 void zone_version_forget_pools(struct zone_version *version) ATTR_NONNULL_ALL;

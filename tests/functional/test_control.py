@@ -60,7 +60,8 @@ def test_status_json(rondo):
     assert 0 < status["control_lag_ms_max"] < 1000
     assert status["log_level"] == "info"
     assert 1 << 20 < status["memory_bytes"]
-    assert status["zones"] == {"total": 2, "served": 1, "failed": 1, "stale": 0, "loading": 0}
+    assert status["zones"] == {"total": 2, "served": 1, "failed": 1, "stale": 0, "loading": 0, "empty": 0,
+                               "expired": 0}
     answers = before["answers"]
     assert answers["queries_udp"] >= 6 and answers["nxdomain"] >= 1 and answers["refused"] >= 1
     assert status["answers"]["queries_tcp"] == before["answers"]["queries_tcp"] + 3

@@ -373,7 +373,7 @@ static void test_versions_and_zones_overtake(void **state)
     balance_zone_gone(rig.balance, rig.zone);
     assert_false(balance_settled(rig.balance));
     struct zone_version *last = rig.zone->current;
-    rig.zone->current = NULL;
+    rig.zone->current = rig.zone->latest = NULL;
     zone_version_put(last);
     rig_zone_now(&rig, "n3 60 A 9\n");
     expect_answer(&rig, "n3", "9 ttl 7");

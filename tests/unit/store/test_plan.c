@@ -28,14 +28,16 @@ static void zone(struct fixture *f, const char *name, const char *file, const ch
 {
     size_t i = f->zone_list.cnt++;
     f->zones[i] = (struct store_zone_options){
-        (char *)(uintptr_t)name, (char *)(uintptr_t)file, (char *)(uintptr_t)template, {"rondo.conf", (unsigned)i + 1}};
+        .name = (char *)(uintptr_t)name, .file = (char *)(uintptr_t)file, .template = (char *)(uintptr_t)template,
+        .where = {"rondo.conf", (unsigned)i + 1, false}};
 }
 
 static void template(struct fixture *f, const char *name, const char *file)
 {
     size_t i = f->template_list.cnt++;
     f->templates[i] = (struct store_zone_options){
-        (char *)(uintptr_t)name, (char *)(uintptr_t)file, NULL, {"rondo.conf", (unsigned)i + 101}};
+        .name = (char *)(uintptr_t)name, .file = (char *)(uintptr_t)file,
+        .where = {"rondo.conf", (unsigned)i + 101, false}};
 }
 
 static enum err plan(struct fixture *f)

@@ -424,6 +424,7 @@ static void random_chain(struct random_state *rng)
     assert_ptr_equal(zone->oldest, versions[STEPS - 1]);
     assert_int_equal(chunk_used_bytes(zone->pool), expect_built(zone->current, &states[STEPS - 1]));
     rcu_publish(zone->current, NULL);
+    zone->latest = NULL;
     zone_version_put(versions[STEPS - 1]);
     assert_null(zone->oldest);
     assert_int_equal(chunk_used_bytes(zone->pool), 0);

@@ -1,0 +1,131 @@
+#include "store/change.h"
+
+#include <stdlib.h>
+
+#include "balance/marking.h"
+#include "base/container.h"
+#include "base/mem.h"
+#include "store/load.h"
+#include "store/private.h"
+#include "store/zone_load.h"
+
+static struct store_change *of_job(struct job *job) { return container_of(job, struct store_change, job); }
+
+static struct store_zone *zone_of(const struct store_change *change) { return change->commit.zone; }
+
+/* ---- the end */
+
+static void end(struct store_change *change, enum err err, const char *why)
+{
+    struct store *store = change->commit.store;
+    struct store_zone *zone = zone_of(change);
+    bool is_new = !err && change->making.version;
+    diag_log(change->making.diag);
+    diag_free(change->making.diag);
+    balance_marking_fini(change->marking);
+    free(change->marking);
+    diag_free(change->commit.pools_diag);
+    keeping_fini(&change->making.keeping);
+    if (is_new)
+        store_tell_version(store, zone);
+    change->done(change, err, why);
+    zone->building = false;
+    store->change_cnt--;
+    store_zone_idle(store, zone);
+}
+
+static void committed(struct commit *commit, const char *why)
+{
+    struct store_change *change = container_of(commit, struct store_change, commit);
+    struct store_zone *zone = commit->zone;
+    if (why) {
+        end(change, ERR_LIMIT, why);
+        return;
+    }
+    if (change->making.version) {
+        zone->marked = change->marking->marked;
+        store_zone_set_state(commit->store, zone, STORE_ZONE_SERVED);
+        free(zone->last_error);
+        zone->last_error = NULL;
+    }
+    end(change, ERR_OK, NULL);
+}
+
+/* ---- the job */
+
+static void work(struct job *job)
+{
+    struct store_change *change = of_job(job);
+    struct store_making *making = &change->making;
+    change->err = change->make(change, making);
+    if (making->version && zone_wastes_memory(making->version))
+        zone_pack(making->version);
+}
+
+static void work_done(struct job *job)
+{
+    struct store_change *change = of_job(job);
+    if (change->err) {
+        end(change, change->err, change->making.why);
+        return;
+    }
+    change->commit.version = change->making.version;
+    change->commit.keeping = &change->making.keeping;
+    change->commit.is_needed = false;
+    change->commit.path = NULL;
+    change->commit.done = committed;
+    commit_start(&change->commit);
+}
+
+static void start(struct store_change *change)
+{
+    struct store *store = change->commit.store;
+    struct store_zone *zone = zone_of(change);
+    struct store_making *making = &change->making;
+    zone->building = true;
+    store->change_cnt++;
+    change->marking = mem_zalloc(1, sizeof *change->marking);
+    balance_marking_init(change->marking, store->balance ? balance_get_plan(store->balance) : NULL, zone->zone,
+                         &zone->marked);
+    change->marking->marks.diag = diag_new(ZONE_LOAD_DIAG_MOST);
+    *making = (struct store_making){.zone = zone->zone, .base = zone->zone->latest, .path = zone->path,
+                                    .marks = change->marking->used, .diag = change->marking->marks.diag,
+                                    .journal_most_ms = zone->journal_most_ms};
+    store_zone_keeping(store, zone, &making->keeping);
+    job_run(store->loop, &change->job, work, work_done);
+}
+
+/* ---- the queue */
+
+void change_try(struct store *store, struct store_zone *zone)
+{
+    struct store_change *change = zone->changes;
+    if (!change || zone->building || zone->releasing || zone->is_leaving || load_is_near(store))
+        return;
+    zone->changes = change->next;
+    start(change);
+}
+
+void change_drop_all(struct store_zone *zone)
+{
+    for (struct store_change *change; (change = zone->changes) != NULL;) {
+        zone->changes = change->next;
+        change->done(change, ERR_NOT_FOUND, "the zone is gone");
+    }
+}
+
+void store_change(struct store *store, const uint8_t *apex, struct store_change *change)
+{
+    struct store_zone *zone = store_find(store, apex);
+    if (!zone || zone->is_leaving) {
+        change->done(change, ERR_NOT_FOUND, "there is no such zone");
+        return;
+    }
+    struct store_change **end = &zone->changes;
+    while (*end)
+        end = &(*end)->next;
+    *end = change;
+    change->next = NULL;
+    change->commit = (struct commit){.store = store, .zone = zone};
+    change_try(store, zone);
+}
