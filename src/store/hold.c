@@ -9,7 +9,7 @@ enum err store_hold(struct store *store, struct store_held *held, const uint8_t 
         return ERR_NOT_FOUND;
     struct zone_version *version = zone->zone->current;
     if (!version)
-        return ERR_CLOSED;
+        return zone->zone->latest ? ERR_TIMEOUT : ERR_CLOSED;
     /* The entry is of what was made durable last, and what is durable is published in the same turn. */
     *held = (struct store_held){.version = version, .key = zone->zone->key, .store = store, .zone = zone};
     held->seq = zone->history.serial == version->serial && !zone->needs_snapshot ? zone->history.seq : 0;

@@ -22,7 +22,7 @@ struct store_held {
     struct store_zone *zone;
 };
 /* What the zone `apex` (lower-cased) serves now. ERR_NOT_FOUND: there is no such zone; ERR_CLOSED: it has no version
- * that is served (never loaded, or expired). */
+ * so far; ERR_TIMEOUT: what it has has expired. */
 enum err store_hold(struct store *store, struct store_held *held, const uint8_t *apex) ATTR_NONNULL_ALL ATTR_MUST_USE;
 /* Gives it back; nobody reads it any more. */
 void store_unhold(struct store_held *held) ATTR_NONNULL_ALL;
