@@ -1,30 +1,52 @@
 """The power fails: a rondod whose disk keeps what was synced, and of the rest what chance keeps.
 
     server = rondo.prepare()
-    disk = Disk(server, random.Random(seed))
-    server.start()
-    ...
-    disk.power_cut(torn=False)   # rondod is killed; state_dir is now what the disk kept
-    server.start()
+    disk = Disk(server)
+    for chance in rounds():
+        if disk.start_doomed(chance):
+            ... # things are done to it by threads, until they see that it is gone
+            disk.wait_for_the_cut()
+        disk.power_cut(torn=chance.random() < 0.5)
+        server.start() # on what the disk has kept
+        ...
+        server.stop()
 
 The work is done by tests/helpers/unsynced.c, which is preloaded and says what it keeps in which form. Of what was not
 synced nothing is left, or, `torn`, any of it: each page of a file for itself, as long as it was or as it became; names
 as they were or as they became, those that a rename ties together as one.
+
+RONDO_POWER_CUTS is how often (20), RONDO_POWER_CUT_SEED what a failure names: with it the same is done at the same
+steps, but nothing makes it take the same time.
 """
 
 import os
 import pathlib
 import random
 import shutil
+import time
 
+import dns.exception
 import pytest
 
 from rondo import binary, until
+
+ROUNDS = int(os.environ.get("RONDO_POWER_CUTS", "20"))
+SEED = int(os.environ.get("RONDO_POWER_CUT_SEED", random.SystemRandom().randrange(1 << 31)))
 
 SHIM = pathlib.Path("tests", "helpers", "unsynced.so")
 
 # Sectors are written whole (LMDB's head is in one); pages of 4096 bytes are what the system writes.
 PAGES = (512, 4096)
+
+# Half of all cuts are at a write or sync: one of those that a start takes, about, or of it and some changes (5 each).
+STEPS_MOST = (10, 100)
+
+
+def rounds():
+    """Of each round, where its chances come from."""
+    for number in range(ROUNDS):
+        print(f"seed {SEED}, round {number} of {ROUNDS}")
+        yield random.Random(f"{SEED} {number}")
 
 
 def shim():
@@ -145,9 +167,9 @@ class Shadow:
 class Disk(Shadow):
     """That of a server's state_dir."""
 
-    def __init__(self, server, chance=None):
-        self.server = server
-        super().__init__(server.dir / "state", server.dir / "shadow", chance or random.Random(0))
+    def __init__(self, server):
+        self.server, self.ends, self.flips = server, None, False
+        super().__init__(server.dir / "state", server.dir / "shadow", random.Random(SEED))
         self.load()
 
     def load(self, cut_at=None):
@@ -156,30 +178,46 @@ class Disk(Shadow):
         env = {**self.environment(cut_at), "ASAN_OPTIONS": asan}
         self.server.wrapper = ["env", *(f"{name}={value}" for name, value in env.items())]
 
-    def power_cut(self, torn=False):
-        self.server.kill()
-        super().power_cut(torn)
-        self.load()
-
-    def start(self, cut_at=None):
-        """Starts the server. True: it is ready; False: the power was cut before."""
-        self.load(cut_at)
-        self.server.spawn()
-
-        def settled():
-            try:
-                return not self.server.running() or self.server.query("example.com", "SOA", timeout=0.2)
-            except OSError:
-                return False
-            except Exception as problem:  # dnspython's Timeout
-                assert "Timeout" in type(problem).__name__
-                return False
-
-        until(settled, lambda: "rondod answers, or is killed\n" + self.server.log())
-        return self.server.running()
-
     def is_full(self, full=True):
         if full:
             self.full.touch()
         else:
             self.full.unlink(missing_ok=True)
+
+    def power_cut(self, torn=False):
+        self.server.kill()
+        self.load()
+        super().power_cut(torn)
+
+    def start_doomed(self, chance):
+        """Starts a server that has not long to live. True: it is ready; False: that was too long already."""
+        self.flips = chance.random() < 0.3
+        self.ends = None if chance.random() < 0.5 else chance.uniform(0, 1)
+        return self.start(None if self.ends else chance.randint(1, chance.choice(STEPS_MOST)))
+
+    def start(self, cut_at):
+        """True: the server is ready; False: it was killed before."""
+        self.load(cut_at)
+        self.server.spawn()
+        until(self.is_settled, lambda: "rondod answers, or is killed\n" + self.server.log())
+        return self.server.running()
+
+    def is_settled(self):
+        try:
+            return not self.server.running() or self.server.query(".", "SOA", timeout=0.2)
+        except (dns.exception.Timeout, OSError):
+            return False
+
+    def wait_for_the_cut(self):
+        """Until the server is gone. In some rounds the disk is full for moments."""
+        ends = self.ends and time.monotonic() + self.ends
+
+        def is_cut():
+            if self.flips and self.chance.random() < 0.2:
+                self.is_full(not self.full.exists())
+            if ends and time.monotonic() > ends:
+                self.server.process.kill()
+            return not self.server.running()
+
+        until(is_cut, "the cut")
+        self.is_full(False)

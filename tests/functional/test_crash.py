@@ -1,28 +1,19 @@
 """kill -9 and a power cut at any moment: what was acknowledged is there, on a disk that loses what was not synced; and
 what a disk that is full does. See powercut.py.
-
-RONDO_POWER_CUTS is how often (20), RONDO_POWER_CUT_SEED what a failure names: with it the same is done at the same
-steps, but nothing makes it take the same time.
 """
 
-import os
 import random
+import shutil
 import threading
-import time
+
+import pytest
 
 from balancing import a_records, arrange, members, seen
-from powercut import Disk
-from rondo import until
-
-ROUNDS = int(os.environ.get("RONDO_POWER_CUTS", "20"))
-SEED = int(os.environ.get("RONDO_POWER_CUT_SEED", random.SystemRandom().randrange(1 << 31)))
+from powercut import ROUNDS, Disk, rounds
 
 WWW = "www.example.com"
 GROUP = {"name": "www", "policy": "random", "answers": 1}
 ADDRESSES = [f"192.0.2.{number}" for number in range(1, 5)]
-
-# Half of all cuts are at a write or sync: one of those that a start takes, about, or of it and some orders (5 each).
-STEPS_MOST = (10, 100)
 
 
 class Operator(threading.Thread):
@@ -33,7 +24,6 @@ class Operator(threading.Thread):
         super().__init__(daemon=True)
         self.server, self.chance, self.address = server, random.Random(seed), address
         self.acknowledged = self.asked = acknowledged
-        self.count = 0
 
     def run(self):
         while self.order(*self.choose()):
@@ -42,7 +32,6 @@ class Operator(threading.Thread):
     def choose(self):
         """The arguments of rondoctl, and what the member's orders are after it."""
         drain, force = self.acknowledged
-        self.count += 1
         reason = f"{self.chance.randrange(1 << 30)}" + "x" * self.chance.choice((0, 100))
         what = self.chance.choice(["drain", "force"] + ["undrain"] * bool(drain) + ["unforce"] * bool(force))
         if what == "drain":
@@ -70,58 +59,64 @@ def orders(server):
             for address, member in members(server, WWW).items()}
 
 
-def wait_for_the_cut(server, disk, chance, by_step):
-    """Now and then the disk is full for moments, too."""
-    ends, flips = time.monotonic() + chance.uniform(0, 1), chance.random() < 0.3
-
-    def is_cut():
-        if flips and chance.random() < 0.2:
-            disk.is_full(not disk.full.exists())
-        if not by_step and time.monotonic() > ends:
-            server.process.kill()
-        return not server.running()
-
-    until(is_cut, "the cut")
-    disk.is_full(False)
-
-
 def until_the_cut(server, disk, chance, known):
-    """Starts the server and gives orders until it is killed. Returns the operators."""
-    by_step = chance.random() < 0.5
-    if not disk.start(chance.randint(1, chance.choice(STEPS_MOST)) if by_step else None):
-        return []
+    """Starts the server and gives orders until it is killed. Returns, by address, what may be found."""
+    if not disk.start_doomed(chance):
+        return {address: {found} for address, found in known.items()}
     operators = [Operator(server, chance.random(), address, known[address]) for address in ADDRESSES]
     for operator in operators:
         operator.start()
-    wait_for_the_cut(server, disk, chance, by_step)
+    disk.wait_for_the_cut()
     for operator in operators:
         operator.join()
-    return operators
+    return {operator.address: {operator.acknowledged, operator.asked} for operator in operators}
 
 
 def test_orders_that_were_acknowledged_outlive_power_cuts(rondo):
     server = arrange(rondo, a_records("www", ADDRESSES), [GROUP])
-    disk = Disk(server, random.Random(SEED))
-    known, kept = dict.fromkeys(ADDRESSES, (None, None)), 0
-    for number in range(ROUNDS):
-        chance = random.Random(f"{SEED} {number}")
-        operators = until_the_cut(server, disk, chance, known)
-        torn = chance.random() < 0.5
-        disk.power_cut(torn)
+    disk = Disk(server)
+    server.start()
+    disk.power_cut()
+    known, changed = dict.fromkeys(ADDRESSES, (None, None)), 0
+    for chance in rounds():
+        allowed = until_the_cut(server, disk, chance, known)
+        disk.power_cut(torn=chance.random() < 0.5)
         mark = server.log_mark()
         server.start()
         found = orders(server)
-        allowed = {address: {known[address]} for address in ADDRESSES}
-        allowed.update((operator.address, {operator.acknowledged, operator.asked}) for operator in operators)
         wrong = {address: (found[address], allowed[address]) for address in ADDRESSES
                  if found[address] not in allowed[address]}
-        assert not wrong, f"seed {SEED}, round {number}, {'torn' if torn else 'strict'}: {wrong}\n{server.log()}"
-        assert "aside" not in server.log_since(mark), server.log_since(mark)
-        kept += sum(operator.count for operator in operators)
+        assert not wrong, server.log()
+        assert "aside" not in server.log_since(mark)
+        changed += found != known
         known = found
         server.stop()
-    print(f"seed {SEED}: {kept} orders in {ROUNDS} rounds")
-    assert kept > ROUNDS
+    assert changed > ROUNDS // 4
+
+
+@pytest.mark.parametrize("is_first", (True, False))
+def test_a_start_that_is_cut_at_any_step(rondo, is_first):
+    """The first one, which makes the file, and a later one, which puts a copy in its place."""
+    server = arrange(rondo, a_records("www", ADDRESSES[:2]), [GROUP])
+    disk = Disk(server)
+    steps = 0
+    if not is_first:
+        server.start()
+        assert server.ctl("drain", WWW, ADDRESSES[0], "--reason", "before").returncode == 0
+        disk.power_cut()
+    while not disk.start(cut_at=steps + 1):
+        steps += 1
+        disk.power_cut(torn=steps % 2 == 0)
+        server.start()
+        assert orders(server)[ADDRESSES[0]] == (None if is_first else "before", None)
+        server.stop()
+        if is_first:
+            shutil.rmtree(server.dir / "state")
+            (server.dir / "state").mkdir()
+        disk.settle()
+    server.kill()
+    assert steps > 5
+    assert is_first or not list((server.dir / "state").glob("*aside*"))
 
 
 def test_a_full_disk(rondo):
