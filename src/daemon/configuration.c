@@ -1,5 +1,6 @@
 #include "daemon/configuration.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "balance/hold.h"
@@ -8,6 +9,7 @@
 #include "daemon/wiring.h"
 #include "dns/name.h"
 #include "probe/probe.h"
+#include "zone/access.h"
 
 static enum err make_plan(struct configuration *c, struct diag *diag)
 {
@@ -58,14 +60,43 @@ static enum err make_sites(struct configuration *c, const struct answer_sites *b
     return answer_sites_make(&c->sites, &rows, before, diag);
 }
 
+/* Both plans have every zone once, in canonical order. */
+static void join_plans(const struct configuration *c)
+{
+    assert(c->plan->cnt == c->sync->cnt);
+    for (size_t i = 0; i < c->plan->cnt; i++) {
+        const struct sync_zone *zone = &c->sync->zones[i];
+        struct store_zone_conf *conf = &c->plan->zones[i];
+        struct acl *transfer = acl_dup(zone->allow_transfer), *notify = acl_dup(zone->allow_notify);
+        assert(name_equal(conf->apex, zone->apex));
+        conf->is_secondary = zone->is_secondary;
+        if (transfer || notify)
+            conf->access = zone_access_new(&transfer, &notify);
+    }
+}
+
+/* `keys` are there if they are good. */
+static enum err make_sync(struct configuration *c, struct diag *diag)
+{
+    const struct sync_plan_rows rows = {
+        .zones = conf_list(c->conf, &store_zone_opt_table),
+        .zone_options = conf_list(c->conf, &sync_zone_opt_table),
+        .templates = conf_list(c->conf, &store_template_opt_table),
+        .template_options = conf_list(c->conf, &sync_template_opt_table),
+    };
+    return sync_plan_make(&c->sync, &rows, c->keys, diag);
+}
+
 /* What is wrong with keys, with sites, with zones and with their pools, all at once. */
 static enum err make_plans(struct configuration *c, const struct answer_sites *sites_before, struct diag *diag)
 {
     if (!conf_list(c->conf, &store_zone_opt_table).cnt)
         diag_warning(diag, NULL, 0, "no zone is configured: every query will be refused");
     enum err keys = make_keys(c, diag), sites = make_sites(c, sites_before, diag);
-    enum err zones = make_plan(c, diag), pools = make_annotations(c, diag);
-    return keys ? keys : sites ? sites : zones ? zones : pools;
+    enum err zones = make_plan(c, diag), sync = make_sync(c, diag), pools = make_annotations(c, diag);
+    if (!zones && !sync)
+        join_plans(c);
+    return keys ? keys : sites ? sites : zones ? zones : sync ? sync : pools;
 }
 
 enum err configuration_load(struct configuration **configuration, const char *path, const struct answer_sites *sites,
@@ -95,6 +126,7 @@ void configuration_free(struct configuration *configuration)
     if (!configuration)
         return;
     store_plan_free(configuration->plan);
+    sync_plan_free(configuration->sync);
     balance_plan_free(configuration->annotations);
     tsig_keys_free(configuration->keys);
     answer_sites_free(configuration->sites);

@@ -14,10 +14,12 @@
 #include "daemon/options.h"
 #include "io/io.h"
 #include "store/store.h"
+#include "sync/plan.h"
 
 struct configuration {
     struct conf *conf;
     struct store_plan *plan; /* NULL once the store has taken it */
+    struct sync_plan *sync;    /* NULL once sync has taken it */
     struct balance_plan *annotations; /* NULL once balance has taken them */
     struct tsig_keys *keys;    /* NULL once the workers' settings have taken them */
     struct answer_sites *sites; /* likewise */

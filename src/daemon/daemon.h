@@ -17,6 +17,7 @@
 #include "pool/directory.h"
 #include "store/state.h"
 #include "store/store.h"
+#include "sync/sync.h"
 
 struct daemon {
     const char *conf_path;
@@ -32,6 +33,7 @@ struct daemon {
     struct balance *balance;
     struct store *store;
     struct state *state;
+    struct sync *sync;
     struct pool_directory pools;
     struct answer_shared shared;
     struct reload *reload;

@@ -121,6 +121,7 @@ static void put_in_force(struct reload *reload)
     balance_set_plan(d->balance, &d->configuration->annotations); /* each zone's pools follow when it has been loaded */
     limit_log_before_change(&d->limit_log, d->configuration->answer->limit.log_only);
     wiring_publish_settings(&d->shared, d->configuration);
+    wiring_set_sync(d);
     if (store_load(d->store, &d->configuration->plan, daemon_zones_loaded, d))
         abort(); /* reload_start has seen that no load runs, and only we start any */
 }

@@ -221,6 +221,10 @@ static bool load_zones(struct daemon *d)
     wiring_publish_settings(&d->shared, d->configuration);
     wiring_set_resolvers(d->balance, d->configuration);
     balance_set_plan(d->balance, &d->configuration->annotations);
+    d->sync = sync_new(&d->loop, d->store, d->io, &d->shared);
+    if (!d->sync)
+        return false;
+    wiring_set_sync(d);
     /* The pool's threads are made now: our signals are not theirs, or a read of a zone file would end for nothing. */
     pthread_sigmask(SIG_BLOCK, &ours, &before);
     enum err err = store_load(d->store, &d->configuration->plan, daemon_zones_loaded, d);
@@ -252,6 +256,7 @@ static void start_workers(struct daemon *d)
         return;
     }
     d->working = true;
+    sync_begin(d->sync);
     limit_log_start(&d->limit_log, &d->loop, d->io, &d->shared);
     log_notice("ready, workers: %zu", io_worker_cnt(d->io));
     notify_send("READY=1");
@@ -372,6 +377,7 @@ static void limit_stop(struct daemon *d)
 /* Until every job of zones has ended, and what these keep is durable with all else that is to be. */
 static void end_state(struct daemon *d)
 {
+    sync_free(d->sync);
     store_cancel(d->store);
     while (store_busy(d->store))
         uv_run(&d->loop, UV_RUN_ONCE);

@@ -8,6 +8,7 @@
 #include "probe/probe.h"
 #include "probe/rules.h"
 #include "probe/resolver.h"
+#include "sync/options.h"
 #include "zone/served.h"
 
 /* In the order of the sample configuration and the man page. */
@@ -25,7 +26,9 @@ const struct opt_table *const wiring_opt_tables[] = {
     &answer_site_opt_table,
     &probe_opt_table,
     &store_template_opt_table,
+    &sync_template_opt_table,
     &store_zone_opt_table,
+    &sync_zone_opt_table,
     &balance_zone_opt_table,
 };
 const size_t wiring_opt_table_cnt = sizeof wiring_opt_tables / sizeof *wiring_opt_tables;
@@ -59,6 +62,13 @@ void wiring_set_resolvers(struct balance *balance, const struct configuration *c
 {
     const struct resolver_options *options = conf_group(configuration->conf, &resolver_opt_table);
     balance_set_resolvers(balance, options->resolvers.items, options->resolvers.cnt);
+}
+
+void wiring_set_sync(struct daemon *daemon)
+{
+    const struct resolver_options *resolvers = conf_group(daemon->configuration->conf, &resolver_opt_table);
+    sync_set_plan(daemon->sync, &daemon->configuration->sync, &daemon->configuration->io->listen,
+                  &resolvers->resolvers);
 }
 
 static enum err hook_reload(void *arg)

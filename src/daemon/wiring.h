@@ -21,4 +21,7 @@ void wiring_own_zones(struct daemon *daemon) ATTR_NONNULL_ALL;
 /* The configuration's resolvers are asked from the next plan on. [control] */
 void wiring_set_resolvers(struct balance *balance, const struct configuration *configuration) ATTR_NONNULL_ALL;
 
+/* Zones are moved by the configuration's plan, which is taken. [control] */
+void wiring_set_sync(struct daemon *daemon) ATTR_NONNULL_ALL;
+
 struct admin_hooks wiring_admin_hooks(struct daemon *daemon) ATTR_NONNULL_ALL;

@@ -175,6 +175,23 @@ void store_revive(struct store *store, const uint8_t *apex)
     store_zone_set_state(store, zone, STORE_ZONE_SERVED);
 }
 
+const struct zone_version *store_version(const struct store *store, const uint8_t *apex)
+{
+    const struct store_zone *zone = store_find(store, apex);
+    return zone ? zone->zone->latest : NULL;
+}
+
+uint64_t store_good_wall_ms(const struct store *store, const uint8_t *apex)
+{
+    return store->histories ? histories_good_wall_ms(store->histories, apex) : 0;
+}
+
+void store_set_good(struct store *store, const uint8_t *apex, uint64_t wall_ms)
+{
+    if (store->journal)
+        histories_set_good(store->histories, store->journal, apex, wall_ms);
+}
+
 bool store_loading(const struct store *store)
 {
     return store->load != NULL;

@@ -124,9 +124,15 @@ bool store_busy(const struct store *store) ATTR_NONNULL_ALL;
  * Nothing, where there is no such zone, or it has no version. */
 void store_expire(struct store *store, const uint8_t *apex) ATTR_NONNULL_ALL;
 void store_revive(struct store *store, const uint8_t *apex) ATTR_NONNULL_ALL;
+/* The zone's latest version, be it expired; NULL: there is none. Valid during the turn; see store/hold.h for longer. */
+struct zone_version;
+const struct zone_version *store_version(const struct store *store, const uint8_t *apex) ATTR_NONNULL_ALL;
+/* When a secondary's zone was last known to be what its primaries have, by wall clock: as it was written down (0: it was
+ * not), and to be written down, without waiting. */
+uint64_t store_good_wall_ms(const struct store *store, const uint8_t *apex) ATTR_NONNULL_ALL;
+void store_set_good(struct store *store, const uint8_t *apex, uint64_t wall_ms) ATTR_NONNULL_ALL;
 /* Who is told, on the loop, when a zone has another version, which is published, or when its first load has ended
  * without one (`latest` NULL: a secondary that has nothing yet, or a text that is refused). */
-struct zone_version;
 typedef void store_watch_fn(void *arg, const uint8_t *apex, const struct zone_version *latest);
 void store_watch(struct store *store, store_watch_fn *fn, void *arg) ATTR_NONNULL(1);
 /* Makes `plan` (taken) the set of zones: new ones enter the catalogue and load, kept ones are read again if a byte of

@@ -48,9 +48,10 @@ void notify_set_targets(struct notify *n, const struct sync_peer *peers, uint32_
 {
     n->round += !are_same(n, peers, cnt);
     struct notify_target *targets = mem_zalloc(cnt, sizeof *targets);
+    uint64_t new_due_ms = n->has_announced && !n->is_waiting ? 0 : NOTIFY_NEVER;
     for (uint32_t i = 0; i < cnt; i++) {
         const struct notify_target *was = find(n->targets, n->target_cnt, &peers[i]);
-        targets[i] = was ? *was : (struct notify_target){.due_ms = NOTIFY_NEVER, .last_rcode = NOTIFY_NO_ANSWER};
+        targets[i] = was ? *was : (struct notify_target){.due_ms = new_due_ms, .last_rcode = NOTIFY_NO_ANSWER};
         targets[i].peer = peers[i];
     }
     free(n->targets);

@@ -81,7 +81,8 @@ void notify_init(struct notify *notify, struct random_state *rng) ATTR_NONNULL_A
 void notify_fini(struct notify *notify) ATTR_NONNULL_ALL;
 /* Who is told from now on; copied, but for the keys, which stay until the next call. Targets that stay (equal address,
  * port, and key by name) go on where they are, but answers that are under way are ignored when the list has changed
- * (who gave them is told once more); new ones are told at the next announcement. */
+ * (who gave them is told once more); new ones are told at once when the serial has been announced to others already,
+ * else with these. */
 void notify_set_targets(struct notify *notify, const struct sync_peer *peers, uint32_t cnt) ATTR_NONNULL(1);
 
 /* The zone that is served has this serial as of now. Nothing happens when it had it already. */

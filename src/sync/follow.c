@@ -1,0 +1,206 @@
+/* Secondaries: their primaries are asked for the serial, and the store is told when nobody confirms a zone any more. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/container.h"
+#include "dns/name.h"
+#include "sync/soa.h"
+#include "sync/unit.h"
+
+/* For an answer; the machine asks again on its own. It is written down at most so often that a zone was good. */
+enum { ANSWER_MS = 5000, KEEP_GOOD_MS = 60 * 1000 };
+
+/* ---- life */
+
+static bool are_same_primaries(const struct sync_zone *a, const struct sync_zone *b)
+{
+    bool same = a->primary_cnt == b->primary_cnt;
+    for (size_t i = 0; same && i < a->primary_cnt; i++) {
+        const struct sync_peer *x = &a->primaries[i], *y = &b->primaries[i];
+        same = !addr_cmp(&x->addr, &y->addr) && !x->key == !y->key &&
+               (!x->key || (name_equal(x->key->name, y->key->name) && !memcmp(&x->key->hmac, &y->key->hmac,
+                                                                             sizeof x->key->hmac)));
+    }
+    return same;
+}
+
+void follow_stop(struct sync_unit *unit)
+{
+    exchanges_cancel(unit, false);
+    receive_stop(unit);
+    if (unit->has_refresh)
+        refresh_fini(&unit->refresh);
+    unit->has_refresh = unit->has_started = false;
+}
+
+static void begin(struct sync_unit *unit)
+{
+    refresh_init(&unit->refresh, &unit->sync->rng, &unit->zone->bounds, (uint32_t)unit->zone->primary_cnt);
+    unit->has_refresh = true;
+    if (unit->was_told)
+        follow_version(unit);
+}
+
+void follow_configure(struct sync_unit *unit, const struct sync_zone *was)
+{
+    const struct sync_zone *zone = unit->zone;
+    if (!zone->is_secondary) {
+        if (unit->has_refresh)
+            store_revive(unit->sync->store, unit->apex);
+        follow_stop(unit);
+        return;
+    }
+    if (!unit->has_refresh) {
+        begin(unit);
+        return;
+    }
+    bool are_others = !was || !are_same_primaries(was, zone);
+    if (are_others) {
+        exchanges_cancel(unit, false);
+        receive_stop(unit);
+    }
+    refresh_configure(&unit->refresh, &zone->bounds, (uint32_t)zone->primary_cnt, are_others, clock_mono_ms());
+}
+
+void follow_version(struct sync_unit *unit)
+{
+    const struct zone_version *version = store_version(unit->sync->store, unit->apex);
+    struct refresh_known known = {.has_zone = version != NULL};
+    if (!unit->has_refresh || unit->has_started)
+        return;
+    if (version) {
+        struct soa_record soa;
+        soa_of_version(&soa, version);
+        if (soa_read(&known.soa, soa.rdata, soa.rr.rdata_len))
+            known.has_zone = false; /* no version has such a SOA */
+    }
+    known.good_wall_ms = store_good_wall_ms(unit->sync->store, unit->apex);
+    refresh_start(&unit->refresh, &known, clock_mono_ms(), clock_wall_ms());
+    unit->has_started = true;
+}
+
+/* ---- what primaries say */
+
+void follow_keep_good(struct sync_unit *unit)
+{
+    uint64_t now_ms = clock_mono_ms(), good_ms = refresh_good_wall_ms(&unit->refresh, now_ms, clock_wall_ms());
+    if (!good_ms || (unit->good_kept_ms && now_ms - unit->good_kept_ms < KEEP_GOOD_MS))
+        return;
+    unit->good_kept_ms = now_ms;
+    store_set_good(unit->sync->store, unit->apex, good_ms);
+}
+
+static void log_older(const struct sync_unit *unit, const struct sync_peer *peer, uint32_t serial)
+{
+    char name[NAME_TEXT_MAX], text[ADDR_TEXT_MAX];
+    if (log_rate_ok(&unit->sync->refresh_rate, 20))
+        log_warning("zone \"%s\": primary %s has serial %u, which is not above ours, %u",
+                    name_to_text_bare(name, unit->apex), addr_port_to_text(text, &peer->addr), serial, unit->serial);
+}
+
+static void log_no_answer(const struct sync_unit *unit, const struct sync_peer *peer, const char *why)
+{
+    char name[NAME_TEXT_MAX], text[ADDR_TEXT_MAX];
+    if (log_rate_ok(&unit->sync->refresh_rate, 20))
+        log_notice("zone \"%s\": primary %s does not tell its serial: %s", name_to_text_bare(name, unit->apex),
+                   addr_port_to_text(text, &peer->addr), why);
+}
+
+/* NULL: the answer is good. */
+static const char *fault_of(const struct ask_result *result)
+{
+    if (result->outcome == ASK_FAILED)
+        return result->why;
+    if (result->answer.rcode)
+        return "its answer is an error";
+    if (!result->answer.has_soa)
+        return "its answer has no SOA";
+    return result->answer.is_authoritative ? NULL : "it is not authoritative";
+}
+
+static void on_answer(void *arg, const struct ask_result *result)
+{
+    struct sync_exchange *exchange = arg;
+    struct sync_unit *unit = exchange->unit;
+    uint32_t primary = exchange->index, round = exchange->round;
+    const struct sync_peer *peer = &unit->zone->primaries[primary];
+    exchange_end(exchange);
+    const char *fault = result->outcome == ASK_SILENT ? NULL : fault_of(result);
+    if (fault) {
+        log_no_answer(unit, peer, fault);
+        refresh_unanswered(&unit->refresh, primary, round);
+    } else if (result->outcome == ASK_ANSWERED) {
+        uint32_t serial = result->answer.soa.serial;
+        if (refresh_answered(&unit->refresh, primary, round, serial, clock_mono_ms()) == REFRESH_OLDER)
+            log_older(unit, peer, serial);
+        follow_keep_good(unit);
+    }
+    unit_wake(unit);
+}
+
+void follow_notified(struct sync_unit *unit, const struct addr *from, const uint32_t *serial)
+{
+    if (!unit->has_started)
+        return;
+    uint32_t primary = (uint32_t)sync_zone_primary(unit->zone, from);
+    if (refresh_notified(&unit->refresh, primary, serial, clock_mono_ms()))
+        unit_wake(unit);
+}
+
+/* ---- what is due */
+
+static void ask(struct sync_unit *unit, const struct refresh_step *step)
+{
+    const struct sync_peer *peer = &unit->zone->primaries[step->primary];
+    const struct ask_question question = {
+        .kind = NOTIFY_MSG_SOA,
+        .apex = unit->apex,
+        .key = peer->key,
+        .peer = peer->addr,
+        .sources = unit->zone->transfer_source,
+        .over_tcp = step->over_tcp,
+        .timeout_ms = ANSWER_MS,
+    };
+    const struct sync_exchange about = {.index = step->primary, .round = step->round};
+    exchange_start(unit, &question, &about, on_answer);
+}
+
+static void want_transfer(struct sync_unit *unit, const struct refresh_step *step)
+{
+    unit->fetch.primary = step->primary;
+    unit->fetch.round = step->round;
+    unit->fetch.is_ixfr = step->is_ixfr;
+    /* Once expired, or when somebody wants it, whatever a primary has is better. */
+    unit->fetch.is_forced = unit->refresh.is_expired || unit->refresh.wants_full;
+    receive_want(unit);
+}
+
+static void set_expired(struct sync_unit *unit, bool is_expired)
+{
+    char name[NAME_TEXT_MAX];
+    name_to_text_bare(name, unit->apex);
+    if (is_expired) {
+        log_error("zone \"%s\": expired, no primary has confirmed serial %u: queries get SERVFAIL", name,
+                  unit->serial);
+        store_expire(unit->sync->store, unit->apex);
+    } else {
+        log_notice("zone \"%s\": no longer expired", name);
+        store_revive(unit->sync->store, unit->apex);
+    }
+}
+
+bool follow_run(struct sync_unit *unit, uint64_t now_ms)
+{
+    struct refresh_step step;
+    while (sync_has_room(unit->sync)) {
+        if (!refresh_next(&unit->refresh, &step, now_ms))
+            return true;
+        if (step.kind == REFRESH_ASK)
+            ask(unit, &step);
+        else if (step.kind == REFRESH_TRANSFER)
+            want_transfer(unit, &step);
+        else
+            set_expired(unit, step.kind == REFRESH_EXPIRED);
+    }
+    return refresh_due_ms(&unit->refresh) > now_ms;
+}
