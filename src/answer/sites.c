@@ -132,8 +132,9 @@ static int cmp_places(const void *a, const void *b)
 static void check_places(struct making *m)
 {
     const struct place *first = m->places;
-    if (m->place_cnt)
-        qsort(m->places, m->place_cnt, sizeof *m->places, cmp_places);
+    if (!m->place_cnt)
+        return;
+    qsort(m->places, m->place_cnt, sizeof *m->places, cmp_places);
     for (const struct place *place = m->places; place < m->places + m->place_cnt; place++) {
         char text[PREFIX_TEXT_MAX];
         if (prefix_cmp(&first->prefix, &place->prefix))

@@ -1,5 +1,5 @@
-/* The parameters of SVCB and HTTPS (RFC 9460 2.1, RFC 9461): wire → text. Not by ldns: 1.8.3 ends the process on some valid
- * ones, by an assertion about its own buffer. */
+/* The parameters of SVCB and HTTPS (RFC 9460 2.1, RFC 9461): wire → text. Not by ldns: 1.8.3 ends the process on some
+ * valid ones, by an assertion about its own buffer. */
 #include <arpa/inet.h>
 
 #include "ldnsx/rdata_write_part.h"

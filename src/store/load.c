@@ -15,11 +15,13 @@
 static void log_summary(const struct store_load *load)
 {
     const struct store_report *r = &load->report;
-    char change[64] = "";
+    char change[64] = "", empty[64] = "";
     if (r->removed)
         snprintf(change, sizeof change, ", %zu removed", r->removed);
-    log_notice("zones: %zu loaded, %zu unchanged, %zu failed%s, %.0f ms", r->loaded, r->unchanged, r->failed, change,
-               (double)(clock_mono_us() - load->start_us) / 1000);
+    if (r->empty)
+        snprintf(empty, sizeof empty, ", %zu to be transferred first", r->empty);
+    log_notice("zones: %zu loaded, %zu unchanged, %zu failed%s%s, %.0f ms", r->loaded, r->unchanged, r->failed, empty,
+               change, (double)(clock_mono_us() - load->start_us) / 1000);
 }
 
 /* Thousands of names and messages are too much to free on the loop. */

@@ -123,6 +123,8 @@ static void take_outcome(struct store_load *load, struct store_zone *zone, struc
     if (done->outcome == ZONE_LOAD_BUILT) {
         load->report.loaded++;
         log_loaded(load, zone, done, name);
+    } else if (done->outcome == ZONE_LOAD_EMPTY) {
+        load->report.empty++;
     } else {
         load->report.unchanged++;
     }

@@ -95,6 +95,7 @@ struct store_zone_view {
  * callee takes them and leaves NULL. */
 struct store_report {
     size_t loaded, unchanged, failed, added, removed;
+    size_t empty; /* secondaries that have nothing yet */
     struct diag *diag;   /* every zone's errors and warnings, the first STORE_REPORT_MOST */
     char **failed_names; /* text of the zones that failed */
     bool cancelled;      /* store_cancel ended it: zones may not have been read */
@@ -124,11 +125,11 @@ bool store_busy(const struct store *store) ATTR_NONNULL_ALL;
  * Nothing, where there is no such zone, or it has no version. */
 void store_expire(struct store *store, const uint8_t *apex) ATTR_NONNULL_ALL;
 void store_revive(struct store *store, const uint8_t *apex) ATTR_NONNULL_ALL;
-/* The zone's latest version, be it expired; NULL: there is none. Valid during the turn; see store/hold.h for longer. */
+/* The zone's latest version, be it expired; NULL: none. Valid during the turn; see store/hold.h for longer. */
 struct zone_version;
 const struct zone_version *store_version(const struct store *store, const uint8_t *apex) ATTR_NONNULL_ALL;
-/* When a secondary's zone was last known to be what its primaries have, by wall clock: as it was written down (0: it was
- * not), and to be written down, without waiting. */
+/* When a secondary's zone was last known to be what its primaries have, by wall clock: as it was written down (0: it
+ * was not), and to be written down, without waiting. */
 uint64_t store_good_wall_ms(const struct store *store, const uint8_t *apex) ATTR_NONNULL_ALL;
 void store_set_good(struct store *store, const uint8_t *apex, uint64_t wall_ms) ATTR_NONNULL_ALL;
 /* Who is told, on the loop, when a zone has another version, which is published, or when its first load has ended

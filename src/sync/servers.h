@@ -26,7 +26,7 @@ struct servers *servers_new(uv_loop_t *loop, const struct answer_shared *shared,
 /* These are asked from now on (with ports; none: those of /etc/resolv.conf). */
 void servers_use(struct servers *servers, const struct addr *resolvers, size_t cnt) ATTR_NONNULL(1);
 
-/* Calls `fn` with every address of `name` (wire form) that is known, their port NOTIFY_PORT. False: not all is known, or
- * what is known is old; a resolver is being asked. */
+/* Calls `fn` with every address of `name` (wire form) that is known, their port NOTIFY_PORT. False: not all is known,
+ * or what is known is old; a resolver is being asked. */
 bool servers_each(struct servers *servers, const uint8_t *name, void (*fn)(void *arg, const struct addr *addr),
                   void *arg) ATTR_NONNULL(1, 2, 3);
