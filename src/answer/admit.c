@@ -1,7 +1,10 @@
 #include "answer/admit.h"
 
+#include <string.h>
+
 #include "answer/handoff.h"
 #include "answer/lookup.h"
+#include "answer/refusals.h"
 #include "base/acl.h"
 #include "zone/access.h"
 
@@ -74,6 +77,15 @@ static struct acl_match match(const struct query *q, const struct answer_packet 
     return acl_find(list, &packet->client, is_signed ? q->tsig.name : NULL, is_signed ? q->tsig.name_len : 0);
 }
 
+static void note_refusal(const struct query *q, const struct answer_packet *packet, const struct zone *zone,
+                         const char *what)
+{
+    struct refusal refusal = {.client = packet->client, .what = what, .is_signed = q->tsig_len > 0};
+    memcpy(refusal.zone, zone->name, zone->name_len);
+    if (q->context->refusals)
+        refusals_put(q->context->refusals, &refusal);
+}
+
 static enum frame_verdict hand_off(struct query *q, const struct answer_packet *packet, enum answer_hand_off_kind kind,
                                    unsigned view, const uint32_t *serial)
 {
@@ -97,6 +109,7 @@ enum frame_verdict admit_transfer(struct query *q, const struct answer_packet *p
     struct acl_match found = match(q, packet, access ? access->transfer : NULL);
     if (!found.is_allowed) {
         answer_count(q->context->counters, transfer_refused);
+        note_refusal(q, packet, zone, is_axfr ? "AXFR" : "IXFR");
         return say(q, RCODE_REFUSED, EDNS_EDE_PROHIBITED);
     }
     if (!rcu_read(zone->current))
@@ -117,6 +130,7 @@ enum frame_verdict admit_notify(struct query *q, const struct answer_packet *pac
     struct acl_match found = match(q, packet, access ? access->notify : NULL);
     if (!found.is_allowed) {
         answer_count(q->context->counters, notify_refused);
+        note_refusal(q, packet, zone, "NOTIFY");
         return say(q, RCODE_REFUSED, EDNS_EDE_PROHIBITED);
     }
     bool has_serial = find_soa(&serial, q, packet, 0, msg_ancount(packet->in));

@@ -60,6 +60,10 @@ struct answer_worker *answer_worker_new(const struct answer_shared *shared)
 /* Written by the owner alone, read by anyone (relaxed). */
 const struct answer_counters *answer_worker_counters(const struct answer_worker *worker) ATTR_NONNULL_ALL;
 
+/* The next transfer or NOTIFY that the worker has refused (answer/refusals.h); false: there is none. [control] */
+struct refusal;
+bool answer_take_refusal(struct answer_worker *worker, struct refusal *refusal) ATTR_NONNULL_ALL ATTR_MUST_USE;
+
 struct answer_hand_off;
 /* What became of packets[i] of the last batch, whose outcome was ANSWER_HAND_OFF: the caller's from now on, and to be
  * taken once (answer/handoff.h). What nobody takes is freed some time later. [worker] */

@@ -10,6 +10,7 @@
 #include "answer/limit.h"
 #include "answer/lookup.h"
 #include "answer/query.h"
+#include "answer/refusals.h"
 #include "answer/resolve.h"
 #include "base/mem.h"
 #include "base/random.h"
@@ -31,6 +32,7 @@ struct answer_worker {
     struct random_state rng;
     struct query_context context;
     struct answer_counters counters;
+    struct refusals refusals;
     struct limit_batch limit;
     struct query queries[ANSWER_BATCH_MAX];
 };
@@ -59,7 +61,8 @@ struct answer_worker *answer_worker_new(const struct answer_shared *shared)
     struct answer_worker *worker = mem_zalloc(1, sizeof *worker);
     worker->shared = shared;
     random_seed(&worker->rng);
-    worker->context = (struct query_context){.key = &shared->key, .rng = &worker->rng, .counters = &worker->counters};
+    worker->context = (struct query_context){.key = &shared->key, .rng = &worker->rng, .counters = &worker->counters,
+                                             .refusals = &worker->refusals};
     worker->context.hasher = nsec3_hasher_new();
     if (shared->pools) {
         worker->context.pools = shared->pools;
@@ -74,6 +77,11 @@ struct answer_worker *answer_worker_new(const struct answer_shared *shared)
 const struct answer_counters *answer_worker_counters(const struct answer_worker *worker)
 {
     return &worker->counters;
+}
+
+bool answer_take_refusal(struct answer_worker *worker, struct refusal *refusal)
+{
+    return refusals_take(&worker->refusals, refusal);
 }
 
 /* RFC 1034 4.3.2 step 2. No zone of ours above the name: REFUSED; one that could not be loaded: SERVFAIL. */

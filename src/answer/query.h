@@ -42,6 +42,7 @@ struct query_context {
     const struct catalogue *catalogue; /* read once a batch */
     struct random_state *rng;
     struct answer_counters *counters;
+    struct refusals *refusals; /* NULL: nobody wants to know */
     const struct answer_settings *settings; /* the same */
     const struct pool_directory *pools;
     uint32_t *positions;    /* of each pool and family, how many answers it gave here */

@@ -349,5 +349,18 @@ void io_sum_counters(const struct io *io, struct answer_counters *answers, struc
         tcp_add_counters(io->tcp[i], answers, sockets);
 }
 
+bool io_take_refusal(struct io *io, struct refusal *refusal)
+{
+    if (!io->threads)
+        return false;
+    for (size_t i = 0; i < socket_cnt(io); i++)
+        if (udp_take_refusal(io->udp[i], refusal))
+            return true;
+    for (size_t i = 0; i < io->worker_cnt; i++)
+        if (tcp_take_refusal(io->tcp[i], refusal))
+            return true;
+    return false;
+}
+
 size_t io_tcp_open(const struct io *io) { return gate_cnt(io->gate); }
 size_t io_worker_cnt(const struct io *io) { return io->worker_cnt; }

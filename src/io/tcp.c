@@ -386,6 +386,11 @@ struct tcp_worker *tcp_worker_new(const struct tcp_common *common, const int *fd
     return w;
 }
 
+bool tcp_take_refusal(struct tcp_worker *w, struct refusal *refusal)
+{
+    return answer_take_refusal(w->scratch.answers, refusal);
+}
+
 void tcp_add_counters(const struct tcp_worker *w, struct answer_counters *answers, struct io_counters *sockets)
 {
     answer_counters_add(answers, answer_worker_counters(w->scratch.answers));

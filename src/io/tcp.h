@@ -32,6 +32,8 @@ struct tcp_worker *tcp_worker_new(const struct tcp_common *common, const int *fd
     ATTR_MUST_USE ATTR_NONNULL_ALL;
 /* The thread; `worker` is a struct tcp_worker. Returns NULL once *stop is set. */
 void *tcp_run(void *worker) ATTR_NONNULL_ALL;
+/* See answer_take_refusal. [control] */
+bool tcp_take_refusal(struct tcp_worker *worker, struct refusal *refusal) ATTR_NONNULL_ALL ATTR_MUST_USE;
 /* Adds what was counted so far. [control], while it runs too. */
 void tcp_add_counters(const struct tcp_worker *worker, struct answer_counters *answers, struct io_counters *sockets)
     ATTR_NONNULL_ALL;

@@ -233,6 +233,11 @@ void *udp_run(void *arg)
     return NULL;
 }
 
+bool udp_take_refusal(struct udp_worker *w, struct refusal *refusal)
+{
+    return answer_take_refusal(w->answers, refusal);
+}
+
 void udp_add_counters(const struct udp_worker *w, struct answer_counters *answers, struct io_counters *sockets)
 {
     answer_counters_add(answers, answer_worker_counters(w->answers));

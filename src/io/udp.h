@@ -18,6 +18,8 @@ struct udp_worker *udp_worker_new(int fd, bool wildcard, const struct answer_sha
     ATTR_FREED_BY(udp_worker_free) ATTR_MUST_USE ATTR_NONNULL_ALL;
 /* The thread; `worker` is a struct udp_worker. Returns NULL once *stop is set. */
 void *udp_run(void *worker) ATTR_NONNULL_ALL;
+/* See answer_take_refusal. [control] */
+bool udp_take_refusal(struct udp_worker *worker, struct refusal *refusal) ATTR_NONNULL_ALL ATTR_MUST_USE;
 /* Adds what was counted so far. [control], while it runs too. */
 void udp_add_counters(const struct udp_worker *worker, struct answer_counters *answers, struct io_counters *sockets)
     ATTR_NONNULL_ALL;

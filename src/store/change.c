@@ -44,7 +44,7 @@ static void committed(struct commit *commit, const char *why)
     }
     if (change->making.version) {
         zone->marked = change->marking->marked;
-        store_zone_set_state(commit->store, zone, STORE_ZONE_SERVED);
+        store_zone_revived(commit->store, zone);
         free(zone->last_error);
         zone->last_error = NULL;
     }

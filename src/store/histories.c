@@ -11,13 +11,13 @@
 #include "store/state_record.h"
 
 /* Before a zone's name in the database of times. */
-static const char good_prefix[] = "good:";
-enum { GOOD_PREFIX_LEN = sizeof good_prefix - 1, GOOD_KEY_MAX = GOOD_PREFIX_LEN + NAME_MAX_LEN };
+static const char *const time_prefixes[HISTORIES_TIMES] = {"good:", "expired:"};
+enum { TIME_KEY_MAX = sizeof "expired:" + NAME_MAX_LEN };
 
 struct known {
     struct map_link link;
     struct history_zone entry; /* seq 0: there is none */
-    uint64_t good_wall_ms;
+    uint64_t wall_ms[HISTORIES_TIMES];
     uint8_t apex[];
 };
 
@@ -69,38 +69,52 @@ size_t histories_cnt(const struct histories *histories) { return histories->cnt;
 
 /* ---- times */
 
-static size_t good_key(uint8_t key[GOOD_KEY_MAX], const uint8_t *apex)
+static size_t time_key(uint8_t key[TIME_KEY_MAX], enum histories_time time, const uint8_t *apex)
 {
-    memcpy(key, good_prefix, GOOD_PREFIX_LEN);
-    return GOOD_PREFIX_LEN + name_to_lower(key + GOOD_PREFIX_LEN, apex);
+    size_t len = strlen(time_prefixes[time]);
+    memcpy(key, time_prefixes[time], len);
+    return len + name_to_lower(key + len, apex);
 }
 
-uint64_t histories_good_wall_ms(const struct histories *histories, const uint8_t *apex)
+uint64_t histories_wall_ms(const struct histories *histories, enum histories_time time, const uint8_t *apex)
 {
     const struct known *known = find(histories, apex);
-    return known ? known->good_wall_ms : 0;
+    return known ? known->wall_ms[time] : 0;
 }
 
-void histories_set_good(struct histories *histories, struct journal *journal, const uint8_t *apex, uint64_t wall_ms)
+void histories_set_wall_ms(struct histories *histories, struct journal *journal, enum histories_time time,
+                           const uint8_t *apex, uint64_t wall_ms)
 {
-    uint8_t key[GOOD_KEY_MAX], value[STATE_TIME_VALUE_LEN];
-    size_t key_len = good_key(key, apex);
+    uint8_t key[TIME_KEY_MAX], value[STATE_TIME_VALUE_LEN];
+    size_t key_len = time_key(key, time, apex);
     struct journal_batch *batch = journal_batch_new();
-    find_or_add(histories, apex)->good_wall_ms = wall_ms;
+    find_or_add(histories, apex)->wall_ms[time] = wall_ms;
     state_time_value(value, key, key_len, wall_ms);
-    journal_batch_put(batch, STATE_TIMES_DATABASE, key, key_len, value, sizeof value);
+    if (wall_ms)
+        journal_batch_put(batch, STATE_TIMES_DATABASE, key, key_len, value, sizeof value);
+    else
+        journal_batch_delete(batch, STATE_TIMES_DATABASE, key, key_len);
     journal_write(journal, &batch, NULL, NULL);
+}
+
+/* The zone's name in a key of such a time; NULL: it is none. */
+static const uint8_t *name_of_key(enum histories_time time, const uint8_t *key, size_t key_len)
+{
+    size_t len = strlen(time_prefixes[time]);
+    if (key_len <= len || memcmp(key, time_prefixes[time], len) || name_check(key + len, key_len - len) != key_len - len)
+        return NULL;
+    return key + len;
 }
 
 static void read_time(void *arg, const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len)
 {
     struct histories *histories = arg;
-    uint64_t wall_ms;
-    if (key_len <= GOOD_PREFIX_LEN || memcmp(key, good_prefix, GOOD_PREFIX_LEN) ||
-        name_check(key + GOOD_PREFIX_LEN, key_len - GOOD_PREFIX_LEN) != key_len - GOOD_PREFIX_LEN ||
-        state_time_read(&wall_ms, key, key_len, value, value_len))
-        return;
-    find_or_add(histories, key + GOOD_PREFIX_LEN)->good_wall_ms = wall_ms;
+    for (int time = 0; time < HISTORIES_TIMES; time++) {
+        const uint8_t *apex = name_of_key((enum histories_time)time, key, key_len);
+        uint64_t wall_ms;
+        if (apex && !state_time_read(&wall_ms, key, key_len, value, value_len))
+            find_or_add(histories, apex)->wall_ms[time] = wall_ms;
+    }
 }
 
 /* ---- reading */

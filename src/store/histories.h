@@ -2,8 +2,8 @@
  * goes on from there. Histories of zones that are not configured stay as they are: to leave a zone out by mistake must
  * not cost its updates.
  *
- * And times: when a zone was good last, as its primaries said (RFC 1035 3.3.13), which is written down so that a zone
- * does not live longer for a restart. */
+ * And times of secondaries, so that none lives longer for a restart: when a zone was good last, as its primaries said
+ * (RFC 1035 3.3.13), and when it expired. */
 #pragma once
 
 #include <stdbool.h>
@@ -31,8 +31,10 @@ void histories_set(struct histories *histories, const uint8_t *apex, const struc
     ATTR_NONNULL_ALL;
 size_t histories_cnt(const struct histories *histories) ATTR_NONNULL_ALL;
 
+enum histories_time { HISTORIES_GOOD, HISTORIES_EXPIRED, HISTORIES_TIMES };
 /* By wall clock, as it was written down; 0: it was not. [control] */
-uint64_t histories_good_wall_ms(const struct histories *histories, const uint8_t *apex) ATTR_NONNULL_ALL;
-/* Writes it down, without waiting. [control] */
-void histories_set_good(struct histories *histories, struct journal *journal, const uint8_t *apex, uint64_t wall_ms)
+uint64_t histories_wall_ms(const struct histories *histories, enum histories_time time, const uint8_t *apex)
     ATTR_NONNULL_ALL;
+/* Writes it down (0: takes it away), without waiting. [control] */
+void histories_set_wall_ms(struct histories *histories, struct journal *journal, enum histories_time time,
+                           const uint8_t *apex, uint64_t wall_ms) ATTR_NONNULL_ALL;

@@ -74,6 +74,8 @@ struct store_zone *store_find(const struct store *store, const uint8_t *apex); /
 void store_zone_keeping(const struct store *store, const struct store_zone *zone, struct keeping *keeping);
 /* Nobody builds the zone any more: what waited for that goes on. */
 void store_zone_idle(struct store *store, struct store_zone *zone);
+/* Its version may be served, be it that it had expired. */
+void store_zone_revived(struct store *store, struct store_zone *zone);
 /* The zone has another version, or it is known that it has none. */
 void store_tell_version(const struct store *store, const struct store_zone *zone);
 

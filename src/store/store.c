@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "dns/name.h"
 #include "store/load.h"
@@ -164,6 +165,8 @@ void store_expire(struct store *store, const uint8_t *apex)
         return;
     zone_expire(zone->zone);
     store_zone_set_state(store, zone, STORE_ZONE_EXPIRED);
+    if (store->journal)
+        histories_set_wall_ms(store->histories, store->journal, HISTORIES_EXPIRED, apex, clock_wall_ms());
 }
 
 void store_revive(struct store *store, const uint8_t *apex)
@@ -172,7 +175,15 @@ void store_revive(struct store *store, const uint8_t *apex)
     if (!zone || zone->state != STORE_ZONE_EXPIRED)
         return;
     zone_revive(zone->zone);
+    store_zone_revived(store, zone);
+}
+
+void store_zone_revived(struct store *store, struct store_zone *zone)
+{
+    const uint8_t *apex = zone->zone->name;
     store_zone_set_state(store, zone, STORE_ZONE_SERVED);
+    if (store->journal && histories_wall_ms(store->histories, HISTORIES_EXPIRED, apex))
+        histories_set_wall_ms(store->histories, store->journal, HISTORIES_EXPIRED, apex, 0);
 }
 
 const struct zone_version *store_version(const struct store *store, const uint8_t *apex)
@@ -183,13 +194,18 @@ const struct zone_version *store_version(const struct store *store, const uint8_
 
 uint64_t store_good_wall_ms(const struct store *store, const uint8_t *apex)
 {
-    return store->histories ? histories_good_wall_ms(store->histories, apex) : 0;
+    return store->histories ? histories_wall_ms(store->histories, HISTORIES_GOOD, apex) : 0;
 }
 
 void store_set_good(struct store *store, const uint8_t *apex, uint64_t wall_ms)
 {
     if (store->journal)
-        histories_set_good(store->histories, store->journal, apex, wall_ms);
+        histories_set_wall_ms(store->histories, store->journal, HISTORIES_GOOD, apex, wall_ms);
+}
+
+bool store_was_expired(const struct store *store, const uint8_t *apex)
+{
+    return store->histories && histories_wall_ms(store->histories, HISTORIES_EXPIRED, apex);
 }
 
 bool store_loading(const struct store *store)

@@ -132,6 +132,8 @@ const struct zone_version *store_version(const struct store *store, const uint8_
  * was not), and to be written down, without waiting. */
 uint64_t store_good_wall_ms(const struct store *store, const uint8_t *apex) ATTR_NONNULL_ALL;
 void store_set_good(struct store *store, const uint8_t *apex, uint64_t wall_ms) ATTR_NONNULL_ALL;
+/* It had expired when the last process ended, and nothing newer has come since. */
+bool store_was_expired(const struct store *store, const uint8_t *apex) ATTR_NONNULL_ALL;
 /* Who is told, on the loop, when a zone has another version, which is published, or when its first load has ended
  * without one (`latest` NULL: a secondary that has nothing yet, or a text that is refused). */
 typedef void store_watch_fn(void *arg, const uint8_t *apex, const struct zone_version *latest);

@@ -74,7 +74,10 @@ void follow_version(struct sync_unit *unit)
         if (soa_read(&known.soa, soa.rdata, soa.rr.rdata_len))
             known.has_zone = false; /* no version has such a SOA */
     }
+    known.is_expired = version && store_was_expired(unit->sync->store, unit->apex);
     known.good_wall_ms = store_good_wall_ms(unit->sync->store, unit->apex);
+    if (known.is_expired)
+        store_expire(unit->sync->store, unit->apex);
     refresh_start(&unit->refresh, &known, clock_mono_ms(), clock_wall_ms());
     unit->has_started = true;
 }

@@ -368,6 +368,7 @@ struct sync *sync_new(uv_loop_t *loop, struct store *store, struct io *io, const
     sync->servers = servers_new(loop, shared, on_servers, sync);
     uv_poll_init(loop, &sync->handed_off, io_handoff_fd(io));
     uv_poll_start(&sync->handed_off, UV_READABLE, on_readable);
+    refusals_watch(sync);
     io_on_handed_off(io, on_handed_off, sync);
     store_watch(store, on_version, sync);
     return sync;
@@ -381,6 +382,12 @@ void sync_begin(struct sync *sync)
 }
 
 static void on_closed(uv_handle_t *handle) { free(container_of((uv_poll_t *)handle, struct sync, handed_off)); }
+
+/* The first of the two. */
+static void on_timer_closed(uv_handle_t *handle)
+{
+    uv_close((uv_handle_t *)&container_of((uv_timer_t *)handle, struct sync, refusals)->handed_off, on_closed);
+}
 
 void sync_free(struct sync *sync)
 {
@@ -398,5 +405,6 @@ void sync_free(struct sync *sync)
     sync_plan_free(sync->plan);
     free(sync->own);
     map_fini(&sync->map);
-    uv_close((uv_handle_t *)&sync->handed_off, on_closed);
+    uv_poll_stop(&sync->handed_off);
+    uv_close((uv_handle_t *)&sync->refusals, on_timer_closed);
 }

@@ -46,7 +46,8 @@ struct sync {
     /* under way */
     size_t ask_cnt, fetch_cnt;
     struct ring fetches_waiting, fetching;
-    struct log_rate notify_rate, refresh_rate, transfer_rate;
+    uv_timer_t refusals;
+    struct log_rate notify_rate, refresh_rate, transfer_rate, refusal_rate;
 };
 
 /* A transfer that a refresh machine wants. */
@@ -104,6 +105,10 @@ void exchange_end(struct sync_exchange *exchange) ATTR_NONNULL_ALL;
 /* Those of one kind end without being told of. */
 void exchanges_cancel(struct sync_unit *unit, bool is_notify) ATTR_NONNULL_ALL;
 static inline bool sync_has_room(const struct sync *sync) { return sync->ask_cnt < SYNC_ASKS_MOST; }
+
+/* refusals.c */
+/* From now on; until the handle is closed. */
+void refusals_watch(struct sync *sync) ATTR_NONNULL_ALL;
 
 /* announce.c */
 /* Finds out anew who is to be told. */
