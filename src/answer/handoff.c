@@ -62,7 +62,7 @@ size_t answer_hand_off_reply(struct answer_hand_off *h, uint8_t *out, size_t cap
     unsigned tsig_len = h->is_signed ? tsig_room(&h->tsig) : 0;
     struct writer w = writer_over(out, (cap < h->most_len ? cap : h->most_len) - tsig_len);
     writer_put(&w, h->request, h->question_end);
-    unsigned aa = h->kind == ANSWER_NOTIFY && rcode == RCODE_NOERROR ? MSG_AA : 0; /* as BIND: RFC 1996 shows no other */
+    unsigned aa = h->kind == ANSWER_NOTIFY && rcode == RCODE_NOERROR ? MSG_AA : 0; /* as BIND */
     be16_put(out + 2, (uint16_t)(MSG_QR | aa | (msg_flags(out) & (MSG_OPCODE_MASK | MSG_RD)) | rcode));
     memset(out + 6, 0, 6);
     be16_put(out + 10, h->edns);

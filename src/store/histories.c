@@ -101,7 +101,8 @@ void histories_set_wall_ms(struct histories *histories, struct journal *journal,
 static const uint8_t *name_of_key(enum histories_time time, const uint8_t *key, size_t key_len)
 {
     size_t len = strlen(time_prefixes[time]);
-    if (key_len <= len || memcmp(key, time_prefixes[time], len) || name_check(key + len, key_len - len) != key_len - len)
+    if (key_len <= len || memcmp(key, time_prefixes[time], len) ||
+        name_check(key + len, key_len - len) != key_len - len)
         return NULL;
     return key + len;
 }

@@ -302,7 +302,7 @@ static void test_what_is_handed_off(void **state)
     assert_int_equal(h->view, ACL_FULL);
     assert_int_equal(h->most_len, 65535);
     len = answer_hand_off_reply(h, out, sizeof out, RCODE_NOERROR, -1, clock_wall_ms() / 1000);
-    assert_string_equal(told(&x, out, len), "noerror opcode4");
+    assert_string_equal(told(&x, out, len), "noerror aa opcode4");
     answer_hand_off_free(h);
 }
 

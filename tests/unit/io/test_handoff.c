@@ -225,7 +225,7 @@ static void test_an_answer_by_tcp(void **state)
     assert_null(taken[0]);
     len = client_read(fd, message);
     assert_int_equal(msg_id(message), 2);
-    assert_int_equal(msg_flags(message), MSG_QR | OPCODE_NOTIFY << MSG_OPCODE_SHIFT);
+    assert_int_equal(msg_flags(message), MSG_QR | MSG_AA | OPCODE_NOTIFY << MSG_OPCODE_SHIFT);
     for (uint16_t id = 3; id <= 4; id++) {
         len = client_read(fd, message);
         assert_true(answer_is_good(message, len, id));
