@@ -136,3 +136,22 @@ enum frame_verdict admit_notify(struct query *q, const struct answer_packet *pac
     bool has_serial = find_soa(&serial, q, packet, 0, msg_ancount(packet->in));
     return hand_off(q, packet, ANSWER_NOTIFY, found.view, has_serial ? &serial : NULL);
 }
+
+enum frame_verdict admit_update(struct query *q, const struct answer_packet *packet)
+{
+    if (q->qdcount != 1 || q->qtype != RR_SOA)
+        return say(q, RCODE_FORMERR, QUERY_NO_EDE); /* RFC 2136 3.1.1 */
+    const struct zone *zone = find_zone(q, packet);
+    if (!zone)
+        return say(q, RCODE_NOTAUTH, EDNS_EDE_NOT_AUTHORITATIVE); /* 3.1.2 */
+    const struct zone_access *access = rcu_read(zone->access);
+    struct acl_match found = match(q, packet, access ? access->update : NULL);
+    if (!found.is_allowed) {
+        answer_count(q->context->counters, update_refused);
+        note_refusal(q, packet, zone, "UPDATE");
+        return say(q, RCODE_REFUSED, EDNS_EDE_PROHIBITED);
+    }
+    if (!rcu_read(zone->current))
+        return say(q, RCODE_SERVFAIL, lookup_unserved_ede(zone));
+    return hand_off(q, packet, ANSWER_UPDATE, found.view, NULL);
+}

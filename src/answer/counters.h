@@ -28,9 +28,10 @@
     X(cookie_bad, "requests with a server cookie that is not, or no more")   \
     X(tsig_good, "requests with a TSIG that is good")                        \
     X(tsig_bad, "requests with a TSIG that is not")                          \
-    X(handed_off, "transfers and NOTIFYs that were allowed and handed to the control thread") \
+    X(handed_off, "transfers, NOTIFYs and UPDATEs that were allowed and handed to the control thread") \
     X(transfer_refused, "transfers refused because allow_transfer does not allow them") \
     X(notify_refused, "NOTIFYs refused because nothing allows them")         \
+    X(update_refused, "UPDATEs refused because allow_update does not allow them") \
     X(truncated, "answers with TC")                                          \
     X(dropped, "requests that got no answer")                                \
     X(rate_limited, "answers over the rate limit, dropped unless it only logs") \

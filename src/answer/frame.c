@@ -99,16 +99,17 @@ static enum frame_verdict judge_question(struct query *q, uint16_t class, const 
 }
 
 /* A message of another opcode may have any form behind the header (RFC 8490 DSO has), so there "malformed" means
- * nothing; of NOTIFY the form is that of a query. */
+ * nothing; of NOTIFY and UPDATE the form is that of a query. */
 static ATTR_COLD enum frame_verdict judge_opcode(struct query *q, const struct answer_packet *packet, bool malformed)
 {
-    if (msg_opcode(packet->in) != OPCODE_NOTIFY)
+    unsigned opcode = msg_opcode(packet->in);
+    if (opcode != OPCODE_NOTIFY && opcode != OPCODE_UPDATE)
         return done(q, RCODE_NOTIMP, EDNS_EDE_NOT_SUPPORTED);
     if (malformed)
         return done(q, RCODE_FORMERR, QUERY_NO_EDE);
     if (q->opt.flags & QUERY_OPT_BADCOOKIE)
         return done(q, RCODE_BADCOOKIE, QUERY_NO_EDE);
-    return admit_notify(q, packet);
+    return opcode == OPCODE_NOTIFY ? admit_notify(q, packet) : admit_update(q, packet);
 }
 
 /* A bad signature hides all else: nothing is known of whoever made it. Then the order of what can be wrong is BIND's:

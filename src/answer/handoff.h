@@ -1,4 +1,4 @@
-/* A request that no worker answers: a transfer or a NOTIFY that its zone's access lists allow (answer/admit.h), taken
+/* A request that no worker answers: a transfer, a NOTIFY or an UPDATE that its zone's access lists allow (answer/admit.h), taken
  * out of its batch to be answered elsewhere. All that an answer needs is copied, so it may take as long as it likes:
  * the message, who sent it, what was verified of its TSIG, with the key.
  *
@@ -18,7 +18,7 @@
 
 struct query;
 
-enum answer_hand_off_kind { ANSWER_AXFR, ANSWER_IXFR, ANSWER_NOTIFY };
+enum answer_hand_off_kind { ANSWER_AXFR, ANSWER_IXFR, ANSWER_NOTIFY, ANSWER_UPDATE };
 
 struct answer_hand_off {
     enum answer_hand_off_kind kind;

@@ -1,4 +1,4 @@
-/* Transfers and NOTIFYs that a worker has refused, for the log: the worker puts them down here, the control thread
+/* Transfers, NOTIFYs and UPDATEs that a worker has refused, for the log: the worker puts them down here, the control thread
  * takes them every now and then. What does not fit is only counted (answer/counters.h): a flood of them costs nobody
  * anything. One worker puts, one thread takes; neither waits. */
 #pragma once
@@ -12,7 +12,7 @@
 
 struct refusal {
     struct addr client;
-    const char *what; /* a literal: "AXFR", "IXFR", "NOTIFY" */
+    const char *what; /* a literal: "AXFR", "IXFR", "NOTIFY", "UPDATE" */
     bool is_signed;
     uint8_t zone[NAME_MAX_LEN]; /* lower-cased */
 };

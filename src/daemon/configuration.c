@@ -68,10 +68,11 @@ static void join_plans(const struct configuration *c)
         const struct sync_zone *zone = &c->sync->zones[i];
         struct store_zone_conf *conf = &c->plan->zones[i];
         struct acl *transfer = acl_dup(zone->allow_transfer), *notify = acl_dup(zone->allow_notify);
+        struct acl *update = acl_dup(zone->allow_update);
         assert(name_equal(conf->apex, zone->apex));
         conf->is_secondary = zone->is_secondary;
-        if (transfer || notify)
-            conf->access = zone_access_new(&transfer, &notify);
+        if (transfer || notify || update)
+            conf->access = zone_access_new(&transfer, &notify, &update);
     }
 }
 

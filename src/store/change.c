@@ -90,7 +90,7 @@ static void start(struct store_change *change)
     change->marking->marks.diag = diag_new(ZONE_LOAD_DIAG_MOST);
     *making = (struct store_making){.zone = zone->zone, .base = zone->zone->latest, .path = zone->path,
                                     .marks = change->marking->used, .diag = change->marking->marks.diag,
-                                    .journal_most_ms = zone->journal_most_ms};
+                                    .journal_most_ms = zone->journal_most_ms, .serial_mode = zone->serial_mode};
     store_zone_keeping(store, zone, &making->keeping);
     job_run(store->loop, &change->job, work, work_done);
 }

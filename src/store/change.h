@@ -11,6 +11,7 @@
 #include "loop/job.h"
 #include "store/commit.h"
 #include "store/keeping.h"
+#include "store/serial_mode.h"
 #include "zone/marks.h"
 #include "zone/version.h"
 
@@ -26,6 +27,7 @@ struct store_making {
     const char *path;               /* of the zone's file */
     struct diag *diag;              /* warnings that do not refuse it; logged */
     uint64_t journal_most_ms;
+    enum store_serial serial_mode;
     struct keeping keeping;
     /* out */
     struct zone_version *version; /* NULL: the base stays */

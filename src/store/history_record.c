@@ -182,6 +182,7 @@ void history_zone_value(uint8_t value[HISTORY_ZONE_VALUE_LEN], const uint8_t *ke
     writer_u32(&w, zone->source_serial);
     writer_put(&w, zone->source_digest, sizeof zone->source_digest);
     writer_u64(&w, zone->source_len);
+    writer_u64(&w, zone->source_seq);
     writer_u32(&w, zone->flags);
     writer_u64(&w, zone->changed_wall_ms);
     put_sum(&w, key, key_len);
@@ -204,6 +205,7 @@ enum err history_zone_read(struct history_zone *zone, const uint8_t *key, size_t
     zone->source_serial = reader_u32(&r);
     const uint8_t *digest = reader_take(&r, sizeof zone->source_digest);
     zone->source_len = reader_u64(&r);
+    zone->source_seq = reader_u64(&r);
     zone->flags = reader_u32(&r);
     zone->changed_wall_ms = reader_u64(&r);
     bool is_whole = !r.failed && !reader_left(&r) && name_check(key, key_len) == key_len;

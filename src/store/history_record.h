@@ -56,11 +56,12 @@ struct history_zone {
     uint32_t source_serial;     /* of the zone's text when it was last taken */
     uint8_t source_digest[HISTORY_DIGEST_LEN]; /* of the bytes of that text, and how many */
     uint64_t source_len;
+    uint64_t source_seq;     /* changes behind it are none of that text */
     uint32_t flags;          /* enum history_flag; others are kept */
     uint64_t changed_wall_ms; /* the last change */
 };
 
-enum { HISTORY_ZONE_VALUE_LEN = 1 + 4 + 8 + 4 + 8 + 8 + 4 + HISTORY_DIGEST_LEN + 8 + 4 + 8 + 8 };
+enum { HISTORY_ZONE_VALUE_LEN = 1 + 4 + 8 + 4 + 8 + 8 + 4 + HISTORY_DIGEST_LEN + 8 + 8 + 4 + 8 + 8 };
 void history_zone_value(uint8_t value[HISTORY_ZONE_VALUE_LEN], const uint8_t *key, size_t key_len,
                         const struct history_zone *zone) ATTR_NONNULL_ALL;
 /* ERR_SYNTAX, ERR_UNSUPPORTED as above. */

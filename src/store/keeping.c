@@ -90,13 +90,16 @@ bool keeping_knows(const struct keeping *k, const struct zonefile_sources *sourc
            len == k->entry.source_len && !memcmp(digest, k->entry.source_digest, sizeof digest);
 }
 
-void keeping_source(struct keeping *k, const uint8_t *apex, const struct zonefile_sources *sources, uint32_t serial)
+void keeping_source(struct keeping *k, const uint8_t *apex, const struct zonefile_sources *sources, uint32_t serial,
+                    uint64_t seq)
 {
-    if (!k->entry.seq || (keeping_knows(k, sources) && serial == k->entry.source_serial))
+    if (!k->entry.seq ||
+        (keeping_knows(k, sources) && serial == k->entry.source_serial && seq == k->entry.source_seq))
         return;
     if (!zonefile_digest(sources, k->entry.source_digest, &k->entry.source_len))
         return;
     k->entry.source_serial = serial;
+    k->entry.source_seq = seq;
     k->entry.flags |= HISTORY_HAS_SOURCE;
     history_put(batch_of(k), apex, &k->entry);
 }

@@ -51,9 +51,10 @@ enum err keeping_changes(struct keeping *keeping, const struct zone_version *bas
 /* `version` is what the zone is from now on, whatever it was. */
 enum err keeping_whole(struct keeping *keeping, const struct zone_version *version, char why[HISTORY_WHY_MAX])
     ATTR_NONNULL_ALL ATTR_MUST_USE;
-/* The version is what this text says (but for its serial, perhaps). Nothing, where the zone has no history. */
+/* What the zone is after changeset `seq` is what this text says (but for its serial, perhaps). Nothing, where the zone
+ * has no history. */
 void keeping_source(struct keeping *keeping, const uint8_t *apex, const struct zonefile_sources *sources,
-                    uint32_t serial) ATTR_NONNULL_ALL;
+                    uint32_t serial, uint64_t seq) ATTR_NONNULL_ALL;
 /* The text of the source is the one that the entry knows. */
 bool keeping_knows(const struct keeping *keeping, const struct zonefile_sources *sources) ATTR_NONNULL_ALL;
 /* The entry with these flags (enum history_flag), put into the batch if it has others. */

@@ -168,7 +168,7 @@ void load_start(struct store *store, struct store_plan **plan, store_report_fn *
     job_run(store->loop, &load->prepare, prepare_work, prepare_done);
 }
 
-void load_start_zone(struct store *store, struct store_zone *zone, enum zone_load_how how, store_report_fn *fn,
+void load_start_zone(struct store *store, struct store_zone *zone, enum store_load_how how, store_report_fn *fn,
                      void *arg)
 {
     struct store_load *load = load_new(store, fn, arg);

@@ -11,7 +11,7 @@
 /* Takes the plan. [control] */
 void load_start(struct store *store, struct store_plan **plan, store_report_fn *fn, void *arg);
 /* The same for one zone, which is there: only its text is read again. [control] */
-void load_start_zone(struct store *store, struct store_zone *zone, enum zone_load_how how, store_report_fn *fn,
+void load_start_zone(struct store *store, struct store_zone *zone, enum store_load_how how, store_report_fn *fn,
                      void *arg);
 /* Begins to read, if all that has to end before has ended: the preparation, and the jobs that release versions (they
  * and builds work on the same memory). */

@@ -8,7 +8,7 @@
 struct load_item {
     struct store_zone *zone;
     const char *path; /* in the plan, or the zone's own */
-    enum zone_load_how how;
+    enum store_load_how how;
 };
 
 enum { LOAD_RUNNERS_MOST = 8 };

@@ -34,7 +34,7 @@ static void match_zones(struct store_load *load)
             zone = store_zone_new(conf->apex, conf->path, &store->shared->key);
             load->report.added++;
         }
-        load->items[i] = (struct load_item){zone, conf->path, ZONE_LOAD_CAREFULLY};
+        load->items[i] = (struct load_item){zone, conf->path, STORE_LOAD_CAREFULLY};
         load->all[load->all_cnt++] = zone;
     }
     while (old < store->cnt)
@@ -89,7 +89,7 @@ static void take_conf(const struct store *store, struct store_zone *zone, struct
     zone->journal_most_bytes = conf->journal_most_bytes;
     zone->journal_most_ms = conf->journal_most_ms;
     zone->keeps = store->journal && (conf->is_secondary || conf->serial != STORE_SERIAL_FILE ||
-                                     (conf->access && conf->access->transfer));
+                                     (conf->access && (conf->access->transfer || conf->access->update)));
     zone_access_set(zone->zone, &conf->access);
     struct history_zone entry;
     if (store->histories && !zone->zone->latest && histories_get(store->histories, zone->zone->name, &entry))

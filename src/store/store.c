@@ -147,14 +147,15 @@ enum err store_load(struct store *store, struct store_plan **plan, store_report_
     return ERR_OK;
 }
 
-enum err store_load_zone(struct store *store, const uint8_t *apex, bool by_force, store_report_fn *fn, void *arg)
+enum err store_load_zone(struct store *store, const uint8_t *apex, enum store_load_how how, store_report_fn *fn,
+                         void *arg)
 {
     struct store_zone *zone = store_find(store, apex);
     if (store->load)
         return ERR_BUSY;
     if (!zone)
         return ERR_NOT_FOUND;
-    load_start_zone(store, zone, by_force ? ZONE_LOAD_FORCE : ZONE_LOAD_CAREFULLY, fn, arg);
+    load_start_zone(store, zone, how, fn, arg);
     return ERR_OK;
 }
 

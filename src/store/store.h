@@ -19,6 +19,7 @@
 #include "base/diag.h"
 #include "base/err.h"
 #include "base/opt.h"
+#include "store/load_how.h"
 #include "store/serial_mode.h"
 
 struct balance;
@@ -144,9 +145,10 @@ void store_watch(struct store *store, store_watch_fn *fn, void *arg) ATTR_NONNUL
  * the load has ended. `fn` is called once, on the loop, when all is published. ERR_BUSY while a load runs. */
 enum err store_load(struct store *store, struct store_plan **plan, store_report_fn *fn, void *arg)
     ATTR_NONNULL(1, 2, 3) ATTR_MUST_USE;
-/* The same for the text of one zone, which is there, and nothing else. `by_force`: the text is taken whatever the
- * journal has besides, and whatever its serial is. ERR_BUSY; ERR_NOT_FOUND. */
-enum err store_load_zone(struct store *store, const uint8_t *apex, bool by_force, store_report_fn *fn, void *arg)
+/* The same for the text of one zone, which is there, and nothing else. ERR_BUSY;
+ * ERR_NOT_FOUND. */
+enum err store_load_zone(struct store *store, const uint8_t *apex, enum store_load_how how, store_report_fn *fn,
+                         void *arg)
     ATTR_NONNULL(1, 2, 4) ATTR_MUST_USE;
 bool store_loading(const struct store *store) ATTR_NONNULL_ALL;
 /* Leaves zones' errors, warnings and results to the reader of the report. */

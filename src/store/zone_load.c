@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "dns/name.h"
 #include "dns/serial.h"
+#include "store/zone_merge.h"
 #include "store/zone_text.h"
 #include "zone/changeset.h"
 #include "zone/check_chain.h"
@@ -104,7 +105,8 @@ static void refuse_updates(struct zone_load *load, const struct zone_records *re
     name_to_text_bare(name, load->zone->name);
     snprintf(why, sizeof why,
              "the file, serial %u, has changed, and lacks updates that the zone, serial %u, has got since: \"rondoctl "
-             "reload %s --force\" takes the file, and drops them", load->serial, published, name);
+             "reload %s --merge\" brings both together, \"--force\" takes the file and drops the updates",
+             load->serial, published, name);
     refuse(load, records, why);
 }
 
@@ -113,7 +115,7 @@ static bool choose_serial(uint32_t *serial, const struct zone_load *load, uint32
 {
     bool is_later = serial_is_later(load->serial, load->source_serial);
     *serial = serial_after(load->serial_mode, published, &load->serial, clock_wall_ms() / 1000);
-    if (load->how == ZONE_LOAD_FORCE || load->serial_mode != STORE_SERIAL_FILE || is_later)
+    if (load->how != STORE_LOAD_CAREFULLY || load->serial_mode != STORE_SERIAL_FILE || is_later)
         return true;
     *serial = published; /* then nothing else may have changed either */
     return load->serial == load->source_serial;
@@ -163,7 +165,7 @@ static enum zone_load_outcome change(struct zone_load *load, struct zone_version
     enum zone_load_outcome outcome = ZONE_LOAD_FAILED;
     if (is_allowed && is_same(load, changes, base->serial))
         outcome = ZONE_LOAD_SAME;
-    else if (load->keeping.entry.flags & HISTORY_HAS_UPDATES && load->how == ZONE_LOAD_CAREFULLY)
+    else if (load->keeping.entry.flags & HISTORY_HAS_UPDATES && load->how == STORE_LOAD_CAREFULLY)
         refuse_updates(load, records, base->serial);
     else if (!is_allowed || serial == base->serial)
         refuse_serial(load, records);
@@ -208,10 +210,12 @@ static enum zone_load_outcome compare(struct zone_load *load, struct zone_versio
 {
     struct keeping *k = &load->keeping;
     const uint8_t *apex = load->zone->name;
+    if (base && load->how == STORE_LOAD_MERGE && k->entry.flags & HISTORY_HAS_UPDATES)
+        return zone_merge(load, base, records);
     enum zone_load_outcome outcome = base ? change(load, base, records) : build(load, records);
     if (outcome != ZONE_LOAD_FAILED) {
         keeping_set_flags(k, apex, k->entry.flags & ~(uint32_t)HISTORY_HAS_UPDATES);
-        keeping_source(k, apex, load->sources_new, load->serial);
+        keeping_source(k, apex, load->sources_new, load->serial, k->entry.seq);
     }
     return outcome;
 }
@@ -226,7 +230,7 @@ static enum zone_load_outcome take(struct zone_load *load, struct zone_version *
     if (base)
         note_source(load, base);
     enum zone_load_outcome outcome = ZONE_LOAD_SAME;
-    if (!base || !is_known || load->how != ZONE_LOAD_CAREFULLY)
+    if (!base || !is_known || load->how == STORE_LOAD_FORCE)
         outcome = compare(load, base, records);
     if (!base || base == load->zone->latest)
         return outcome;
@@ -294,7 +298,7 @@ void zone_load_run(struct zone_load *load)
     diag_set_file(load->diag, load->path); /* of what a zone lacks, and in no line */
     if (load->is_secondary) {
         load->outcome = take_secondary(load);
-    } else if (load->sources && load->how == ZONE_LOAD_CAREFULLY && zonefile_unchanged(load->sources)) {
+    } else if (load->sources && load->how == STORE_LOAD_CAREFULLY && zonefile_unchanged(load->sources)) {
         load->outcome = ZONE_LOAD_UNCHANGED;
     } else {
         load->outcome = read_zone(load);

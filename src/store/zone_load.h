@@ -9,6 +9,7 @@
 #include "base/diag.h"
 #include "ldnsx/zonefile.h"
 #include "store/keeping.h"
+#include "store/load_how.h"
 #include "store/serial_mode.h"
 #include "zone/version.h"
 
@@ -19,9 +20,6 @@ enum zone_load_outcome {
     ZONE_LOAD_FAILED,    /* the text is refused */
     ZONE_LOAD_EMPTY,     /* a secondary of which nothing is known so far */
 };
-
-/* How a text is taken that the journal has changes besides, or whose serial is not above the last one. */
-enum zone_load_how { ZONE_LOAD_CAREFULLY, ZONE_LOAD_FORCE };
 
 struct zone_load {
     /* in; all borrowed */
@@ -35,7 +33,7 @@ struct zone_load {
     bool is_secondary;                      /* the file is of no account */
     bool keeps;                             /* changes are kept, though the zone may have no history so far */
     enum store_serial serial_mode;
-    enum zone_load_how how;
+    enum store_load_how how;
     /* in and out */
     struct keeping keeping;
     /* out; all the caller's */

@@ -14,7 +14,7 @@ enum sync_choice { SYNC_UNSAID, SYNC_NO, SYNC_YES };
 /* One row of `zones` or `templates`. A number 0, a choice that is unsaid and a list without items: not in this row. */
 struct sync_zone_options {
     struct opt_list primaries, notify;             /* of struct acl_peer */
-    struct opt_list allow_transfer, allow_notify;  /* of struct acl_entry */
+    struct opt_list allow_transfer, allow_notify, allow_update;  /* of struct acl_entry */
     struct opt_list notify_source, transfer_source; /* of struct addr, at most one a family */
     uint64_t refresh_min_ms, refresh_max_ms, retry_min_ms, retry_max_ms, expire_max_ms;
     uint64_t transfer_max_ms;

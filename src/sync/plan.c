@@ -31,8 +31,8 @@ struct template {
 };
 
 /* Keys with lists that something may be wrong with. */
-enum option { PRIMARIES, NOTIFY, ALLOW_TRANSFER, ALLOW_NOTIFY };
-static const char *const option_names[] = {"primaries", "notify", "allow_transfer", "allow_notify"};
+enum option { PRIMARIES, NOTIFY, ALLOW_TRANSFER, ALLOW_NOTIFY, ALLOW_UPDATE };
+static const char *const option_names[] = {"primaries", "notify", "allow_transfer", "allow_notify", "allow_update"};
 
 struct planning {
     struct owned *owned;
@@ -81,6 +81,8 @@ static const struct opt_list *list_of(const struct sync_zone_options *options, e
         return &options->notify;
     case ALLOW_TRANSFER:
         return &options->allow_transfer;
+    case ALLOW_UPDATE:
+        return &options->allow_update;
     case ALLOW_NOTIFY:
         break;
     }
@@ -278,9 +280,11 @@ static void plan_zone(struct planning *p, struct sync_zone *zone, const struct r
         check_bounds(p, "zone", row->zone, &o);
     struct source primaries = source_of(row, &o, PRIMARIES), notify = source_of(row, &o, NOTIFY);
     struct source transfer = source_of(row, &o, ALLOW_TRANSFER), told_by = source_of(row, &o, ALLOW_NOTIFY);
+    struct source changed_by = source_of(row, &o, ALLOW_UPDATE);
     const struct sync_peer *asked = plan_peers(p, &primaries), *told = plan_peers(p, &notify);
     check_keys(p, &transfer);
     check_keys(p, &told_by);
+    check_keys(p, &changed_by);
     *zone = (struct sync_zone){
         .apex = arena_dup(&p->owned->arena, row->apex, name_len(row->apex), 1),
         .is_secondary = o.primaries.cnt > 0,
@@ -292,6 +296,7 @@ static void plan_zone(struct planning *p, struct sync_zone *zone, const struct r
         .notify_cnt = o.notify.cnt,
         .allow_transfer = plan_acl(p->owned, &none, &o.allow_transfer),
         .allow_notify = plan_acl(p->owned, &o.primaries, &o.allow_notify),
+        .allow_update = o.primaries.cnt ? NULL : plan_acl(p->owned, &none, &o.allow_update),
         .notify_source = sources_of(&o.notify_source),
         .transfer_source = sources_of(&o.transfer_source),
         .bounds = {o.refresh_min_ms, o.refresh_max_ms, o.retry_min_ms, o.retry_max_ms, o.expire_max_ms},

@@ -40,6 +40,7 @@ struct sync_zone {
     const struct acl *allow_transfer; /* NULL: nobody */
     /* The primaries, each with its key where it has one, entry by entry; then `allow_notify`. NULL: nobody. */
     const struct acl *allow_notify;
+    const struct acl *allow_update; /* NULL: nobody; so for a secondary */
     struct sync_sources notify_source, transfer_source;
     struct refresh_bounds bounds;
     uint64_t max_zone_bytes;

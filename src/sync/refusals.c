@@ -17,7 +17,9 @@ static void log_refusal(struct sync *sync, const struct refusal *refusal)
         return;
     name_to_text_bare(name, refusal->zone);
     addr_to_text(client, &refusal->client);
-    if (strcmp(refusal->what, "NOTIFY"))
+    if (!strcmp(refusal->what, "UPDATE"))
+        log_notice("zone \"%s\": UPDATE from %s refused: \"allow_update\" does not let it%s", name, client, with_key);
+    else if (strcmp(refusal->what, "NOTIFY"))
         log_notice("zone \"%s\": transfer (%s) to %s refused: \"allow_transfer\" does not let it%s", name,
                    refusal->what, client, with_key);
     else

@@ -12,6 +12,7 @@
 #include "sync/notify_targets.h"
 #include "sync/soa.h"
 #include "sync/unit.h"
+#include "sync/updating.h"
 
 /* Units that are looked at in one go, which takes some tens of microseconds. */
 enum { SLICE = 50 };
@@ -315,6 +316,8 @@ static void on_handed_off(void *arg, struct io_handoff *handoff)
     const struct sync_unit *unit = unit_find(sync, request->zone);
     if (request->kind == ANSWER_NOTIFY)
         answer_notify(sync, &handoff);
+    else if (request->kind == ANSWER_UPDATE)
+        updating_take(sync->updating, &handoff);
     else
         outgoing_take(sync->outgoing, &handoff, unit ? unit->zone->transfer_max_ms : TRANSFER_MAX_MS);
 }
@@ -365,6 +368,7 @@ struct sync *sync_new(uv_loop_t *loop, struct store *store, struct io *io, const
     ring_init(&sync->fetching);
     random_seed(&sync->rng);
     sync->outgoing = outgoing_new(loop, store, io);
+    sync->updating = updating_new(sync);
     sync->servers = servers_new(loop, shared, on_servers, sync);
     uv_poll_init(loop, &sync->handed_off, io_handoff_fd(io));
     uv_poll_start(&sync->handed_off, UV_READABLE, on_readable);
@@ -396,6 +400,7 @@ void sync_free(struct sync *sync)
     sync->is_ending = true;
     store_watch(sync->store, NULL, NULL);
     outgoing_free(sync->outgoing);
+    updating_free(sync->updating);
     while (!ring_is_empty(&sync->all))
         unit_close(container_of(sync->all.after, struct sync_unit, all));
     post_run_all(sync->post);

@@ -22,6 +22,7 @@ struct sync {
     struct post *post;
     uv_poll_t handed_off;
     struct outgoing *outgoing;
+    struct updating *updating;
     struct servers *servers;
     struct random_state rng;
     bool has_begun, is_ending;

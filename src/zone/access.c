@@ -12,15 +12,17 @@ void zone_access_free(struct zone_access *access)
         return;
     acl_free(access->transfer);
     acl_free(access->notify);
+    acl_free(access->update);
     free(access);
 }
 
-struct zone_access *zone_access_new(struct acl **transfer, struct acl **notify)
+struct zone_access *zone_access_new(struct acl **transfer, struct acl **notify, struct acl **update)
 {
     struct zone_access *access = mem_zalloc(1, sizeof *access);
     access->transfer = *transfer;
     access->notify = *notify;
-    *transfer = *notify = NULL;
+    access->update = *update;
+    *transfer = *notify = *update = NULL;
     return access;
 }
 

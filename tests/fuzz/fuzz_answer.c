@@ -115,12 +115,12 @@ static void add_pool(void)
     world.settings.ecs_trusted = prefix_table_new(all, 2);
 }
 
-/* Anybody may transfer the zone, and say that it has changed. */
+/* Anybody may transfer the zone, change it, and say that it has changed. */
 static void open_zone(struct zone *zone)
 {
     static const struct acl_entry any = {.view = ACL_FULL};
-    struct acl *transfer = acl_new(&any, 1), *notify = acl_new(&any, 1);
-    struct zone_access *access = zone_access_new(&transfer, &notify);
+    struct acl *transfer = acl_new(&any, 1), *notify = acl_new(&any, 1), *update = acl_new(&any, 1);
+    struct zone_access *access = zone_access_new(&transfer, &notify, &update);
     zone_access_set(zone, &access);
 }
 

@@ -55,8 +55,8 @@ static struct acl *list(const char *const *texts)
 
 static void allow(unsigned zone, const char *const *transfer, const char *const *notify)
 {
-    struct acl *lists[] = {list(transfer), list(notify)};
-    struct zone_access *access = zone_access_new(&lists[0], &lists[1]);
+    struct acl *lists[] = {list(transfer), list(notify), list(transfer)};
+    struct zone_access *access = zone_access_new(&lists[0], &lists[1], &lists[2]);
     assert_null(lists[0]);
     zone_access_set(world.zones[zone], &access);
     assert_null(access);

@@ -158,8 +158,8 @@ static void allow(struct service *s)
 {
     static const struct acl_entry any = {.prefix.family = ADDR_NONE};
     for (uint64_t i = 0; i <= s->shared.catalogue->mask; i++) {
-        struct acl *transfer = acl_new(&any, 1), *notify = NULL;
-        struct zone_access *access = zone_access_new(&transfer, &notify);
+        struct acl *transfer = acl_new(&any, 1), *notify = NULL, *update = NULL;
+        struct zone_access *access = zone_access_new(&transfer, &notify, &update);
         if (s->shared.catalogue->slots[i])
             zone_access_set(s->shared.catalogue->slots[i], &access);
         zone_access_free(access);

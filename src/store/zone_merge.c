@@ -1,0 +1,220 @@
+#include "store/zone_merge.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "dns/name.h"
+#include "store/history.h"
+#include "store/zone_text.h"
+#include "zone/changeset_join.h"
+
+/* Updates that are brought together with a text. More would be a zone of their own. */
+enum { UPDATES_MOST_BYTES = 64 << 20 };
+
+struct merge {
+    struct zone_load *load;
+    struct zone_version *base;
+    struct zone_records *records; /* the text's; then the result */
+    struct changeset *updates;    /* from the text as it was to the base */
+    struct changeset *to_text;    /* from the base to the text */
+    struct changeset *text;       /* from the text as it was to what it is */
+    struct changeset *again;      /* from the text to the result */
+};
+
+static bool fail(const struct merge *m, const char *why)
+{
+    char name[NAME_TEXT_MAX];
+    diag_error(m->load->diag, m->load->path, 0, "zone \"%s\": not merged: %s",
+               name_to_text_bare(name, m->load->zone->name), why);
+    return false;
+}
+
+/* ---- what the updates were */
+
+static bool read_updates(struct merge *m)
+{
+    const struct keeping *k = &m->load->keeping;
+    const struct history_zone *entry = &k->entry;
+    struct history_list list;
+    char why[HISTORY_WHY_MAX];
+    if (!(entry->flags & HISTORY_HAS_SOURCE) || entry->source_seq < entry->dropped_seq || entry->source_seq == entry->seq)
+        return fail(m, "the journal no longer has all updates since the file was taken");
+    if (history_read(&list, k->place->lmdb, m->load->zone->name, m->load->zone->key, entry->source_seq + 1, entry->seq,
+                     UPDATES_MOST_BYTES, why))
+        return fail(m, why);
+    bool is_all = list.cnt == entry->seq - entry->source_seq;
+    if (is_all)
+        m->updates = changeset_join((const struct changeset *const *)list.changes, list.cnt);
+    history_list_fini(&list);
+    return is_all || fail(m, "there are too many updates");
+}
+
+/* ---- the result */
+
+static const struct zone_record *find_record(const struct zone_records *in, const struct zone_record *rec)
+{
+    size_t cnt;
+    const struct zone_record *at = zone_records_find(in, rec->rr.owner, &cnt);
+    for (size_t i = 0; at && i < cnt; i++)
+        if (!zone_record_cmp(&at[i], rec))
+            return &at[i];
+    return NULL;
+}
+
+static bool is_soa(const struct zone_record *rec) { return rec->rr.type == RR_SOA; }
+
+/* Of the updates what is still to be done when one begins with the text. */
+static void choose(struct merge *m)
+{
+    m->again = mem_zalloc(1, sizeof *m->again);
+    m->again->removed = zone_records_new(m->load->zone->name, m->load->zone->key);
+    m->again->added = zone_records_new(m->load->zone->name, m->load->zone->key);
+    for (size_t i = 0; i < m->updates->removed->cnt; i++) {
+        const struct zone_record *rec = &m->updates->removed->recs[i];
+        const struct zone_record *here = is_soa(rec) ? NULL : find_record(m->records, rec);
+        if (here)
+            zone_records_add(m->again->removed, &here->rr, NULL, 0);
+    }
+    zone_records_sort(m->again->removed);
+    for (size_t i = 0; i < m->updates->added->cnt; i++) {
+        const struct zone_record *rec = &m->updates->added->recs[i];
+        if (!is_soa(rec) && (!find_record(m->records, rec) || find_record(m->again->removed, rec)))
+            zone_records_add(m->again->added, &rec->rr, NULL, 0);
+    }
+    zone_records_sort(m->again->added);
+}
+
+static void remove_from(struct zone_records *records, const struct zone_records *removed)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < records->cnt; i++)
+        if (!find_record(removed, &records->recs[i]))
+            records->recs[kept++] = records->recs[i];
+    records->cnt = kept;
+}
+
+/* The rrset's TTL is that of what the updates added last (RFC 2181 5.2). */
+static void make_result(struct merge *m)
+{
+    remove_from(m->records, m->again->removed);
+    for (size_t i = 0; i < m->again->added->cnt; i++)
+        zone_records_add(m->records, &m->again->added->recs[i].rr, NULL, 0);
+    zone_records_sort(m->records);
+}
+
+/* ---- what both have touched */
+
+static bool has_rrset(const struct zone_records *records, const struct rr *rr)
+{
+    size_t cnt;
+    const struct zone_record *at = zone_records_find(records, rr->owner, &cnt);
+    for (size_t i = 0; at && i < cnt; i++)
+        if (at[i].rr.type == rr->type)
+            return true;
+    return false;
+}
+
+static void warn_side(const struct merge *m, const struct zone_records *side)
+{
+    char name[NAME_TEXT_MAX], type[RR_TYPE_TEXT_MAX];
+    const struct rr *last = NULL;
+    for (size_t i = 0; i < side->cnt; i++) {
+        const struct rr *rr = &side->recs[i].rr;
+        bool is_again = last && last->type == rr->type && name_equal(last->owner, rr->owner);
+        last = rr;
+        if (is_again || rr->type == RR_SOA ||
+            (!has_rrset(m->updates->removed, rr) && !has_rrset(m->updates->added, rr)))
+            continue;
+        diag_warning(m->load->diag, m->load->path, 0,
+                     "conflict: \"%s\" %s was changed in the file and by updates; both changes were made",
+                     name_to_text_bare(name, rr->owner), rr_type_to_text(type, rr->type));
+    }
+}
+
+static void warn_conflicts(struct merge *m)
+{
+    const struct changeset *const both[] = {m->updates, m->to_text};
+    m->text = changeset_join(both, 2);
+    warn_side(m, m->text->removed);
+    warn_side(m, m->text->added);
+}
+
+/* ---- the way there */
+
+static bool keep(struct merge *m)
+{
+    struct zone_load *load = m->load;
+    struct keeping *k = &load->keeping;
+    char why[HISTORY_WHY_MAX];
+    struct changeset *steps[] = {m->to_text, m->again};
+    if (keeping_changes(k, m->base, load->version, steps, 2, why))
+        return fail(m, why);
+    keeping_source(k, load->zone->name, load->sources_new, load->serial, k->entry.seq - 1);
+    return true;
+}
+
+static bool build(struct merge *m)
+{
+    struct zone_load *load = m->load;
+    struct zone_marks marks;
+    struct changeset *changes = changeset_diff(m->base, m->records);
+    bool is_made = !zone_apply(&load->version, m->base, changes, zone_load_marks(&marks, load->marks, load->diag));
+    changeset_free(changes);
+    return is_made || fail(m, "the result does not fit the served version");
+}
+
+/* The second step has a SOA on each side as well. */
+static void add_soas(struct merge *m, uint32_t from, uint32_t to)
+{
+    const struct zone_record *soa = zone_text_soa(m->records);
+    zone_records_add(m->again->removed, &soa->rr, NULL, 0);
+    zone_records_sort(m->again->removed);
+    zone_text_set_serial(m->records, to);
+    zone_records_add(m->again->added, &zone_text_soa(m->records)->rr, NULL, 0);
+    zone_records_sort(m->again->added);
+    m->again->serial_from = from;
+    m->again->serial_to = to;
+}
+
+static bool run(struct merge *m)
+{
+    struct zone_load *load = m->load;
+    uint64_t now_sec = clock_wall_ms() / 1000;
+    if (!read_updates(m))
+        return false;
+    uint32_t text_serial = serial_after(load->serial_mode, m->base->serial, &load->serial, now_sec);
+    zone_text_set_serial(m->records, text_serial);
+    m->to_text = changeset_diff(m->base, m->records);
+    choose(m);
+    warn_conflicts(m);
+    make_result(m);
+    uint32_t serial = serial_after(load->serial_mode, text_serial, NULL, now_sec);
+    add_soas(m, text_serial, serial);
+    if (zone_records_check(m->records, load->diag))
+        return fail(m, "the result is no valid zone");
+    if (!build(m))
+        return false;
+    if (keep(m))
+        return true;
+    zone_discard(load->version);
+    load->version = NULL;
+    return false;
+}
+
+enum zone_load_outcome zone_merge(struct zone_load *load, struct zone_version *base, struct zone_records *records)
+{
+    struct merge m = {.load = load, .base = base, .records = records};
+    const struct history_zone before = load->keeping.entry;
+    bool is_good = run(&m);
+    if (!is_good) {
+        keeping_fini(&load->keeping);
+        load->keeping.entry = before;
+    }
+    changeset_free(m.updates);
+    changeset_free(m.to_text);
+    changeset_free(m.text);
+    changeset_free(m.again);
+    return is_good ? ZONE_LOAD_BUILT : ZONE_LOAD_FAILED;
+}
