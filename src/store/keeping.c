@@ -72,9 +72,12 @@ enum err keeping_changes(struct keeping *k, const struct zone_version *base, con
     if (is_too_much(k, bytes))
         return begin_anew(k, version, why);
     if (!k->entry.seq || k->needs_snapshot) {
+        bool is_first = !k->entry.seq;
         enum err err = begin_anew(k, base, why);
         if (err)
             return err;
+        if (is_first && k->sources)
+            keeping_source(k, base->zone->name, k->sources, k->source_serial, k->entry.seq);
     }
     for (size_t i = 0; i < cnt; i++)
         history_append(batch_of(k), base->zone->name, &k->entry, changes[i], clock_wall_ms());

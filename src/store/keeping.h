@@ -29,6 +29,9 @@ struct keeping {
     /* The snapshot in place is none of this history, as a batch has failed (history_replace). */
     bool needs_snapshot;
     size_t most_bytes; /* of changes that are kept of one zone */
+    /* The text that what is served is made of, for a history that begins; NULL: it is of no text. Borrowed. */
+    const struct zonefile_sources *sources;
+    uint32_t source_serial;
     /* out */
     struct journal_batch *batch; /* NULL: nothing is to be kept */
     size_t bytes;                /* of the changes that it adds */

@@ -36,6 +36,8 @@ void store_zone_keeping(const struct store *store, const struct store_zone *zone
     keeping_init(keeping, &store->place, &zone->history);
     keeping->needs_snapshot = zone->needs_snapshot;
     keeping->most_bytes = zone->journal_most_bytes;
+    keeping->sources = zone->has_source ? zone->sources : NULL;
+    keeping->source_serial = zone->source_serial;
 }
 
 void store_zone_idle(struct store *store, struct store_zone *zone)

@@ -39,7 +39,8 @@ static bool read_updates(struct merge *m)
     const struct history_zone *entry = &k->entry;
     struct history_list list;
     char why[HISTORY_WHY_MAX];
-    if (!(entry->flags & HISTORY_HAS_SOURCE) || entry->source_seq < entry->dropped_seq || entry->source_seq == entry->seq)
+    if (!(entry->flags & HISTORY_HAS_SOURCE) || entry->source_seq < entry->dropped_seq ||
+        entry->source_seq == entry->seq)
         return fail(m, "the journal no longer has all updates since the file was taken");
     if (history_read(&list, k->place->lmdb, m->load->zone->name, m->load->zone->key, entry->source_seq + 1, entry->seq,
                      UPDATES_MOST_BYTES, why))

@@ -91,7 +91,8 @@ static enum err make(struct store_change *change, struct store_making *making)
 {
     struct zone_updates *zone = container_of(change, struct zone_updates, change);
     if (!making->base || !keeping_is_possible(&making->keeping)) {
-        snprintf(making->why, sizeof making->why, "%s", making->base ? "state_dir cannot be used" : "it has no version");
+        snprintf(making->why, sizeof making->why, "%s",
+                 making->base ? "state_dir cannot be used" : "it has no version");
         return ERR_LIMIT;
     }
     struct update *update = update_new(

@@ -234,7 +234,7 @@ static void add_floods(void)
     begin(OPCODE_UPDATE << MSG_OPCODE_SHIFT, 1, 65535, 65535, 65535);
     put(BYTES(WWW));
     put_to(UDP_LEN, BYTES(TINY_RR));
-    end("as many records of an UPDATE as fit", "notimp");
+    end("as many records of an UPDATE as fit", "formerr");
     begin(0, 1, MSG_RECORDS_MAX, 0, 0);
     put(BYTES(WWW));
     for (unsigned i = 1; i <= MSG_RECORDS_MAX; i++) {

@@ -95,7 +95,7 @@ static const struct request requests[] = {
     {"inverse query", 0x0900, 1, 0, 0, 0, BYTES(QUESTION), "notimp rd opcode1\n" QU},
     {"status with EDNS", 0x1000, 1, 0, 0, 1, BYTES(QUESTION OPT), "notimp opcode2\n" QU "opt 1232 15:0015\n"},
     {"NOTIFY", 0x2400, 1, 0, 0, 0, BYTES("\7example\0\0\6\0\1"), "refused opcode4\nqu example. 6 1\n"},
-    {"UPDATE", 0x2800, 1, 0, 0, 0, BYTES("\7example\0\0\6\0\1"), "notimp opcode5\nqu example. 6 1\n"},
+    {"UPDATE", 0x2800, 1, 0, 0, 0, BYTES("\7example\0\0\6\0\1"), "refused opcode5\nqu example. 6 1\n"},
     {"DSO", 0x3000, 0, 0, 0, 0, BYTES("\0\1\0\4\0\0\0\0"), "notimp opcode6\n"},
     {"unknown opcode, garbage", 0x7800, 1, 2, 3, 4, BYTES("\377\377\377\377\377"), "notimp opcode15\n"},
     /* QDCOUNT */

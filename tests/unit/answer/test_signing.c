@@ -129,7 +129,7 @@ static void test_answers_are_signed(void **state)
         {{.name = "example", .type = RR_SOA, .flags = OPCODE_NOTIFY << MSG_OPCODE_SHIFT},
          "refused opcode4\n" TSIG_GOOD},
         {{.name = "example", .type = RR_SOA, .flags = OPCODE_UPDATE << MSG_OPCODE_SHIFT, .payload = 1232},
-         "notimp opcode5\n" TSIG_GOOD "opt 1232 15:0015\n"},
+         "refused opcode5\n" TSIG_GOOD "opt 1232 15:0012\n"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct exchange x;
