@@ -1,9 +1,9 @@
 /* Which transfers, NOTIFYs and UPDATEs are handed off, and what all others get: the zone must be one of ours, exactly,
  * and the list of its access (zone/access.h) allow the client by its address and the key that the request is signed
- * with, which has been verified. Not a zone of ours: NOTAUTH (RFC 5936 2.2.1; for NOTIFY as BIND and Knot say, NSD's NXDOMAIN would
- * be a lie). Not allowed: REFUSED, for the request is understood and the zone ours, as BIND and NSD say (Knot: NOTAUTH,
- * which RFC 8945 has for signatures). A zone with no list for NOTIFY, a primary's, is no exception: BIND says NOERROR
- * there and forgets it, which tells the sender that he was heard.
+ * with, which has been verified. Not a zone of ours: NOTAUTH (RFC 5936 2.2.1; for NOTIFY as BIND and Knot say, NSD's
+ * NXDOMAIN would be a lie). Not allowed: REFUSED, for the request is understood and the zone ours, as BIND and NSD say
+ * (Knot: NOTAUTH, which RFC 8945 has for signatures). A zone with no list for NOTIFY, a primary's, is no exception:
+ * BIND says NOERROR there and forgets it, which tells the sender that he was heard.
  *
  * RFC 1995, 1996, 5936. Allocates what is handed off; everything else is as on the way of any other query. [worker] */
 #pragma once

@@ -1,6 +1,6 @@
 /* A request that no worker answers: a transfer, a NOTIFY or an UPDATE that its zone's access lists allow
- * (answer/admit.h), taken out of its batch to be answered elsewhere. All that an answer needs is copied, so it may take as long as it likes:
- * the message, who sent it, what was verified of its TSIG, with the key.
+ * (answer/admit.h), taken out of its batch to be answered elsewhere. All that an answer needs is copied, so it may take
+ * as long as it likes: the message, who sent it, what was verified of its TSIG, with the key.
  *
  * Made by a worker, one of the few things it allocates; it has one owner at a time, and then belongs to that thread. */
 #pragma once

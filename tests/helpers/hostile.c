@@ -96,7 +96,8 @@ static void add_headers(void)
         snprintf(names[opcode], sizeof names[opcode], "opcode %u", opcode);
         begin((uint16_t)(opcode << MSG_OPCODE_SHIFT), 1, 0, 0, 1);
         put(BYTES(WWW OPT));
-        end(names[opcode], opcode == OPCODE_NOTIFY ? "formerr" : "notimp"); /* it is no NOTIFY without a SOA */
+        bool is_judged = opcode == OPCODE_NOTIFY || opcode == OPCODE_UPDATE; /* they are none without a SOA */
+        end(names[opcode], is_judged ? "formerr" : "notimp");
     }
 }
 
