@@ -63,8 +63,8 @@ static const struct opt opts[] = {
              "An empty list: none, whatever the template says."},
     {KEY("notify", OPT_CUSTOM, OPT_LIST, notify), PEERS, .sample = "\"192.0.2.54 key xfr.example.com\"",
      .help = "Servers that are told when the zone changes (NOTIFY), besides those of notify_ns. Behind an address "
-             "\"live\" says that this server takes the live view of the zone, so that a change of health concerns it "
-             "too."},
+             "\"live\" is for servers that shall get the live view of the zone, which is not there yet (see "
+             "allow_transfer)."},
     {KEY("notify_ns", OPT_CUSTOM, 0, notify_ns), .parse = parse_choice, .parse_size = sizeof(uint8_t),
      .text_default = "true",
      .help = "Whether the zone's own NS records are told of changes too, but for the server that its SOA names as the "
@@ -72,8 +72,9 @@ static const struct opt opts[] = {
     {KEY("allow_transfer", OPT_CUSTOM, OPT_LIST, allow_transfer), ENTRIES,
      .sample = "\"192.0.2.54 key xfr.example.com\"",
      .help = "Who may transfer the zone (AXFR and IXFR). The first entry that fits decides; one with a key fits only "
-             "what that key has signed. \"live\" gives the live view: only addresses that would be answered. Nobody "
-             "may where this is not set: a whole zone is nothing to give away by accident."},
+             "what that key has signed. \"live\" is for the live view, only addresses that would be answered, which is "
+             "not there yet: whoever is to have it gets the zone without its \"_balance\" names. Nobody may where this "
+             "is not set: a whole zone is nothing to give away by accident."},
     {KEY("allow_notify", OPT_CUSTOM, OPT_LIST, allow_notify), ENTRIES, .sample = "\"192.0.2.3\"",
      .help = "Who may tell us that the zone has changed, besides its primaries, who always may (with their key, where "
              "one is set)."},

@@ -226,6 +226,19 @@ static const struct acl *own_acl(struct owned *owned, const struct acl_entry *en
     return owned->acls[owned->acl_cnt++] = acl_new(entries, cnt);
 }
 
+/* Better said now than noticed later. */
+static void warn_live(struct planning *p, const struct source *source)
+{
+    bool is_peers = source->option == PRIMARIES || source->option == NOTIFY, any = false;
+    for (size_t i = 0; i < source->list->cnt && !source->is_quiet; i++)
+        any |= (is_peers ? ((const struct acl_peer *)source->list->items)[i].view
+                         : ((const struct acl_entry *)source->list->items)[i].view) == ACL_LIVE;
+    if (any)
+        diag_warning(p->diag, source->row->where.file, source->row->where.line,
+                     "%s \"%s\": \"%s\": the live view is not there yet, who shall have it gets the whole zone",
+                     source->kind, source->row->name, option_names[source->option]);
+}
+
 static void check_keys(struct planning *p, const struct source *source)
 {
     const struct acl_entry *entries = source->list->items;
@@ -283,6 +296,8 @@ static void plan_zone(struct planning *p, struct sync_zone *zone, const struct r
     struct source changed_by = source_of(row, &o, ALLOW_UPDATE);
     const struct sync_peer *asked = plan_peers(p, &primaries), *told = plan_peers(p, &notify);
     check_keys(p, &transfer);
+    warn_live(p, &transfer);
+    warn_live(p, &notify);
     check_keys(p, &told_by);
     check_keys(p, &changed_by);
     *zone = (struct sync_zone){
