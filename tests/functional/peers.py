@@ -26,19 +26,24 @@ class Peer:
     def installed(cls):
         return find(cls.program) is not None
 
-    def __init__(self, folder, zones):
+    def __init__(self, folder, zones, address="127.0.0.1", port=None):
         self.dir = pathlib.Path(folder)
         self.dir.mkdir(parents=True)
-        self.port = free_port()
+        self.address = address
+        self.port = port or free_port([address])
         self.process = None
         self.zones = zones
-        for name, text in zones.items():
+        for name, text in self.texts().items():
             (self.dir / f"{name}.zone").write_text(text)
         # Security profiles go by the path of a program and would keep it out of our folder: run a copy.
         self.binary = self.dir / self.program
         shutil.copy2(find(self.program), self.binary)
         self.conf = self.dir / "conf"
         self.conf.write_text(self.config())
+
+    def texts(self):
+        """The zone files to write, by zone."""
+        return self.zones
 
     def config(self):
         raise NotImplementedError
@@ -47,7 +52,7 @@ class Peer:
         raise NotImplementedError
 
     def start(self):
-        with open(self.dir / "log", "wb") as log:
+        with open(self.dir / "log", "ab") as log:
             self.process = subprocess.Popen(self.command(), cwd=self.dir, stdin=subprocess.DEVNULL, stdout=log,
                                             stderr=log)
         until(self.ready, lambda: f"{self.program} serves its zones\n" + self.complaints())
@@ -77,7 +82,7 @@ class Peer:
             self.process = None
 
     def query(self, name, rdtype="A", timeout=5, **kwargs):
-        return dns.query.udp(make_query(name, rdtype, **kwargs), "127.0.0.1", port=self.port, timeout=timeout)
+        return dns.query.udp(make_query(name, rdtype, **kwargs), self.address, port=self.port, timeout=timeout)
 
 
 class Named(Peer):

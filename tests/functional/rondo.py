@@ -128,16 +128,18 @@ def quote(text):
 class Rondod:
     """One rondod and its folder: rondo.conf, zones/, state/, control.sock and log.
 
-    zones:   name → zone text (written to zones/NAME.zone), or None for a zone whose file the test makes itself
+    zones:   name → zone text (written to zones/NAME.zone), or None for a zone whose file the test makes itself, or that
+             has none: its row names `primaries`
     keys:    zone name → further keys of its row ("balance = …"), as a string
     server:  further lines of the group "server", as a string
     extra:   further groups of the configuration, as a string ("templates = …")
     config:  the whole configuration instead; "{port}" and "{dir}" are filled in
     listen:  addresses to listen on; all on one port
+    port:    that one, else whichever is free
     """
 
-    def __init__(self, folder, zones=None, keys=None, server="", extra="", config=None, listen=("127.0.0.1",), args=(),
-                 wrapper=(), env=None):
+    def __init__(self, folder, zones=None, keys=None, server="", extra="", config=None, listen=("127.0.0.1",), port=None,
+                 args=(), wrapper=(), env=None):
         self.dir = pathlib.Path(folder)
         self.zones = {"example.com": DEFAULT_ZONE} if zones is None else dict(zones)
         self.keys = dict(keys or {})
@@ -149,7 +151,7 @@ class Rondod:
         self.wrapper = list(wrapper)
         self.env = sanitizer_environment()
         self.env.update(env or {})
-        self.port = free_port(self.listen)
+        self.port = port or free_port(self.listen)
         self.address = self.listen[0]
         self.process = None
         self.log_path = self.dir / "log"
@@ -183,8 +185,7 @@ class Rondod:
         if self.template is not None:
             return self.template.replace("{port}", str(self.port)).replace("{dir}", str(self.dir))
         listen = ", ".join(quote(f"{address}@{self.port}") for address in self.listen)
-        rows = ",\n".join(f"    {{ name = {quote(name)}; file = {quote(name + '.zone')}; {self.keys.get(name, '')} }}"
-                          for name in self.zones)
+        rows = ",\n".join(f"    {{ name = {quote(name)}; {self.row_text(name)} }}" for name in self.zones)
         workers = "" if re.search(r"\bworkers\b", self.server) else "    workers = 2;\n"
         # Tests ask as fast as they can, all from one address.
         limit = "" if re.search(r"\brate_limit\b", self.server) else "    rate_limit = 0;\n"
@@ -200,6 +201,13 @@ class Rondod:
             f"{self.extra}\n"
             f"zones = (\n{rows}\n);\n"
         )
+
+    def row_text(self, name):
+        keys = self.keys.get(name, "")
+        file = "" if re.search(r"\bprimaries\b", keys) else f"file = {quote(name + '.zone')}; "
+        # Zones of tests have name servers on all kinds of addresses, none of which is to hear of it.
+        quiet = "" if re.search(r"\bnotify_ns\b", keys) else "notify_ns = false; "
+        return file + quiet + keys
 
     def write_config(self, text=None):
         self.conf_path.write_text(self.config_text() if text is None else text)
