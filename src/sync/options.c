@@ -78,7 +78,7 @@ static const struct opt opts[] = {
     {KEY("allow_notify", OPT_CUSTOM, OPT_LIST, allow_notify), ENTRIES, .sample = "\"192.0.2.3\"",
      .help = "Who may tell us that the zone has changed, besides its primaries, who always may (with their key, where "
              "one is set)."},
-    {KEY("allow_update", OPT_CUSTOM, OPT_LIST, allow_update), ENTRIES, .sample = "\"key ddns.example.com\"",
+    {KEY("allow_update", OPT_CUSTOM, OPT_LIST, allow_update), ENTRIES, .sample = "\"key xfr.example.com\"",
      .help = "Who may change the zone by dynamic update (RFC 2136, nsupdate). The first entry that fits decides; give "
              "it a key: an address alone proves little over UDP. Nobody may where this is not set, and no zone that "
              "has primaries is changed here."},

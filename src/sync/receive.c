@@ -26,7 +26,8 @@ static void log_end(const struct sync_unit *unit, const char *outcome)
 {
     const struct sync_transfer *last = &unit->last;
     char name[NAME_TEXT_MAX], from[ADDR_TEXT_MAX];
-    if (!log_rate_ok(&unit->sync->transfer_rate, 50))
+    struct sync *sync = unit->sync;
+    if (*last->why ? !log_rate_ok(&sync->failure_rate, 20) : !log_rate_ok(&sync->transfer_rate, 50))
         return;
     name_to_text_bare(name, unit->apex);
     addr_port_to_text(from, &last->primary);
@@ -113,7 +114,7 @@ static void note(struct sync_unit *unit, const struct fetch_result *result)
 static void log_warning_of(const struct sync_unit *unit, const char *warning)
 {
     char name[NAME_TEXT_MAX], from[ADDR_TEXT_MAX];
-    if (warning && log_rate_ok(&unit->sync->transfer_rate, 50))
+    if (warning && log_rate_ok(&unit->sync->failure_rate, 20))
         log_warning("zone \"%s\": transfer from %s: %s", name_to_text_bare(name, unit->apex),
                     addr_port_to_text(from, &unit->last.primary), warning);
 }

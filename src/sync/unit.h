@@ -48,7 +48,7 @@ struct sync {
     size_t ask_cnt, fetch_cnt;
     struct ring fetches_waiting, fetching;
     uv_timer_t refusals;
-    struct log_rate notify_rate, refresh_rate, transfer_rate, refusal_rate;
+    struct log_rate notify_rate, refresh_rate, transfer_rate, failure_rate, refusal_rate;
 };
 
 /* A transfer that a refresh machine wants. */
