@@ -118,7 +118,7 @@ void load_add_zones(struct store_load *load)
 static void drop_zone(struct store *store, struct store_zone *zone, bool is_told)
 {
     char name[NAME_TEXT_MAX];
-    change_drop_all(zone);
+    change_drop_all(store, zone);
     if (store->histories && zone->history.seq)
         histories_set(store->histories, zone->zone->name, &zone->history);
     log_write(is_told ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, "zone \"%s\": removed",
