@@ -69,6 +69,7 @@ static void work_done(struct job *job)
 {
     struct store_change *change = of_job(job);
     if (change->err) {
+        zone_of(change)->needs_snapshot |= change->making.keeping.needs_snapshot;
         end(change, change->err, change->making.why);
         return;
     }

@@ -32,11 +32,20 @@ static struct journal_batch *batch_of(struct keeping *k)
     return k->batch;
 }
 
+void keeping_look_at_snapshot(struct keeping *k, const uint8_t *apex)
+{
+    if (!k->entry.seq || !keeping_is_possible(k))
+        return;
+    uint64_t seq = snapshot_seq(k->place->dir, apex);
+    k->needs_snapshot |= seq < k->entry.checkpoint_seq || seq > k->entry.seq;
+}
+
 static enum err begin_anew(struct keeping *k, const struct zone_version *version, char why[HISTORY_WHY_MAX])
 {
     char reason[SNAPSHOT_WHY_MAX];
     if (snapshot_write(k->place->dir, version, k->entry.seq + 1, reason)) {
         snprintf(why, HISTORY_WHY_MAX, "%s", reason);
+        keeping_look_at_snapshot(k, version->zone->name); /* it may stand there, though maybe not durable */
         return ERR_IO;
     }
     history_replace(batch_of(k), version->zone->name, &k->entry, version->serial, clock_wall_ms());

@@ -36,6 +36,7 @@ static void set_aside(struct zone_load *load, const char *damage)
     struct keeping *k = &load->keeping;
     load->is_damaged = true;
     load->lost_serial = k->entry.serial;
+    k->is_replaced = true;
     struct journal_batch *batch = journal_batch_new();
     enum err err = history_set_aside(batch, &file, k->place->dir, load->zone->name, why);
     diag_warning(load->diag, NULL, 0, "zone \"%s\": what state_dir has of it cannot be used%s%s%s%s%s: %s",
@@ -75,6 +76,7 @@ static struct zone_version *restore(struct zone_load *load)
         return version;
     /* A replacement whose entry was not written any more: the snapshot is whole, and newer than the entry. */
     k->entry.seq = seq - 1;
+    k->is_replaced = true;
     k->batch = journal_batch_new();
     history_replace(k->batch, load->zone->name, &k->entry, version->serial, clock_wall_ms());
     return version;
@@ -132,15 +134,12 @@ static bool is_same(const struct zone_load *load, const struct changeset *change
 static bool keep(struct zone_load *load, const struct zone_version *base, struct changeset *changes)
 {
     struct keeping *k = &load->keeping;
-    const struct history_zone before = k->entry;
     char why[HISTORY_WHY_MAX];
     if (!load->keeps && !k->entry.seq)
         return true;
     if (!keeping_changes(k, base, load->version, &changes, 1, why))
         return true;
     diag_error(load->diag, load->path, 0, "the change cannot be kept, so it is not made: %s", why);
-    keeping_fini(k);
-    k->entry = before;
     zone_discard(load->version);
     load->version = NULL;
     return false;
@@ -194,7 +193,8 @@ static enum zone_load_outcome build(struct zone_load *load, struct zone_records 
     char why[HISTORY_WHY_MAX];
     zone_text_set_serial(records, serial_of_built(load));
     load->version = zone_build(load->zone, records, fill_marks(&marks, load));
-    if (!k->entry.seq && load->keeps && load->serial_mode != STORE_SERIAL_FILE && keeping_whole(k, load->version, why))
+    bool has_none = !k->entry.seq || load->is_damaged;
+    if (has_none && load->keeps && load->serial_mode != STORE_SERIAL_FILE && keeping_whole(k, load->version, why))
         diag_warning(load->diag, load->path, 0, "the zone's serial cannot be kept: %s", why);
     return ZONE_LOAD_BUILT;
 }
@@ -227,6 +227,8 @@ static enum zone_load_outcome take(struct zone_load *load, struct zone_version *
     /* A text that is known, with nothing besides, says all; to build from it is quicker than to restore. */
     if (!base && k->entry.seq && (!is_known || k->entry.flags & HISTORY_HAS_UPDATES))
         base = restore(load);
+    else if (!base)
+        keeping_look_at_snapshot(k, load->zone->name);
     if (base)
         note_source(load, base);
     enum zone_load_outcome outcome = ZONE_LOAD_SAME;
