@@ -123,12 +123,14 @@ static bool choose_serial(uint32_t *serial, const struct zone_load *load, uint32
     return load->serial == load->source_serial;
 }
 
+/* Under "file" a text that has just what is published may have been written out, or updates been brought into it. */
 static bool is_same(const struct zone_load *load, const struct changeset *changes, uint32_t published)
 {
     if (!changes->removed->cnt && !changes->added->cnt)
         return true;
-    return load->serial_mode != STORE_SERIAL_FILE && !serial_is_later(load->serial, published) &&
-           zone_text_changes_serial_alone(changes);
+    bool is_no_news = load->serial_mode == STORE_SERIAL_FILE ? load->serial == published
+                                                             : !serial_is_later(load->serial, published);
+    return is_no_news && zone_text_changes_serial_alone(changes);
 }
 
 static bool keep(struct zone_load *load, const struct zone_version *base, struct changeset *changes)
