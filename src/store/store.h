@@ -103,9 +103,9 @@ struct store_report {
 };
 typedef void store_report_fn(void *arg, struct store_report *report);
 
-/* All loads and changes must have ended, versions that were held be given back, readers be stopped. What is still to be released is released before
- * it returns, waiting for grace periods and jobs (it runs the loop's callbacks for that); the
- * loop then has one more round to go. [control] */
+/* All loads and changes must have ended, versions that were held be given back, readers be stopped. What is still to be
+ * released is released before it returns, waiting for grace periods and jobs (it runs the loop's callbacks for that);
+ * the loop then has one more round to go. [control] */
 void store_free(struct store *store);
 /* `shared` (its key set) is published to; all borrowed. Each zone's errors, warnings and result go to the log.
  * `balance` is asked which names are pools and told of versions and zones that come and go; NULL: no name is a pool.
