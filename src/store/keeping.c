@@ -94,6 +94,9 @@ enum err keeping_changes(struct keeping *k, const struct zone_version *base, con
     return ERR_OK;
 }
 
+/* Otherwise it tells of a version that another one has followed, or the text of that would be taken for its. */
+static bool is_entry_served(const struct keeping *k) { return k->entry.seq && !k->needs_snapshot; }
+
 bool keeping_knows(const struct keeping *k, const struct zonefile_sources *sources)
 {
     uint8_t digest[HISTORY_DIGEST_LEN];
@@ -105,7 +108,7 @@ bool keeping_knows(const struct keeping *k, const struct zonefile_sources *sourc
 void keeping_source(struct keeping *k, const uint8_t *apex, const struct zonefile_sources *sources, uint32_t serial,
                     uint64_t seq)
 {
-    if (!k->entry.seq ||
+    if (!is_entry_served(k) ||
         (keeping_knows(k, sources) && serial == k->entry.source_serial && seq == k->entry.source_seq))
         return;
     if (!zonefile_digest(sources, k->entry.source_digest, &k->entry.source_len))
@@ -118,7 +121,7 @@ void keeping_source(struct keeping *k, const uint8_t *apex, const struct zonefil
 
 void keeping_set_flags(struct keeping *k, const uint8_t *apex, uint32_t flags)
 {
-    if (k->entry.flags == flags || !k->entry.seq)
+    if (k->entry.flags == flags || !is_entry_served(k))
         return;
     k->entry.flags = flags;
     history_put(batch_of(k), apex, &k->entry);

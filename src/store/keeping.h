@@ -54,8 +54,8 @@ enum err keeping_changes(struct keeping *keeping, const struct zone_version *bas
 /* `version` is what the zone is from now on, whatever it was. */
 enum err keeping_whole(struct keeping *keeping, const struct zone_version *version, char why[HISTORY_WHY_MAX])
     ATTR_NONNULL_ALL ATTR_MUST_USE;
-/* What the zone is after changeset `seq` is what this text says (but for its serial, perhaps). Nothing, where the zone
- * has no history. */
+/* What the zone is after changeset `seq` is what this text says (but for its serial, perhaps). Nothing, here and for
+ * flags, where the zone has no history, or none that fits. */
 void keeping_source(struct keeping *keeping, const uint8_t *apex, const struct zonefile_sources *sources,
                     uint32_t serial, uint64_t seq) ATTR_NONNULL_ALL;
 /* Whether the snapshot is one of this history: if not, it will be replaced before the next change. To be asked where

@@ -56,6 +56,24 @@ static void set_aside(struct zone_load *load, const char *damage)
     }
 }
 
+/* It may be there, whole, for the next process or the next load: nothing of it is touched. */
+static void leave_alone(struct zone_load *load, const char *why)
+{
+    char name[NAME_TEXT_MAX];
+    struct keeping *k = &load->keeping;
+    bool has_updates = k->entry.flags & HISTORY_HAS_UPDATES;
+    load->is_damaged = load->is_unread = true;
+    load->lost_serial = k->entry.serial;
+    k->needs_snapshot = true;
+    name_to_text_bare(name, load->zone->name);
+    if (has_updates && !load->is_secondary)
+        diag_error(load->diag, NULL, 0,
+                   "zone \"%s\": it has updates that its file lacks, and what state_dir has of it cannot be read: %s",
+                   name, why);
+    else
+        diag_warning(load->diag, NULL, 0, "zone \"%s\": what state_dir has of it cannot be read: %s", name, why);
+}
+
 /* The version of the last process, which is not published; NULL: there is none that could be used. */
 static struct zone_version *restore(struct zone_load *load)
 {
@@ -68,10 +86,13 @@ static struct zone_version *restore(struct zone_load *load)
         return NULL;
     enum err err = history_restore(&version, &seq, load->zone, &k->entry, k->place->lmdb, k->place->dir,
                                    fill_marks(&marks, load), why);
-    if (err) {
+    if (err == ERR_IO)
+        leave_alone(load, why);
+    else if (err)
         set_aside(load, why);
+    if (err)
         return NULL;
-    }
+    k->needs_snapshot = false; /* whatever there was before: it fits */
     if (seq == k->entry.seq)
         return version;
     /* A replacement whose entry was not written any more: the snapshot is whole, and newer than the entry. */
@@ -234,6 +255,8 @@ static enum zone_load_outcome take(struct zone_load *load, struct zone_version *
     if (base)
         note_source(load, base);
     enum zone_load_outcome outcome = ZONE_LOAD_SAME;
+    if (load->is_unread && k->entry.flags & HISTORY_HAS_UPDATES && load->how != STORE_LOAD_FORCE)
+        return ZONE_LOAD_FAILED; /* to serve the text would drop them for good */
     if (!base || !is_known || load->how == STORE_LOAD_FORCE)
         outcome = compare(load, base, records);
     if (!base || base == load->zone->latest)

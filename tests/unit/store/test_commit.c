@@ -461,6 +461,103 @@ static void test_damage_on_a_full_disk(void **state)
     expect_recovered(d, &fourth);
 }
 
+/* ---- what cannot be read just now is no damage */
+
+/* The folder of snapshots is away, and something else stands there. */
+static void hide(const struct door *d, bool is_hidden)
+{
+    char *dir = door_path(d, "zones"), *away = door_path(d, "away");
+    if (is_hidden) {
+        assert_int_equal(rename(dir, away), 0);
+        file_write(dir, "", 0);
+    } else {
+        assert_int_equal(unlink(dir), 0);
+        assert_int_equal(rename(away, dir), 0);
+    }
+    free(dir);
+    free(away);
+}
+
+static void restart_and_see_nothing(struct door *d)
+{
+    door_stop(d);
+    door_start(d);
+    hide(d, true);
+    door_load(d);
+    hide(d, false);
+    expect_in(d->said, "what state_dir has of it cannot be read: its snapshot \"");
+}
+
+static void test_a_secondary_that_cannot_be_read(void **state)
+{
+    struct door *d = *state;
+    struct model second = after(first, 6, 3, 7);
+    begin_secondary(d);
+    assert_int_equal(door_steps(d, (struct model[]){first, second}, 2), ERR_OK);
+    restart_and_see_nothing(d);
+    door_expect_state(d, STORE_ZONE_EMPTY);
+    door_load(d);
+    assert_string_equal(d->said, "");
+    door_expect(d, &second);
+    assert_int_equal(door_expect_history(d, &first, &second), 1);
+}
+
+static enum err note_updates(struct store_change *change, struct store_making *making)
+{
+    (void)change;
+    keeping_set_flags(&making->keeping, test_apex, making->keeping.entry.flags | HISTORY_HAS_UPDATES);
+    return ERR_OK;
+}
+
+static void updates_noted(struct store_change *change, enum err err, const char *why)
+{
+    (void)change;
+    (void)why;
+    assert_int_equal(err, ERR_OK);
+}
+
+/* To take the text would drop the updates for good. */
+static void test_updates_that_cannot_be_read(void **state)
+{
+    struct door *d = *state;
+    struct model second = after(first, 6, 3, 7), text = after(second, 7, 4, 4);
+    struct store_change noted = {.make = note_updates, .done = updates_noted};
+    begin_text(d, &first);
+    begin_text(d, &second);
+    store_change(d->store, test_apex, &noted);
+    door_wait(d);
+    restart_and_see_nothing(d);
+    door_expect_state(d, STORE_ZONE_FAILED);
+    assert_null(door_zone(d)->current);
+    door_load(d);
+    assert_string_equal(d->said, "");
+    door_expect(d, &second);
+    assert_int_equal(door_expect_history(d, &first, &second), 1);
+    door_write(d, &text, "");
+    restart_and_see_nothing(d);
+    door_expect_state(d, STORE_ZONE_FAILED);
+    door_load_by_force(d);
+    door_expect(d, &text);
+    door_restart(d);
+    assert_string_equal(d->said, "");
+    door_expect(d, &text);
+}
+
+/* A text that has all is served meanwhile, and the history begins anew. */
+static void test_a_text_whose_history_cannot_be_read(void **state)
+{
+    struct door *d = *state;
+    struct model second = after(first, 6, 3, 7), third = after(second, 7, 4, 4);
+    begin_text(d, &first);
+    begin_text(d, &second);
+    door_stop(d);
+    door_write(d, &third, "");
+    door_start(d);
+    restart_and_see_nothing(d);
+    door_expect(d, &third);
+    expect_recovered(d, &third);
+}
+
 /* A serial that was made here is not set back by damage. */
 static void test_damage_and_made_serials(void **state)
 {
@@ -508,6 +605,9 @@ int main(void)
         DOOR_CASE(test_damaged_entries),
         DOOR_CASE(test_a_damaged_secondary),
         DOOR_CASE(test_damage_on_a_full_disk),
+        DOOR_CASE(test_a_secondary_that_cannot_be_read),
+        DOOR_CASE(test_updates_that_cannot_be_read),
+        DOOR_CASE(test_a_text_whose_history_cannot_be_read),
         DOOR_CASE(test_damage_and_made_serials),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
