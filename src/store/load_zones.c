@@ -90,7 +90,7 @@ static void take_kind(struct store *store, struct store_zone *zone, bool is_seco
     }
     if (!is_secondary && zone->state == STORE_ZONE_EXPIRED) {
         zone_revive(zone->zone);
-        store_zone_set_state(store, zone, STORE_ZONE_SERVED);
+        store_zone_revived(store, zone);
     }
     zone->is_secondary = is_secondary;
 }

@@ -112,11 +112,28 @@ static void wrong_steps(struct story *s)
     assert_int_equal(door_steps(s->d, models, 2), ERR_INVALID);
 }
 
+/* The disk is full, now and then for longer than one change. */
+static void steps_on_a_full_disk(struct story *s)
+{
+    struct model next = another(s, &s->now);
+    int error = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY);
+    dup2(null, STDERR_FILENO);
+    disk_fill(s->d, 4096);
+    unsigned cnt = 1 + random_below(&s->rng, 2);
+    while (cnt--)
+        assert_int_equal(door_steps(s->d, (struct model[]){s->now, next}, 2), ERR_LIMIT);
+    disk_empty(s->d);
+    dup2(error, STDERR_FILENO);
+    close(error);
+    close(null);
+}
+
 static void secondary_step(struct story *s)
 {
-    switch (random_below(&s->rng, 12)) {
+    switch (random_below(&s->rng, s->d->most_bytes > 60000 ? 13 : 12)) {
     case 0: restart(s); break;
     case 1: go_and_come(s); break;
+    case 12: steps_on_a_full_disk(s); break;
     case 2: whole(s, random_below(&s->rng, 2)); break;
     case 3: wrong_steps(s); break;
     case 4: hold_or_let_go(s); break;
