@@ -130,6 +130,18 @@ void balance_set_plan(struct balance *balance, struct balance_plan **plan)
 
 const struct balance_plan *balance_get_plan(const struct balance *balance) { return balance->plan; }
 
+struct balance_plan *balance_hold_plan(struct balance *balance)
+{
+    balance->plan->user_cnt++;
+    return balance->plan;
+}
+
+void balance_give_plan(struct balance *balance, struct balance_plan *plan)
+{
+    if (!--plan->user_cnt && plan != balance->plan)
+        work_free_plan(balance, plan);
+}
+
 /* ---- hosts */
 
 void balance_set_resolvers(struct balance *balance, const struct addr *resolvers, size_t cnt)

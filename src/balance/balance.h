@@ -97,9 +97,12 @@ enum err balance_start(struct balance *balance, uint64_t start_wait_ms) ATTR_NON
 /* Makes `plan` (taken) the one that later versions are read by. Pools that exist stay as they are until their zone is
  * ready: what is new may be meant for records that have not been read yet. A load begins that balance_when_followed
  * ends; until then checks that nobody wants any more go on, for another pool may want the same. No job may still use
- * the old plan; it ends with the last pool made by it. [control] */
+ * the old plan but one for which it is held; it ends with the last pool made by it. [control] */
 void balance_set_plan(struct balance *balance, struct balance_plan **plan) ATTR_NONNULL_ALL;
 const struct balance_plan *balance_get_plan(const struct balance *balance) ATTR_NONNULL_ALL;
+/* The same, and it stays until it is given back, though another may be in force by then. [control] */
+struct balance_plan *balance_hold_plan(struct balance *balance) ATTR_NONNULL_ALL ATTR_MUST_USE;
+void balance_give_plan(struct balance *balance, struct balance_plan *plan) ATTR_NONNULL_ALL;
 
 /* Asks these (with ports; none: those of /etc/resolv.conf) for the addresses of hosts that no zone of ours has. To be
  * called before balance_set_plan, after which every host is asked for again. [control] */

@@ -88,7 +88,7 @@ struct balance_plan {
     size_t anchor_cnt;
     uint64_t hold_max_ms;
     /* The balance's. [control] */
-    size_t user_cnt; /* zones that follow it, and pools whose group is one of these */
+    size_t user_cnt; /* zones that follow it, pools whose group is one of these, and who holds it */
     struct balance_plan *older;
 };
 

@@ -24,6 +24,8 @@ static void end(struct store_change *change, enum err err, const char *why)
     diag_free(change->making.diag);
     balance_marking_fini(change->marking);
     free(change->marking);
+    if (change->plan)
+        balance_give_plan(store->balance, change->plan);
     diag_free(change->commit.pools_diag);
     keeping_fini(&change->making.keeping);
     if (is_new)
@@ -31,6 +33,7 @@ static void end(struct store_change *change, enum err err, const char *why)
     change->done(change, err, why);
     zone->building = false;
     store->change_cnt--;
+    store->wanted_cnt--;
     store_zone_idle(store, zone);
 }
 
@@ -66,6 +69,7 @@ static void work_done(struct job *job)
 {
     struct store_change *change = of_job(job);
     if (change->err) {
+        zone_of(change)->needs_snapshot |= change->making.keeping.needs_snapshot;
         end(change, change->err, change->making.why);
         return;
     }
@@ -85,8 +89,8 @@ static void start(struct store_change *change)
     zone->building = true;
     store->change_cnt++;
     change->marking = mem_zalloc(1, sizeof *change->marking);
-    balance_marking_init(change->marking, store->balance ? balance_get_plan(store->balance) : NULL, zone->zone,
-                         &zone->marked);
+    change->plan = store->balance ? balance_hold_plan(store->balance) : NULL; /* a reload may bring another meanwhile */
+    balance_marking_init(change->marking, change->plan, zone->zone, &zone->marked);
     change->marking->marks.diag = diag_new(ZONE_LOAD_DIAG_MOST);
     *making = (struct store_making){.zone = zone->zone, .base = zone->zone->latest, .path = zone->path,
                                     .marks = change->marking->used, .diag = change->marking->marks.diag,
@@ -100,16 +104,17 @@ static void start(struct store_change *change)
 void change_try(struct store *store, struct store_zone *zone)
 {
     struct store_change *change = zone->changes;
-    if (!change || zone->building || zone->releasing || zone->is_leaving || load_is_near(store))
+    if (!change || zone->building || zone->releasing || zone->is_leaving || load_is_near(store, zone))
         return;
     zone->changes = change->next;
     start(change);
 }
 
-void change_drop_all(struct store_zone *zone)
+void change_drop_all(struct store *store, struct store_zone *zone)
 {
     for (struct store_change *change; (change = zone->changes) != NULL;) {
         zone->changes = change->next;
+        store->wanted_cnt--;
         change->done(change, ERR_NOT_FOUND, "the zone is gone");
     }
 }
@@ -127,5 +132,6 @@ void store_change(struct store *store, const uint8_t *apex, struct store_change 
     *end = change;
     change->next = NULL;
     change->commit = (struct commit){.store = store, .zone = zone};
+    store->wanted_cnt++;
     change_try(store, zone);
 }

@@ -18,6 +18,7 @@
 struct store;
 struct store_change;
 struct balance_marking;
+struct balance_plan;
 
 /* What a job has to make a change with. */
 struct store_making {
@@ -49,6 +50,7 @@ struct store_change {
     struct job job;
     struct store_making making;
     struct balance_marking *marking;
+    struct balance_plan *plan; /* that it marks by, held; NULL: none */
     enum err err;
 };
 

@@ -113,6 +113,14 @@ static void log_unkept(const struct commit *commit, const char *why)
                 name_to_text_bare(name, commit->zone->zone->name), why);
 }
 
+/* Does the snapshot still fit the entry, and the entry what is served? */
+static void note_unkept(const struct commit *commit)
+{
+    const struct keeping *keeping = commit->keeping;
+    bool is_served_all_the_same = commit->is_needed && commit->version;
+    commit->zone->needs_snapshot |= keeping->needs_snapshot || keeping->is_replaced || is_served_all_the_same;
+}
+
 static void on_kept(void *arg, uint64_t number, const char *why)
 {
     struct commit *commit = arg;
@@ -122,7 +130,7 @@ static void on_kept(void *arg, uint64_t number, const char *why)
         publish(&commit->item);
         return;
     }
-    commit->zone->needs_snapshot |= commit->keeping->is_replaced;
+    note_unkept(commit);
     if (commit->is_needed) {
         log_unkept(commit, why);
         publish(&commit->item);
@@ -136,8 +144,10 @@ void commit_start(struct commit *commit)
 {
     commit->why = NULL;
     commit->pools_diag = NULL;
-    if (commit->keeping->batch)
+    if (commit->keeping->batch) {
         journal_write(commit->store->journal, &commit->keeping->batch, on_kept, commit);
-    else
-        publish(&commit->item);
+        return;
+    }
+    commit->zone->needs_snapshot = commit->keeping->needs_snapshot;
+    publish(&commit->item);
 }

@@ -58,7 +58,7 @@ void history_replace(struct journal_batch *batch, const uint8_t *apex, struct hi
     zone->serial = serial;
     zone->changed_wall_ms = now_wall_ms;
     zone->dropped_seq = zone->seq;
-    delete_changes(batch, apex, 0, zone->seq);
+    delete_changes(batch, apex, 0, UINT64_MAX); /* also what a lost entry left behind */
     history_checkpoint(batch, apex, zone, serial, zone->seq);
 }
 

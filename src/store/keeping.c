@@ -32,11 +32,20 @@ static struct journal_batch *batch_of(struct keeping *k)
     return k->batch;
 }
 
+void keeping_look_at_snapshot(struct keeping *k, const uint8_t *apex)
+{
+    if (!k->entry.seq || !keeping_is_possible(k))
+        return;
+    uint64_t seq = snapshot_seq(k->place->dir, apex);
+    k->needs_snapshot |= seq < k->entry.checkpoint_seq || seq > k->entry.seq;
+}
+
 static enum err begin_anew(struct keeping *k, const struct zone_version *version, char why[HISTORY_WHY_MAX])
 {
     char reason[SNAPSHOT_WHY_MAX];
     if (snapshot_write(k->place->dir, version, k->entry.seq + 1, reason)) {
         snprintf(why, HISTORY_WHY_MAX, "%s", reason);
+        keeping_look_at_snapshot(k, version->zone->name); /* it may stand there, though maybe not durable */
         return ERR_IO;
     }
     history_replace(batch_of(k), version->zone->name, &k->entry, version->serial, clock_wall_ms());
@@ -85,6 +94,9 @@ enum err keeping_changes(struct keeping *k, const struct zone_version *base, con
     return ERR_OK;
 }
 
+/* Otherwise it tells of a version that another one has followed, or the text of that would be taken for its. */
+static bool is_entry_served(const struct keeping *k) { return k->entry.seq && !k->needs_snapshot; }
+
 bool keeping_knows(const struct keeping *k, const struct zonefile_sources *sources)
 {
     uint8_t digest[HISTORY_DIGEST_LEN];
@@ -96,7 +108,7 @@ bool keeping_knows(const struct keeping *k, const struct zonefile_sources *sourc
 void keeping_source(struct keeping *k, const uint8_t *apex, const struct zonefile_sources *sources, uint32_t serial,
                     uint64_t seq)
 {
-    if (!k->entry.seq ||
+    if (!is_entry_served(k) ||
         (keeping_knows(k, sources) && serial == k->entry.source_serial && seq == k->entry.source_seq))
         return;
     if (!zonefile_digest(sources, k->entry.source_digest, &k->entry.source_len))
@@ -109,7 +121,7 @@ void keeping_source(struct keeping *k, const uint8_t *apex, const struct zonefil
 
 void keeping_set_flags(struct keeping *k, const uint8_t *apex, uint32_t flags)
 {
-    if (k->entry.flags == flags || !k->entry.seq)
+    if (k->entry.flags == flags || !is_entry_served(k))
         return;
     k->entry.flags = flags;
     history_put(batch_of(k), apex, &k->entry);

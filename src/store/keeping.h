@@ -47,17 +47,20 @@ void keeping_init(struct keeping *keeping, const struct keeping_place *place, co
 bool keeping_is_possible(const struct keeping *keeping) ATTR_NONNULL_ALL;
 
 /* `cnt` changesets lead from `base` to `version`, one to the next. What is too much for a journal is kept as a whole.
- * ERR_IO with a sentence in `why`: it can't be kept. */
+ * ERR_IO with a sentence in `why`: it can't be kept, and nothing was added to the batch. */
 enum err keeping_changes(struct keeping *keeping, const struct zone_version *base, const struct zone_version *version,
                          struct changeset *const *changes, size_t cnt, char why[HISTORY_WHY_MAX])
     ATTR_NONNULL_ALL ATTR_MUST_USE;
 /* `version` is what the zone is from now on, whatever it was. */
 enum err keeping_whole(struct keeping *keeping, const struct zone_version *version, char why[HISTORY_WHY_MAX])
     ATTR_NONNULL_ALL ATTR_MUST_USE;
-/* What the zone is after changeset `seq` is what this text says (but for its serial, perhaps). Nothing, where the zone
- * has no history. */
+/* What the zone is after changeset `seq` is what this text says (but for its serial, perhaps). Nothing, here and for
+ * flags, where the zone has no history, or none that fits. */
 void keeping_source(struct keeping *keeping, const uint8_t *apex, const struct zonefile_sources *sources,
                     uint32_t serial, uint64_t seq) ATTR_NONNULL_ALL;
+/* Whether the snapshot is one of this history: if not, it will be replaced before the next change. To be asked where
+ * nothing is restored from it. Nothing, where the zone has no history. */
+void keeping_look_at_snapshot(struct keeping *keeping, const uint8_t *apex) ATTR_NONNULL_ALL;
 /* The text of the source is the one that the entry knows. */
 bool keeping_knows(const struct keeping *keeping, const struct zonefile_sources *sources) ATTR_NONNULL_ALL;
 /* The entry with these flags (enum history_flag), put into the batch if it has others. */

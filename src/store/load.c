@@ -44,13 +44,11 @@ static void free_done(struct job *job)
     free(load);
 }
 
-/* A cancelled load leaves zones that it did not read. */
-static void leave_zones(struct store_load *load)
+/* A cancelled load leaves zones that it did not read. Those that it did may be building again, by a change. */
+static void leave_zones(struct store_load *load, size_t claimed)
 {
-    for (size_t i = 0; i < load->item_cnt; i++) {
+    for (size_t i = claimed; i < load->item_cnt; i++) {
         struct store_zone *zone = load->items[i].zone;
-        if (!zone->building)
-            continue;
         zone->building = false;
         store_zone_idle(load->store, zone);
     }
@@ -88,7 +86,7 @@ void load_try_finish(struct store_load *load)
     if (load->delivered != claimed)
         return;
     if (load->cancelled)
-        leave_zones(load);
+        leave_zones(load, claimed);
     load_drop_zones(load);
 }
 
@@ -122,14 +120,24 @@ static void start_runners(struct store_load *load)
     load_try_finish(load);
 }
 
-bool load_is_near(const struct store *store)
+bool load_is_near(const struct store *store, const struct store_zone *zone)
 {
-    return store->load && store->load->prepared && !store->load->started;
+    const struct store_load *load = store->load;
+    return load && load->prepared && !load->started && (load->plan || load->items[0].zone == zone);
+}
+
+/* The memory of the zones that it reads is somebody else's. */
+static bool is_held_up(const struct store_load *load)
+{
+    if (load->plan)
+        return load->store->release_job_cnt || load->store->change_cnt;
+    const struct store_zone *only = load->items[0].zone;
+    return only->building || only->releasing;
 }
 
 void load_try_runners(struct store_load *load)
 {
-    if (!load->prepared || load->started || load->store->release_job_cnt || load->store->change_cnt)
+    if (!load->prepared || load->started || is_held_up(load))
         return;
     load_add_zones(load);
     start_runners(load);

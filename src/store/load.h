@@ -16,6 +16,6 @@ void load_start_zone(struct store *store, struct store_zone *zone, enum store_lo
 /* Begins to read, if all that has to end before has ended: the preparation, and the jobs that release versions (they
  * and builds work on the same memory). */
 void load_try_runners(struct store_load *load);
-/* A load waits for changes to end: none may begin. */
-bool load_is_near(const struct store *store);
+/* A load waits for changes to end: none of the zone may begin. */
+bool load_is_near(const struct store *store, const struct store_zone *zone);
 void load_cancel(struct store_load *load);

@@ -80,11 +80,26 @@ static void publish_catalogue(struct store *store, struct catalogue **catalogue)
         release_catalogue(was);
 }
 
+/* What comes by transfers is no text's; and what was a secondary's own to forget is not. */
+static void take_kind(struct store *store, struct store_zone *zone, bool is_secondary)
+{
+    if (is_secondary && !zone->is_secondary) {
+        zonefile_sources_free(zone->sources);
+        zone->sources = NULL;
+        zone->has_source = false;
+    }
+    if (!is_secondary && zone->state == STORE_ZONE_EXPIRED) {
+        zone_revive(zone->zone);
+        store_zone_revived(store, zone);
+    }
+    zone->is_secondary = is_secondary;
+}
+
 /* The zone is as the plan says from here on, but for what comes of reading it. */
-static void take_conf(const struct store *store, struct store_zone *zone, struct store_zone_conf *conf)
+static void take_conf(struct store *store, struct store_zone *zone, struct store_zone_conf *conf)
 {
     zone->building = true;
-    zone->is_secondary = conf->is_secondary;
+    take_kind(store, zone, conf->is_secondary);
     zone->serial_mode = conf->serial;
     zone->journal_most_bytes = conf->journal_most_bytes;
     zone->journal_most_ms = conf->journal_most_ms;
@@ -92,7 +107,8 @@ static void take_conf(const struct store *store, struct store_zone *zone, struct
                                      (conf->access && (conf->access->transfer || conf->access->update)));
     zone_access_set(zone->zone, &conf->access);
     struct history_zone entry;
-    if (store->histories && !zone->zone->latest && histories_get(store->histories, zone->zone->name, &entry))
+    if (store->histories && zone->state == STORE_ZONE_LOADING &&
+        histories_get(store->histories, zone->zone->name, &entry))
         zone->history = entry;
 }
 
@@ -118,8 +134,9 @@ void load_add_zones(struct store_load *load)
 static void drop_zone(struct store *store, struct store_zone *zone, bool is_told)
 {
     char name[NAME_TEXT_MAX];
-    change_drop_all(zone);
-    if (store->histories && zone->history.seq)
+    struct history_zone known;
+    change_drop_all(store, zone);
+    if (store->histories && (zone->history.seq || histories_get(store->histories, zone->zone->name, &known)))
         histories_set(store->histories, zone->zone->name, &zone->history);
     log_write(is_told ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, "zone \"%s\": removed",
               name_to_text_bare(name, zone->zone->name));

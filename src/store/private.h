@@ -53,6 +53,7 @@ struct store {
     size_t state_cnt[STORE_ZONE_STATES];
     struct store_load *load;   /* NULL: none runs */
     size_t change_cnt;         /* changes that run */
+    size_t wanted_cnt;         /* those, and those that wait */
     struct journal *journal;   /* NULL: nothing can be kept; so is place.lmdb */
     struct keeping_place place;
     char *dir; /* of the snapshots */
@@ -83,7 +84,7 @@ void store_tell_version(const struct store *store, const struct store_zone *zone
 /* Starts the next change, if it may. */
 void change_try(struct store *store, struct store_zone *zone);
 /* Those that wait end without having been made. */
-void change_drop_all(struct store_zone *zone);
+void change_drop_all(struct store *store, struct store_zone *zone);
 
 /* release.c: what readers may still see, and what costs more than the control thread has time for. */
 

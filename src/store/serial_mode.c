@@ -30,7 +30,8 @@ uint32_t serial_after(enum store_serial mode, uint32_t published, const uint32_t
     uint32_t next = published + 1;
     if (wanted && serial_is_later(*wanted, published))
         next = *wanted;
-    return by_time(mode, next, now_sec);
+    uint32_t timed = by_time(mode, next, now_sec);
+    return serial_is_later(timed, published) ? timed : next; /* not so far ahead that it is behind (RFC 1982 3.2) */
 }
 
 uint32_t serial_first(enum store_serial mode, uint32_t wanted, uint64_t now_sec)

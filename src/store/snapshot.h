@@ -41,6 +41,8 @@ enum err snapshot_write(const char *dir, const struct zone_version *version, uin
  * or version, or something else), ERR_IO. */
 enum err snapshot_read(struct zone_records **records, struct snapshot_head *head, const char *dir, const uint8_t *apex,
                        const struct hash_key *key, char why[SNAPSHOT_WHY_MAX]) ATTR_NONNULL_ALL ATTR_MUST_USE;
+/* Its sequence number, by a look at the head alone; 0: there is no snapshot of the zone that could be read. */
+uint64_t snapshot_seq(const char *dir, const uint8_t *apex) ATTR_NONNULL_ALL ATTR_MUST_USE;
 /* Renames the file, to *name (to be freed). ERR_NOT_FOUND: there is none; ERR_IO; each with a sentence in `why`. */
 enum err snapshot_set_aside(char **name, const char *dir, const uint8_t *apex, char why[SNAPSHOT_WHY_MAX])
     ATTR_NONNULL_ALL ATTR_MUST_USE;

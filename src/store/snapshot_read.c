@@ -177,3 +177,22 @@ enum err snapshot_read(struct zone_records **records, struct snapshot_head *head
         zone_records_free(read);
     return err;
 }
+
+uint64_t snapshot_seq(const char *dir, const uint8_t *apex)
+{
+    uint8_t buffer[SNAPSHOT_HEAD_MAX];
+    char why[SNAPSHOT_WHY_MAX];
+    struct input in = {.buffer = buffer, .sum = CHECKSUM_START};
+    struct snapshot_head head;
+    uint64_t rr_cnt;
+    enum err err = open_file(&in, dir, apex, why);
+    if (!err) {
+        if (in.file_left > sizeof buffer)
+            in.file_left = sizeof buffer;
+        in.r = reader_over(buffer, 0);
+        err = read_head(&in, &head, &rr_cnt, apex, why);
+    }
+    if (in.fd >= 0)
+        close(in.fd);
+    return err ? 0 : head.seq;
+}

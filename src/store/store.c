@@ -104,7 +104,7 @@ void store_watch(struct store *store, store_watch_fn *fn, void *arg)
     store->watch_arg = arg;
 }
 
-bool store_busy(const struct store *store) { return store->load || store->change_cnt; }
+bool store_busy(const struct store *store) { return store->load || store->wanted_cnt; }
 
 void store_stop_keeping(struct store *store)
 {

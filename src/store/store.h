@@ -103,9 +103,9 @@ struct store_report {
 };
 typedef void store_report_fn(void *arg, struct store_report *report);
 
-/* All loads must have ended, readers be stopped. What is still to be released is released before
- * it returns, waiting for grace periods and jobs (it runs the loop's callbacks for that); the
- * loop then has one more round to go. [control] */
+/* All loads and changes must have ended, versions that were held be given back, readers be stopped. What is still to be
+ * released is released before it returns, waiting for grace periods and jobs (it runs the loop's callbacks for that);
+ * the loop then has one more round to go. [control] */
 void store_free(struct store *store);
 /* `shared` (its key set) is published to; all borrowed. Each zone's errors, warnings and result go to the log.
  * `balance` is asked which names are pools and told of versions and zones that come and go; NULL: no name is a pool.
@@ -118,9 +118,9 @@ struct store *store_new(uv_loop_t *loop, struct answer_shared *shared, struct ba
 struct journal;
 enum err store_keep(struct store *store, struct journal *journal, const char *state_dir, struct diag *diag)
     ATTR_NONNULL_ALL ATTR_MUST_USE;
-/* The journal is about to close. No load or change may run (store_busy). */
+/* The journal is about to close. No load or change may run or wait (store_busy). */
 void store_stop_keeping(struct store *store) ATTR_NONNULL_ALL;
-/* A load, or a change (store/change.h), runs. */
+/* A load, or a change (store/change.h), runs, or waits. */
 bool store_busy(const struct store *store) ATTR_NONNULL_ALL;
 /* A zone that has expired is answered with SERVFAIL until it is revived, or another version of it is published.
  * Nothing, where there is no such zone, or it has no version. */

@@ -48,10 +48,13 @@ static enum err apply(struct store_making *making, const struct changeset *chang
 static enum err make_steps(struct store_transferred *t, struct store_making *making)
 {
     struct changeset *joined = NULL;
-    if (!making->base || t->changes[0]->serial_from != making->base->serial)
+    const struct changeset *const *changes = (const struct changeset *const *)t->changes;
+    if (!making->base || changes[0]->serial_from != making->base->serial)
         return refuse(making, ERR_INVALID, "its changes lead on from another serial");
+    if (t->change_cnt > 1 && !changeset_joins(making->base, changes, t->change_cnt))
+        return refuse(making, ERR_INVALID, "its changes do not fit one another");
     if (t->change_cnt > 1)
-        joined = changeset_join((const struct changeset *const *)t->changes, t->change_cnt);
+        joined = changeset_join(changes, t->change_cnt);
     enum err err = apply(making, joined ? joined : t->changes[0]);
     changeset_free(joined);
     if (!err && making->version->serial != t->changes[t->change_cnt - 1]->serial_to) {

@@ -36,6 +36,7 @@ static void set_aside(struct zone_load *load, const char *damage)
     struct keeping *k = &load->keeping;
     load->is_damaged = true;
     load->lost_serial = k->entry.serial;
+    k->is_replaced = true;
     struct journal_batch *batch = journal_batch_new();
     enum err err = history_set_aside(batch, &file, k->place->dir, load->zone->name, why);
     diag_warning(load->diag, NULL, 0, "zone \"%s\": what state_dir has of it cannot be used%s%s%s%s%s: %s",
@@ -55,6 +56,24 @@ static void set_aside(struct zone_load *load, const char *damage)
     }
 }
 
+/* It may be there, whole, for the next process or the next load: nothing of it is touched. */
+static void leave_alone(struct zone_load *load, const char *why)
+{
+    char name[NAME_TEXT_MAX];
+    struct keeping *k = &load->keeping;
+    bool has_updates = k->entry.flags & HISTORY_HAS_UPDATES;
+    load->is_damaged = load->is_unread = true;
+    load->lost_serial = k->entry.serial;
+    k->needs_snapshot = true;
+    name_to_text_bare(name, load->zone->name);
+    if (has_updates && !load->is_secondary)
+        diag_error(load->diag, NULL, 0,
+                   "zone \"%s\": it has updates that its file lacks, and what state_dir has of it cannot be read: %s",
+                   name, why);
+    else
+        diag_warning(load->diag, NULL, 0, "zone \"%s\": what state_dir has of it cannot be read: %s", name, why);
+}
+
 /* The version of the last process, which is not published; NULL: there is none that could be used. */
 static struct zone_version *restore(struct zone_load *load)
 {
@@ -67,14 +86,18 @@ static struct zone_version *restore(struct zone_load *load)
         return NULL;
     enum err err = history_restore(&version, &seq, load->zone, &k->entry, k->place->lmdb, k->place->dir,
                                    fill_marks(&marks, load), why);
-    if (err) {
+    if (err == ERR_IO)
+        leave_alone(load, why);
+    else if (err)
         set_aside(load, why);
+    if (err)
         return NULL;
-    }
+    k->needs_snapshot = false; /* whatever there was before: it fits */
     if (seq == k->entry.seq)
         return version;
     /* A replacement whose entry was not written any more: the snapshot is whole, and newer than the entry. */
     k->entry.seq = seq - 1;
+    k->is_replaced = true;
     k->batch = journal_batch_new();
     history_replace(k->batch, load->zone->name, &k->entry, version->serial, clock_wall_ms());
     return version;
@@ -121,26 +144,25 @@ static bool choose_serial(uint32_t *serial, const struct zone_load *load, uint32
     return load->serial == load->source_serial;
 }
 
+/* Under "file" a text that has just what is published may have been written out, or updates been brought into it. */
 static bool is_same(const struct zone_load *load, const struct changeset *changes, uint32_t published)
 {
     if (!changes->removed->cnt && !changes->added->cnt)
         return true;
-    return load->serial_mode != STORE_SERIAL_FILE && !serial_is_later(load->serial, published) &&
-           zone_text_changes_serial_alone(changes);
+    bool is_no_news = load->serial_mode == STORE_SERIAL_FILE ? load->serial == published
+                                                             : !serial_is_later(load->serial, published);
+    return is_no_news && zone_text_changes_serial_alone(changes);
 }
 
 static bool keep(struct zone_load *load, const struct zone_version *base, struct changeset *changes)
 {
     struct keeping *k = &load->keeping;
-    const struct history_zone before = k->entry;
     char why[HISTORY_WHY_MAX];
     if (!load->keeps && !k->entry.seq)
         return true;
     if (!keeping_changes(k, base, load->version, &changes, 1, why))
         return true;
     diag_error(load->diag, load->path, 0, "the change cannot be kept, so it is not made: %s", why);
-    keeping_fini(k);
-    k->entry = before;
     zone_discard(load->version);
     load->version = NULL;
     return false;
@@ -194,7 +216,8 @@ static enum zone_load_outcome build(struct zone_load *load, struct zone_records 
     char why[HISTORY_WHY_MAX];
     zone_text_set_serial(records, serial_of_built(load));
     load->version = zone_build(load->zone, records, fill_marks(&marks, load));
-    if (!k->entry.seq && load->keeps && load->serial_mode != STORE_SERIAL_FILE && keeping_whole(k, load->version, why))
+    bool has_none = !k->entry.seq || load->is_damaged;
+    if (has_none && load->keeps && load->serial_mode != STORE_SERIAL_FILE && keeping_whole(k, load->version, why))
         diag_warning(load->diag, load->path, 0, "the zone's serial cannot be kept: %s", why);
     return ZONE_LOAD_BUILT;
 }
@@ -227,9 +250,13 @@ static enum zone_load_outcome take(struct zone_load *load, struct zone_version *
     /* A text that is known, with nothing besides, says all; to build from it is quicker than to restore. */
     if (!base && k->entry.seq && (!is_known || k->entry.flags & HISTORY_HAS_UPDATES))
         base = restore(load);
+    else if (!base)
+        keeping_look_at_snapshot(k, load->zone->name);
     if (base)
         note_source(load, base);
     enum zone_load_outcome outcome = ZONE_LOAD_SAME;
+    if (load->is_unread && k->entry.flags & HISTORY_HAS_UPDATES && load->how != STORE_LOAD_FORCE)
+        return ZONE_LOAD_FAILED; /* to serve the text would drop them for good */
     if (!base || !is_known || load->how == STORE_LOAD_FORCE)
         outcome = compare(load, base, records);
     if (!base || base == load->zone->latest)

@@ -46,7 +46,8 @@ struct zone_load {
     uint32_t serial;                      /* BUILT, SAME: of the file */
     uint64_t took_us;
     /* private */
-    bool is_damaged; /* what was kept of the zone could not be used; it had this serial: */
+    bool is_unread;  /* what was kept of the zone could not be read just now; is_damaged, too */
+    bool is_damaged; /* it could not be used; it had this serial: */
     uint32_t lost_serial;
 };
 

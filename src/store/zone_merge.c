@@ -207,12 +207,7 @@ static bool run(struct merge *m)
 enum zone_load_outcome zone_merge(struct zone_load *load, struct zone_version *base, struct zone_records *records)
 {
     struct merge m = {.load = load, .base = base, .records = records};
-    const struct history_zone before = load->keeping.entry;
     bool is_good = run(&m);
-    if (!is_good) {
-        keeping_fini(&load->keeping);
-        load->keeping.entry = before;
-    }
     changeset_free(m.updates);
     changeset_free(m.to_text);
     changeset_free(m.text);

@@ -6,6 +6,9 @@
 
 #include "base/mem.h"
 #include "dns/name.h"
+#include "zone/image.h"
+#include "zone/node.h"
+#include "zone/version.h"
 
 /* Something that happens to a record. */
 struct event {
@@ -46,6 +49,66 @@ static struct event *list_events(const struct changeset *const *changes, size_t 
     return events;
 }
 
+/* ---- do they follow one another? */
+
+struct search {
+    const struct zone_record *wanted;
+    bool found;
+};
+
+static void look(void *arg, const struct rr *rr)
+{
+    struct search *search = arg;
+    const struct zone_record rec = {.rr = *rr, .owner_hash = search->wanted->owner_hash};
+    search->found |= !zone_record_cmp(&rec, search->wanted);
+}
+
+static bool has(const struct zone_version *version, const struct zone_record *rec)
+{
+    const struct zone_node *node = zone_version_find(version, rec->rr.owner);
+    const struct zone_rrset *rrset = node ? zone_node_rrset(node, rec->rr.type) : NULL;
+    struct search search = {.wanted = rec};
+    if (rrset)
+        image_each(zone_node_image(node, rrset), rrset, zone_node_name(node), look, &search);
+    return search.found;
+}
+
+/* All that happens to one record. It goes and comes by turns; and when in the end nothing has happened to it, so that
+ * nobody else will look, it begins as it is in `base`. */
+static bool record_joins(const struct zone_version *base, const struct event *first, const struct event *last)
+{
+    for (const struct event *event = first; event < last; event++)
+        if (comes(event) == comes(event + 1))
+            return false;
+    bool was = !comes(first), is = comes(last);
+    return was != is || has(base, first->rec) == was;
+}
+
+static size_t end_of_record(const struct event *events, size_t at, size_t cnt)
+{
+    size_t end = at + 1;
+    while (end < cnt && !zone_record_cmp(events[at].rec, events[end].rec))
+        end++;
+    return end;
+}
+
+bool changeset_joins(const struct zone_version *base, const struct changeset *const *changes, size_t cnt)
+{
+    size_t event_cnt;
+    bool joins = changes[0]->serial_from == base->serial;
+    struct event *events = list_events(changes, cnt, &event_cnt);
+    for (size_t i = 1; i < cnt; i++)
+        joins &= changes[i]->serial_from == changes[i - 1]->serial_to;
+    for (size_t i = 0, end; joins && i < event_cnt; i = end) {
+        end = end_of_record(events, i, event_cnt);
+        joins = record_joins(base, &events[i], &events[end - 1]);
+    }
+    free(events);
+    return joins;
+}
+
+/* ---- all as one */
+
 /* In every byte, the case of names included, and of one TTL. */
 static bool is_just_as(const struct rr *a, const struct rr *b)
 {
@@ -78,8 +141,7 @@ struct changeset *changeset_join(const struct changeset *const *changes, size_t 
     joined->removed = zone_records_new(any->apex, any->key);
     joined->added = zone_records_new(any->apex, any->key);
     for (size_t i = 0, end; i < event_cnt; i = end) {
-        for (end = i + 1; end < event_cnt && !zone_record_cmp(events[i].rec, events[end].rec); end++)
-            continue;
+        end = end_of_record(events, i, event_cnt);
         join_record(joined, &events[i], &events[end - 1]);
     }
     free(events);

@@ -2,11 +2,17 @@
  * and what a zone's changes since a moment come to. Any thread, one at a time for one changeset. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/attr.h"
 #include "zone/changeset.h"
 
+/* Whether the changesets (as below, but from another server: RFC 1995) lead from `base` to a version one by one as well
+ * as joined, what zone_apply says of the joined one aside. They do not when serials do not follow, or when a record
+ * goes that is not there, or comes that is, of which the joined one says nothing. [job] */
+bool changeset_joins(const struct zone_version *base, const struct changeset *const *changes, size_t cnt)
+    ATTR_NONNULL_ALL ATTR_MUST_USE;
 /* `cnt` ≥ 1 changesets of one zone, each of which leads on from the serial that the one before it leads to, as the one
  * that leads from the first one's serial to the last one's. A record that comes and goes again is not in it, nor is one
  * that goes and comes again just as it was; so of all SOAs only that of each end is left. Where changesets say of each

@@ -223,18 +223,26 @@ void zone_pack(struct zone_version *version)
     version->pool = zone->pool = pool;
 }
 
+/* The control thread may get the current version while a job puts another one, and looks how far it may free. */
+static uint32_t ref_cnt(const struct zone_version *version)
+{
+    return __atomic_load_n(&version->ref_cnt, __ATOMIC_RELAXED);
+}
+
 void zone_version_get(struct zone_version *version)
 {
-    assert(version->ref_cnt);
-    version->ref_cnt++;
+    uint32_t was = __atomic_fetch_add(&version->ref_cnt, 1, __ATOMIC_RELAXED);
+    assert(was);
+    (void)was;
 }
 
 void zone_version_put(struct zone_version *version)
 {
     struct zone *zone = version->zone;
-    assert(version->ref_cnt);
-    version->ref_cnt--;
-    for (struct zone_version *v = zone->oldest, *newer; v && !v->ref_cnt; v = newer) {
+    uint32_t was = __atomic_fetch_sub(&version->ref_cnt, 1, __ATOMIC_RELAXED);
+    assert(was);
+    (void)was;
+    for (struct zone_version *v = zone->oldest, *newer; v && !ref_cnt(v); v = newer) {
         assert(v != zone->latest);
         newer = v->newer;
         if (!newer)
@@ -249,12 +257,22 @@ void zone_version_put(struct zone_version *version)
 }
 
 /* To give a page back takes the kernel about as long as four objects take here. */
-size_t zone_version_put_cost(const struct zone_version *version)
+static size_t cost_alone(const struct zone_version *version)
 {
     const struct zone_version *newer = version->newer;
     if (!newer)
         return version->node_cnt;
     return newer->pool == version->pool ? newer->replaced.cnt : chunk_total_bytes(version->pool) / 1024;
+}
+
+size_t zone_version_put_cost(const struct zone_version *version)
+{
+    size_t cost = 0;
+    if (ref_cnt(version) > 1 || version != version->zone->oldest)
+        return 0;
+    for (const struct zone_version *v = version; v && (v == version || !ref_cnt(v)); v = v->newer)
+        cost += cost_alone(v);
+    return cost;
 }
 
 size_t zone_memory_bytes(const struct zone *zone)

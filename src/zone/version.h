@@ -43,7 +43,7 @@ struct zone_version {
     const struct zone_order *nsec3;           /* nodes that have NSEC3 of the chain in use; NULL: there is none */
     const struct nsec3_params *nsec3_params;  /* of that chain; NULL: there is none; owned */
     /* the writer's */
-    uint32_t ref_cnt; /* [control] 1 from when it is made until it is no longer the zone's current one, + each holder */
+    uint32_t ref_cnt; /* atomic; 1 from when it is made until it is no longer the zone's current one, + each holder */
     size_t node_cnt;
     size_t rr_cnt;
     struct zone *zone;
@@ -129,7 +129,8 @@ void zone_discard(struct zone_version *version) ATTR_NONNULL_ALL;
  * from the oldest; the zone's current version must not be put to 0. [control] for get, [builder] for put. */
 void zone_version_get(struct zone_version *version) ATTR_NONNULL_ALL;
 void zone_version_put(struct zone_version *version) ATTR_NONNULL_ALL;
-/* [builder] What freeing `version` costs when it is the oldest, in objects to free (some 50 ns each). */
+/* [builder] What putting `version` now would cost, in objects to free (some 50 ns each): it and those behind it that
+ * wait for it alone. */
 size_t zone_version_put_cost(const struct zone_version *version) ATTR_NONNULL_ALL;
 /* [builder] What the zone's versions take from the system. */
 size_t zone_memory_bytes(const struct zone *zone) ATTR_NONNULL_ALL;

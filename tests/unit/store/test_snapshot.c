@@ -48,6 +48,7 @@ static void expect_file(struct fixture *f, const struct zone *zone, uint64_t seq
     rig_expect_same(read, want);
     assert_int_equal(head.serial, zone->current->serial);
     assert_int_equal(head.seq, seq);
+    assert_int_equal(snapshot_seq(f->dir, test_apex), seq);
     assert_true(head.wall_ms > 1600000000000);
     assert_int_equal(folder_cnt(f->dir, ""), 1);
     zone_records_free(read);
@@ -101,6 +102,31 @@ static void expect_refused(struct fixture *f, const char *part)
     assert_null(read);
     if (!strstr(f->why, part))
         fail_msg("%s", f->why);
+}
+
+/* A look at the head says no more than the head can. */
+static void heads_alone(void **state)
+{
+    struct fixture *f = *state;
+    struct zone *zone = zone_of(APEX);
+    char *path = snapshot_path(f->dir, test_apex);
+    assert_int_equal(snapshot_seq(f->dir, test_apex), 0);
+    assert_int_equal(snapshot_write(f->dir, zone->current, 77, f->why), ERR_OK);
+    assert_int_equal(snapshot_seq(f->dir, test_apex), 77);
+    assert_int_equal(snapshot_seq(f->dir, (const uint8_t *)"\7example\3net"), 0);
+    size_t len;
+    uint8_t *good = file_read(path, &len);
+    for (size_t cut = 0; cut < len; cut++) {
+        file_write(path, good, cut);
+        uint64_t seq = snapshot_seq(f->dir, test_apex);
+        assert_true(seq == 0 || seq == 77);
+        assert_true(cut > 40 || !seq);
+    }
+    file_write(path, "no snapshot at all, and longer than any head of one would be, which says nothing", 80);
+    assert_int_equal(snapshot_seq(f->dir, test_apex), 0);
+    free(good);
+    free(path);
+    zone_free(zone);
 }
 
 static void damage_is_told(void **state)
@@ -266,7 +292,7 @@ static void every_name_has_a_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(versions_come_back), CASE(a_large_one_comes_back), CASE(damage_is_told),
+        CASE(versions_come_back), CASE(a_large_one_comes_back), CASE(heads_alone), CASE(damage_is_told),
         CASE(what_is_no_file_of_the_zone_is_told), CASE(the_old_one_outlives_a_full_disk), CASE(leftovers_are_cleared),
         CASE(one_is_set_aside_or_removed), CASE(every_name_has_a_file),
     };

@@ -85,6 +85,7 @@ static void they_lead_to_the_same_version(void **state)
             changes[i] = rig_advance(zone, &zone_state);
             bytes += changeset_wire_bytes(changes[i]);
         }
+        assert_true(changeset_joins(lagging->current, (const struct changeset *const *)changes, steps));
         struct changeset *joined = join(changes, steps), *want;
         struct zone_records *records = rig_records(&zone_state);
         struct zone_version *version;
@@ -101,6 +102,73 @@ static void they_lead_to_the_same_version(void **state)
     }
 }
 
+/* ---- what another server sends may be anything */
+
+enum { RECORDS = 4, LIST_MAX = 200 };
+
+static const char *list(char out[LIST_MAX], uint32_t serial, unsigned set)
+{
+    int len = snprintf(out, LIST_MAX, "@ 60 SOA %u 60\n", serial);
+    for (unsigned i = 0; i < RECORDS; i++)
+        if (set >> i & 1)
+            len += snprintf(out + len, LIST_MAX - (size_t)len, "a 60 A %u\n", i + 1);
+    return out;
+}
+
+/* Steps fit joined just when they fit one by one. */
+static void joined_is_as_good_as_one_by_one(void **state)
+{
+    (void)state;
+    struct random_state rng = {{7, 8}};
+    unsigned fit_cnt = 0;
+    for (unsigned round = 0; round < 4000; round++) {
+        enum { STEPS = 3 };
+        struct changeset *changes[STEPS];
+        char removed[LIST_MAX], added[LIST_MAX];
+        unsigned begin = random_below(&rng, 1 << RECORDS), is = begin;
+        bool fits = true;
+        for (uint32_t i = 0; i < STEPS; i++) {
+            unsigned go = is & random_below(&rng, 1 << RECORDS), come = ~is & random_below(&rng, 1 << RECORDS);
+            if (!random_below(&rng, 4))
+                (random_below(&rng, 2) ? &go : &come)[0] ^= 1u << random_below(&rng, RECORDS);
+            fits &= !(go & ~is) && !(come & is & ~go);
+            is = (is & ~go) | (come & ((1 << RECORDS) - 1));
+            changes[i] = numbered(list(removed, i + 1, go), list(added, i + 2, come), i + 1);
+        }
+        struct zone *zone = zone_of(list(removed, 1, begin));
+        bool joins = changeset_joins(zone->current, (const struct changeset *const *)changes, STEPS);
+        struct changeset *joined = join(changes, STEPS);
+        struct zone_version *version;
+        bool is_applied = !zone_apply(&version, zone->current, joined, NULL);
+        assert_int_equal(joins && is_applied, fits);
+        if (fits) {
+            struct zone_records *have = rig_records_of(version), *want = records_of(list(added, STEPS + 1, is));
+            rig_expect_same(have, want);
+            zone_records_free(have);
+            zone_records_free(want);
+            fit_cnt++;
+        }
+        changeset_free(joined);
+        zone_free(zone);
+    }
+    assert_true(fit_cnt > 500 && fit_cnt < 3500);
+}
+
+static void serials_follow(void **state)
+{
+    (void)state;
+    struct zone *zone = zone_of(SOA(1));
+    struct changeset *changes[] = {numbered(SOA(1), SOA(2), 1), numbered(SOA(2), SOA(3), 2)};
+    const struct changeset *const *both = (const struct changeset *const *)changes;
+    assert_true(changeset_joins(zone->current, both, 2));
+    assert_false(changeset_joins(zone->current, both + 1, 1));
+    changes[1]->serial_from = 7;
+    assert_false(changeset_joins(zone->current, both, 2));
+    changeset_free(changes[0]);
+    changeset_free(changes[1]);
+    zone_free(zone);
+}
+
 static void sizes_are_those_of_a_transfer(void **state)
 {
     (void)state;
@@ -114,6 +182,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_comes_and_goes_cancels_out), cmocka_unit_test(spellings_and_ttls_count),
         cmocka_unit_test(one_stays_what_it_is), cmocka_unit_test(they_lead_to_the_same_version),
+        cmocka_unit_test(joined_is_as_good_as_one_by_one), cmocka_unit_test(serials_follow),
         cmocka_unit_test(sizes_are_those_of_a_transfer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

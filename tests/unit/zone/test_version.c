@@ -143,6 +143,36 @@ static void test_a_packed_version_leaves_older_ones_alone(void **state)
     zone_free(zone);
 }
 
+/* To let the oldest go frees all that waited for it, and to let go what others hold, or what an older one keeps,
+ * nothing. */
+static void test_what_a_put_costs(void **state)
+{
+    (void)state;
+    enum { CHANGES = 50 };
+    struct zone *zone = zone_of(APEX "a 60 A 1\n");
+    struct zone_version *held = zone->current, *second = NULL;
+    zone_version_get(held);
+    zone_version_get(held);
+    size_t alone = 0;
+    for (unsigned i = 0; i < CHANGES; i++) {
+        change(zone, i % 2 ? "a 60 A 2\n" : "a 60 A 1\n", i % 2 ? "a 60 A 1\n" : "a 60 A 2\n", NULL);
+        if (i == 0) {
+            second = zone->current;
+            zone_version_get(second);
+            alone = second->replaced.cnt;
+        }
+    }
+    assert_int_equal(zone_version_put_cost(held), 0);
+    zone_version_put(held);
+    assert_int_equal(zone_version_put_cost(second), 0);
+    assert_int_equal(zone_version_put_cost(held), alone); /* the second is held */
+    zone_version_put(second);
+    assert_int_equal(zone_version_put_cost(held), CHANGES * alone);
+    zone_version_put(held);
+    assert_ptr_equal(zone->oldest, zone->current);
+    zone_free(zone);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -151,6 +181,7 @@ int main(void)
         cmocka_unit_test(test_a_first_version_can_be_thrown_away),
         cmocka_unit_test(test_rrsets_that_grow_with_each_reload),
         cmocka_unit_test(test_a_packed_version_leaves_older_ones_alone),
+        cmocka_unit_test(test_what_a_put_costs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
