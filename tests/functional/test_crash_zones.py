@@ -8,7 +8,8 @@ import random
 import threading
 
 from powercut import ROUNDS, Disk, rounds
-from transferring import Changing, assert_equal, records_of, serial_at, transfer, wait_serial
+from transferring import Changing, assert_equal, serial_at, wait_serial
+from zonecopy import records_of, transfer
 
 ZONE = "example.com"
 WWW = "www.example.com"
