@@ -50,7 +50,7 @@ static void zones_loaded(void *arg, struct store_report *report)
 {
     struct validation *v = arg;
     print_diag(v, report->diag);
-    v->zones = report->loaded + report->failed;
+    v->zones = report->loaded + report->failed + report->empty;
     if (report->failed && !diag_cnt(report->diag, DIAG_ERROR))
         v->errors += report->failed;
 }

@@ -591,13 +591,6 @@ def test_server_keys_that_are_not_there_yet_are_refused(rondo):
     assert re.search(r"rondo\.conf:\d+: error: .*http", done.stderr), done.stderr
 
 
-@pytest.mark.parametrize("key", ["notify", "allow_transfer", "allow_update", "primaries"])
-def test_zone_keys_that_are_not_there_yet_are_refused(rondo, key):
-    done = rondo.prepare(keys={"example.com": f'{key} = [ "192.0.2.1" ];'}).validate()
-    assert done.returncode == 1
-    assert re.search(rf"rondo\.conf:\d+: error: .*{key}", done.stderr), done.stderr
-
-
 def test_round_robin_with_weights_is_warned_of(rondo):
     group = {"name": "www", "members": weighted({"192.0.2.1": 4})}
     done = rondo.prepare(keys={"example.com": balance([group])}).validate()
