@@ -3,7 +3,9 @@
  * Request: {"rondo": 1, "command": "reload", "args": ["…"]}. Answer: {"rondo": 1, "status": 0, "error":
  * "…" or absent, "data": {…}}; status is rondoctl's exit status (0 done, 1 failed, 2 usage). A request of another
  * protocol version gets status 2 and an error that names both. Members that are not named here are ignored, so that a
- * newer side can add some. Fed by bytes as they come, for both sides and the fuzzer. One thread at a time. */
+ * newer side can add some. What is too large for an answer is a file, whose descriptor comes along with the answer's
+ * first byte: the zone's text of "dump". Fed by bytes as they come, for both sides and the fuzzer. One thread at a
+ * time. */
 #pragma once
 
 #include <stdbool.h>

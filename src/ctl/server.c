@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -91,6 +92,15 @@ pid_t ctl_reply_who(const struct ctl_reply *reply, uid_t *uid)
 {
     *uid = (uid_t)-1;
     return reply->conn ? pipe_client_pid(reply->conn->client, uid) : -1;
+}
+
+void ctl_reply_attach(struct ctl_reply *reply, int *fd)
+{
+    if (reply->conn)
+        pipe_client_attach(reply->conn->client, fd);
+    else
+        close(*fd);
+    *fd = -1;
 }
 
 static void reply_bytes(struct ctl_reply *reply, char **bytes, size_t len)

@@ -26,6 +26,9 @@ typedef void ctl_command_fn(void *arg, const struct ctl_request *request, struct
 
 /* Answers. *reply is taken and becomes NULL; `data` (may be NULL) is taken. */
 void ctl_reply_send(struct ctl_reply **reply, int status, const char *error, json_t *data) ATTR_NONNULL(1);
+/* The answer brings this descriptor (taken, becomes -1) along, for the client to read: what is too large for an answer.
+ * Once, before it is sent. */
+void ctl_reply_attach(struct ctl_reply *reply, int *fd) ATTR_NONNULL_ALL;
 /* The client still waits. */
 bool ctl_reply_wanted(const struct ctl_reply *reply) ATTR_NONNULL_ALL;
 

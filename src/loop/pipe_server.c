@@ -30,6 +30,7 @@ struct pipe_client {
     uint64_t opened_ms, deadline_ms; /* loop time; the deadline holds in READING and WRITING */
     char *out;                       /* owned */
     size_t out_len, out_at;
+    int attached; /* goes with the first byte; -1: nothing, or it has gone */
 };
 
 struct pipe_server {
@@ -59,11 +60,19 @@ static void handle_gone(struct pipe_server *server)
     free(server);
 }
 
+static void detach(struct pipe_client *client)
+{
+    if (client->attached >= 0)
+        close(client->attached);
+    client->attached = -1;
+}
+
 static void client_closed(uv_handle_t *handle)
 {
     struct pipe_client *client = handle->data;
     struct pipe_server *server = client->server;
     job_free(handle->loop, client->out, client->out_len);
+    detach(client);
     free(client);
     handle_gone(server);
 }
@@ -133,18 +142,35 @@ static void client_left(struct pipe_client *client)
         uv_poll_stop(&client->poll);
 }
 
+static ssize_t send_piece(const struct pipe_client *client)
+{
+    size_t len = client->out_len - client->out_at;
+    struct iovec piece = {client->out + client->out_at, len < PIECE_SIZE ? len : PIECE_SIZE};
+    union {
+        struct cmsghdr head;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control = {.head = {.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS}};
+    struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1};
+    if (client->attached >= 0) {
+        message.msg_control = &control;
+        message.msg_controllen = sizeof control.bytes;
+        memcpy(CMSG_DATA(&control.head), &client->attached, sizeof(int));
+    }
+    return sendmsg(client->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 /* The next piece, or what the kernel takes of it. */
 static void client_send(struct pipe_client *client)
 {
-    size_t len = client->out_len - client->out_at;
-    ssize_t sent = send(client->fd, client->out + client->out_at, len < PIECE_SIZE ? len : PIECE_SIZE,
-                        MSG_NOSIGNAL | MSG_DONTWAIT);
+    ssize_t sent = send_piece(client);
     if (sent < 0 && errno != EINTR && errno != EAGAIN) {
         client_end(client, PIPE_END_GONE);
         return;
     }
-    if (sent > 0)
+    if (sent > 0) {
         client->out_at += (size_t)sent;
+        detach(client);
+    }
     if (client->out_at == client->out_len)
         client_end(client, PIPE_END_DONE);
 }
@@ -184,6 +210,12 @@ void pipe_client_write(struct pipe_client *client, char **bytes, size_t len)
     client->deadline_ms = uv_now(client->poll.loop) + client->server->limits.answer_ms;
     client_watch(client, UV_WRITABLE);
     client_send(client);
+}
+
+void pipe_client_attach(struct pipe_client *client, int *fd)
+{
+    client->attached = *fd;
+    *fd = -1;
 }
 
 void pipe_client_close(struct pipe_client *client)
@@ -248,6 +280,7 @@ static bool client_open(struct pipe_server *server, int fd)
     client->poll.data = client;
     client->server = server;
     client->fd = fd;
+    client->attached = -1;
     client->opened_ms = uv_now(server->poll.loop);
     client->deadline_ms = client->opened_ms + server->limits.request_ms;
     client->next = server->clients;

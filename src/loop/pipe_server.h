@@ -56,6 +56,9 @@ void pipe_client_hold(struct pipe_client *client) ATTR_NONNULL_ALL;
 /* The answer (*bytes is taken, becomes NULL), of which the first 32 KiB are sent at once; the client ends when it is
  * written. At most once; may end the client before it returns. */
 void pipe_client_write(struct pipe_client *client, char **bytes, size_t len) ATTR_NONNULL_ALL;
+/* The answer's first byte, once it is written, brings this descriptor (taken, becomes -1) along, for whoever looks for
+ * one (SCM_RIGHTS, unix(7)). At most once, before pipe_client_write. */
+void pipe_client_attach(struct pipe_client *client, int *fd) ATTR_NONNULL_ALL;
 void pipe_client_close(struct pipe_client *client) ATTR_NONNULL_ALL;
 /* Who it is, as the kernel says; -1: unknown. */
 pid_t pipe_client_pid(const struct pipe_client *client, uid_t *uid) ATTR_NONNULL_ALL;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -154,6 +155,73 @@ static void an_answer_is_read_to_its_end(void **state)
     assert_int_equal(recv(fd, bytes, sizeof bytes, 0), 10);
     assert_int_equal(recv(fd, bytes, sizeof bytes, 0), 0);
     close(fd);
+}
+
+static int held_client(struct fixture *f)
+{
+    int fd = dial(f);
+    assert_int_equal(send(fd, "?", 1, 0), 1);
+    for (unsigned i = 0; !f->held; i++) {
+        assert_true(i < PATIENCE_MS);
+        uv_run(&f->loop, UV_RUN_NOWAIT);
+        usleep(500);
+    }
+    return fd;
+}
+
+/* The descriptor that comes with up to `len` bytes; -1: none does. */
+static int receive(int fd, void *bytes, size_t len)
+{
+    union {
+        struct cmsghdr head;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct iovec piece = {bytes, len};
+    struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1, .msg_control = &control,
+                             .msg_controllen = sizeof control.bytes};
+    int attached = -1;
+    assert_true(recvmsg(fd, &message, 0) > 0);
+    if (message.msg_controllen)
+        memcpy(&attached, CMSG_DATA(&control.head), sizeof attached);
+    return attached;
+}
+
+static void a_descriptor_comes_with_the_first_byte(void **state)
+{
+    struct fixture *f = *state;
+    char bytes[100], told = 0;
+    int ends[2], fd = held_client(f);
+    assert_int_equal(pipe(ends), 0);
+    pipe_client_attach(f->held, &ends[0]);
+    assert_int_equal(ends[0], -1);
+    answer(f->held, 10);
+    turn_until(f, &f->end_cnt[PIPE_END_DONE], 1);
+    int attached = receive(fd, bytes, 1);
+    assert_true(attached >= 0);
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    assert_int_equal(read(attached, &told, 1), 1);
+    assert_int_equal(told, 'x');
+    assert_int_equal(receive(fd, bytes, sizeof bytes), -1);
+    close(attached);
+    close(ends[1]);
+    close(fd);
+}
+
+/* It is closed with the client that was to get it. */
+static void a_descriptor_that_nobody_takes_is_closed(void **state)
+{
+    struct fixture *f = *state;
+    int ends[2], fd = held_client(f);
+    assert_int_equal(pipe(ends), 0);
+    pipe_client_attach(f->held, &ends[0]);
+    close(fd);
+    turn_until(f, &f->end_cnt[PIPE_END_GONE], 1);
+    for (unsigned i = 0; i < 3; i++)
+        uv_run(&f->loop, UV_RUN_NOWAIT);
+    signal(SIGPIPE, SIG_IGN);
+    assert_int_equal(write(ends[1], "x", 1), -1);
+    assert_int_equal(errno, EPIPE);
+    close(ends[1]);
 }
 
 static void a_large_answer_goes_out_as_it_is_read(void **state)
@@ -377,6 +445,8 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, start, stop)
     const struct CMUnitTest tests[] = {
         CASE(an_answer_is_read_to_its_end),
+        CASE(a_descriptor_comes_with_the_first_byte),
+        CASE(a_descriptor_that_nobody_takes_is_closed),
         cmocka_unit_test_setup_teardown(a_large_answer_goes_out_as_it_is_read, start_patiently, stop),
         CASE(one_client_is_read_from_in_a_turn),
         CASE(an_answer_goes_out_in_pieces),
