@@ -94,7 +94,8 @@ static void start(struct store_change *change)
     change->marking->marks.diag = diag_new(ZONE_LOAD_DIAG_MOST);
     *making = (struct store_making){.zone = zone->zone, .base = zone->zone->latest, .path = zone->path,
                                     .marks = change->marking->used, .diag = change->marking->marks.diag,
-                                    .journal_most_ms = zone->journal_most_ms, .serial_mode = zone->serial_mode};
+                                    .journal_most_ms = zone->journal_most_ms, .serial_mode = zone->serial_mode,
+                                    .is_frozen = zone->is_frozen};
     store_zone_keeping(store, zone, &making->keeping);
     job_run(store->loop, &change->job, work, work_done);
 }

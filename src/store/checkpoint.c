@@ -21,12 +21,14 @@ struct attempt {
     struct store *store;
     uint8_t apex[NAME_MAX_LEN];
     size_t bytes; /* that are left */
+    uint32_t oldest_serial;
 };
 
 void checkpoint_note(struct store_zone *zone, const struct keeping *keeping)
 {
     if (keeping->is_replaced) {
         zone->checkpoint.bytes = 0;
+        zone->checkpoint.oldest_serial = keeping->entry.checkpoint_serial;
         zone->checkpoint.is_measured = true;
     }
     zone->checkpoint.bytes += keeping->bytes;
@@ -83,6 +85,16 @@ static enum err write_all(struct store_making *making, bool by_age, bool by_size
     return ERR_OK;
 }
 
+static enum err find_oldest(struct attempt *attempt, struct store_making *making)
+{
+    const struct history_zone *entry = &making->keeping.entry;
+    attempt->oldest_serial = entry->serial;
+    if (entry->dropped_seq == entry->seq)
+        return ERR_OK;
+    return history_serial_before(&attempt->oldest_serial, making->keeping.place->lmdb, making->zone->name,
+                                 entry->dropped_seq + 1, making->why);
+}
+
 static enum err make(struct store_change *change, struct store_making *making)
 {
     struct attempt *attempt = container_of(change, struct attempt, change);
@@ -95,12 +107,11 @@ static enum err make(struct store_change *change, struct store_making *making)
     if (err)
         return err;
     bool by_size = attempt->bytes > k->most_bytes, by_age = is_old(making, making->zone->name);
-    if (!by_size && !by_age)
-        return ERR_OK;
-    err = write_all(making, by_age, by_size);
+    if (by_size || by_age)
+        err = write_all(making, by_age, by_size);
     if (!err && by_size)
         attempt->bytes = k->most_bytes / 2;
-    return err;
+    return err ? err : find_oldest(attempt, making);
 }
 
 /* ---- [control] */
@@ -114,6 +125,7 @@ static void done(struct store_change *change, enum err err, const char *why)
         zone->checkpoint.is_running = false;
         zone->checkpoint.is_measured = !err;
         zone->checkpoint.bytes = attempt->bytes;
+        zone->checkpoint.oldest_serial = attempt->oldest_serial;
         zone->checkpoint.look_wall_ms = clock_wall_ms() + (zone->journal_most_ms / LOOKS_AN_AGE > LOOK_LEAST_MS
                                                                ? zone->journal_most_ms / LOOKS_AN_AGE
                                                                : LOOK_LEAST_MS);

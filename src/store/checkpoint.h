@@ -15,9 +15,10 @@ struct keeping;
 
 /* A zone's, zero at first. */
 struct checkpoint {
-    bool is_measured;      /* `bytes` is of all that is kept */
+    bool is_measured;       /* `bytes` and `oldest_serial` are of all that is kept */
     bool is_running;
-    size_t bytes;          /* that changes take in the journal */
+    size_t bytes;           /* that changes take in the journal */
+    uint32_t oldest_serial; /* that the first of them leads on from */
     uint64_t look_wall_ms; /* not before then is the age looked at */
 };
 

@@ -86,6 +86,10 @@ enum err history_read_since(struct history_list *list, struct lmdb *lmdb, const 
 enum err history_measure(size_t *cnt, size_t *bytes, struct lmdb *lmdb, const uint8_t *apex, uint64_t from,
                          char why[HISTORY_WHY_MAX]) ATTR_NONNULL_ALL ATTR_MUST_USE;
 
+/* The serial that changeset `seq` leads on from; as it is, when that is not there. ERR_IO. */
+enum err history_serial_before(uint32_t *serial, struct lmdb *lmdb, const uint8_t *apex, uint64_t seq,
+                               char why[HISTORY_WHY_MAX]) ATTR_NONNULL_ALL ATTR_MUST_USE;
+
 /* *first, the first of the changesets that together with all behind them, up to number `to`, take no more than
  * `most_bytes`; `to` + 1: even the last takes more. ERR_IO. */
 enum err history_first_within(uint64_t *first, struct lmdb *lmdb, const uint8_t *apex, uint64_t to, size_t most_bytes,

@@ -229,6 +229,37 @@ enum err history_measure(size_t *cnt, size_t *bytes, struct lmdb *lmdb, const ui
     return err;
 }
 
+struct peeking {
+    const uint8_t *apex;
+    uint64_t seq;
+    uint32_t *serial;
+};
+
+static bool peek_one(void *arg, const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len)
+{
+    const struct peeking *peeking = arg;
+    uint64_t seq;
+    uint32_t from, to;
+    if (history_key_seq(&seq, peeking->apex, key, key_len) && seq == peeking->seq &&
+        history_changes_peek(&from, &to, value, value_len))
+        *peeking->serial = from;
+    return false;
+}
+
+enum err history_serial_before(uint32_t *serial, struct lmdb *lmdb, const uint8_t *apex, uint64_t seq,
+                               char why[HISTORY_WHY_MAX])
+{
+    struct peeking peeking = {apex, seq, serial};
+    uint8_t key[HISTORY_KEY_MAX];
+    size_t key_len = history_key(key, apex, seq);
+    struct lmdb_read *read;
+    enum err err = lmdb_read_begin(&read, lmdb, why);
+    if (!err)
+        err = lmdb_read_up(read, history_changes_database, key, key_len, peek_one, &peeking, why);
+    lmdb_read_end(read);
+    return err;
+}
+
 struct fitting {
     const uint8_t *apex;
     uint64_t first;

@@ -44,6 +44,7 @@ enum { HISTORY_DIGEST_LEN = 32 };
 enum history_flag {
     HISTORY_HAS_UPDATES = 1, /* changes that the zone's file lacks */
     HISTORY_HAS_SOURCE = 2,  /* what is said of the source is known */
+    HISTORY_IS_FROZEN = 4,   /* updates are refused, as somebody edits the file */
 };
 
 /* Of a zone that has a history; all zero: it has none so far. */

@@ -95,6 +95,12 @@ static void take_kind(struct store *store, struct store_zone *zone, bool is_seco
     zone->is_secondary = is_secondary;
 }
 
+static void take_history(struct store_zone *zone, const struct history_zone *entry)
+{
+    zone->history = *entry;
+    zone->is_frozen = entry->flags & HISTORY_IS_FROZEN;
+}
+
 /* The zone is as the plan says from here on, but for what comes of reading it. */
 static void take_conf(struct store *store, struct store_zone *zone, struct store_zone_conf *conf)
 {
@@ -109,7 +115,7 @@ static void take_conf(struct store *store, struct store_zone *zone, struct store
     struct history_zone entry;
     if (store->histories && zone->state == STORE_ZONE_LOADING &&
         histories_get(store->histories, zone->zone->name, &entry))
-        zone->history = entry;
+        take_history(zone, &entry);
 }
 
 void load_add_zones(struct store_load *load)

@@ -25,6 +25,7 @@ struct store_zone {
     bool needs_snapshot;         /* see store/keeping.h */
     struct checkpoint checkpoint;
     struct store_change *changes; /* that wait */
+    bool is_frozen;               /* see store/write.h; its history says so too, if it has one */
     bool is_leaving;              /* nothing more may be wanted of it */
     /* of the text that is served; NULL: read it again in any case. While `building`: the job's */
     struct zonefile_sources *sources;
@@ -61,8 +62,9 @@ struct store {
     store_watch_fn *watch;
     void *watch_arg;
     struct removal *removals;  /* zones that left the catalogue, not freed yet */
-    size_t job_cnt;            /* releasing and freeing jobs in the pool, of loads that ended too */
+    size_t job_cnt;            /* jobs in the pool that are no loads and no changes */
     size_t release_job_cnt;    /* those of them that release versions */
+    unsigned export_cnt;       /* those that write a version for somebody, see store/export.h */
     bool quiet;
 };
 

@@ -227,24 +227,70 @@ void store_cancel(struct store *store)
         load_cancel(store->load);
 }
 
-void store_each_zone(const struct store *store, void (*fn)(void *arg, const struct store_zone_view *zone), void *arg)
+static struct store_zone_view view_of(const struct store_zone *zone)
 {
-    for (size_t i = 0; i < store->cnt; i++) {
-        const struct store_zone *zone = store->zones[i];
-        const struct store_zone_view view = {
-            .apex = zone->zone->name,
-            .path = zone->path,
-            .state = zone->state,
-            .serial = zone->serial,
-            .name_cnt = zone->name_cnt,
-            .signed_kind = zone->signed_kind,
-            .rr_cnt = zone->rr_cnt,
-            .memory_bytes = zone->memory_bytes,
-            .loaded_wall_ms = zone->loaded_wall_ms,
-            .last_error = zone->last_error,
-        };
+    const struct history_zone *history = &zone->history;
+    return (struct store_zone_view){
+        .apex = zone->zone->name,
+        .path = zone->path,
+        .state = zone->state,
+        .serial = zone->serial,
+        .name_cnt = zone->name_cnt,
+        .signed_kind = zone->signed_kind,
+        .rr_cnt = zone->rr_cnt,
+        .memory_bytes = zone->memory_bytes,
+        .loaded_wall_ms = zone->loaded_wall_ms,
+        .last_error = zone->last_error,
+        .is_secondary = zone->is_secondary,
+        .is_frozen = zone->is_frozen,
+        .has_updates = history->flags & HISTORY_HAS_UPDATES,
+        .has_history = history->seq != 0,
+        .change_cnt = history->seq - history->dropped_seq,
+        .checkpoint_serial = history->checkpoint_serial,
+        .is_measured = zone->checkpoint.is_measured,
+        .change_bytes = zone->checkpoint.bytes,
+        .oldest_serial = zone->checkpoint.oldest_serial,
+    };
+}
+
+/* The first of those that are not before `apex`. */
+static size_t place_of(const struct store *store, const uint8_t *apex)
+{
+    size_t low = 0, high = store->cnt;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (name_cmp(store->zones[middle]->zone->name, apex) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+bool store_each_zone_after(const struct store *store, const uint8_t *after, size_t most,
+                           void (*fn)(void *arg, const struct store_zone_view *zone), void *arg)
+{
+    size_t i = after ? place_of(store, after) : 0;
+    if (after && i < store->cnt && name_equal(store->zones[i]->zone->name, after))
+        i++;
+    for (; i < store->cnt && most; i++, most--) {
+        const struct store_zone_view view = view_of(store->zones[i]);
         fn(arg, &view);
     }
+    return i < store->cnt;
+}
+
+void store_each_zone(const struct store *store, void (*fn)(void *arg, const struct store_zone_view *zone), void *arg)
+{
+    (void)store_each_zone_after(store, NULL, store->cnt, fn, arg);
+}
+
+bool store_get_zone(const struct store *store, const uint8_t *apex, struct store_zone_view *view)
+{
+    const struct store_zone *zone = store_find(store, apex);
+    if (zone)
+        *view = view_of(zone);
+    return zone != NULL;
 }
 
 size_t store_zone_cnt(const struct store *store, enum store_zone_state state)

@@ -90,6 +90,16 @@ struct store_zone_view {
     const char *signed_kind; /* "no", "nsec" or "nsec3"; NULL: none was loaded yet */
     uint64_t loaded_wall_ms; /* when the served version was published; 0: never */
     const char *last_error;  /* the first error of the last load; NULL: none */
+    bool is_secondary;
+    bool is_frozen;          /* see store/write.h */
+    bool has_updates;        /* changes that its file lacks */
+    /* What of its history is kept (IXFR). */
+    bool has_history;
+    uint64_t change_cnt;         /* changesets; they lead to `serial` */
+    uint32_t checkpoint_serial;  /* of the whole zone that is kept besides */
+    bool is_measured;            /* these are known: */
+    size_t change_bytes;
+    uint32_t oldest_serial;      /* that they lead on from */
 };
 
 /* What a load did. `diag` and `failed_names` (with its strings, each of its own) are valid during the call, unless the
@@ -158,4 +168,10 @@ void store_cancel(struct store *store) ATTR_NONNULL_ALL;
 /* In order of name (canonical). */
 void store_each_zone(const struct store *store, void (*fn)(void *arg, const struct store_zone_view *zone), void *arg)
     ATTR_NONNULL(1, 2);
+/* Likewise, the first `most` of those behind the name `after` (lower-cased, be there such a zone or not; NULL: of all):
+ * for whoever goes on in another turn. False: these were the last. */
+bool store_each_zone_after(const struct store *store, const uint8_t *after, size_t most,
+                           void (*fn)(void *arg, const struct store_zone_view *zone), void *arg) ATTR_NONNULL(1, 4);
+/* False: there is no such zone. */
+bool store_get_zone(const struct store *store, const uint8_t *apex, struct store_zone_view *view) ATTR_NONNULL_ALL;
 size_t store_zone_cnt(const struct store *store, enum store_zone_state state) ATTR_NONNULL_ALL;
