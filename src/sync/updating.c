@@ -86,6 +86,14 @@ static enum err make_changes(struct zone_updates *zone, struct store_making *mak
     return err;
 }
 
+static void refuse_all(struct zone_updates *zone, const char *why)
+{
+    for (size_t i = 0; i < zone->judged_cnt; i++) {
+        zone->judged[i].rcode = RCODE_REFUSED;
+        zone->judged[i].why = why;
+    }
+}
+
 /* Nothing is acknowledged that is not kept: without a journal nothing may change. */
 static enum err make(struct store_change *change, struct store_making *making)
 {
@@ -94,6 +102,10 @@ static enum err make(struct store_change *change, struct store_making *making)
         snprintf(making->why, sizeof making->why, "%s",
                  making->base ? "state_dir cannot be used" : "it has no version");
         return ERR_LIMIT;
+    }
+    if (making->is_frozen) {
+        refuse_all(zone, "the zone is frozen");
+        return ERR_OK;
     }
     struct update *update = update_new(
         making->base, serial_after(making->serial_mode, making->base->serial, NULL, clock_wall_ms() / 1000));
