@@ -38,6 +38,8 @@ enum err admin_open(struct admin **admin, const struct admin_setup *setup, struc
     made->again.data = made;
     uv_idle_init(setup->loop, &made->walking);
     made->walking.data = made;
+    uv_idle_init(setup->loop, &made->zones_walking);
+    made->zones_walking.data = made;
     *admin = made;
     return ERR_OK;
 }
@@ -49,7 +51,9 @@ enum err admin_give_to(const struct admin *admin, uid_t uid, gid_t gid, struct d
 
 void admin_set_state(struct admin *admin, struct state *state) { admin->state = state; }
 
-static void walking_closed(uv_handle_t *handle)
+void admin_set_sync(struct admin *admin, struct sync *sync) { admin->sync = sync; }
+
+static void zones_walking_closed(uv_handle_t *handle)
 {
     struct admin *admin = handle->data;
     free(admin->running.items);
@@ -57,6 +61,12 @@ static void walking_closed(uv_handle_t *handle)
     free((void *)(uintptr_t)admin->setup.control_path);
     free((void *)(uintptr_t)admin->setup.conf_path);
     free(admin);
+}
+
+static void walking_closed(uv_handle_t *handle)
+{
+    struct admin *admin = handle->data;
+    uv_close((uv_handle_t *)&admin->zones_walking, zones_walking_closed);
 }
 
 static void again_closed(uv_handle_t *handle)
@@ -74,8 +84,17 @@ void admin_close(struct admin **admin)
         return;
     admin_reload_drop(closing, stopping);
     admin_pools_drop(closing, stopping);
+    admin_zones_drop(closing, stopping);
+    admin_zone_load_drop(closing, stopping);
     ctl_server_close(&closing->server);
     uv_close((uv_handle_t *)&closing->again, again_closed);
+}
+
+static void count_transfer(void *arg, const struct outgoing_view *view)
+{
+    size_t *cnt = arg;
+    (void)view;
+    ++*cnt;
 }
 
 void admin_status_take(const struct admin *admin, struct view_status *status)
@@ -101,6 +120,10 @@ void admin_status_take(const struct admin *admin, struct view_status *status)
         status->workers = io_worker_cnt(admin->setup.io);
         status->tcp_open = io_tcp_open(admin->setup.io);
         io_sum_counters(admin->setup.io, &status->answers, &status->sockets);
+    }
+    if (admin->sync) {
+        status->transfers = *outgoing_counters(sync_outgoing(admin->sync));
+        outgoing_each(sync_outgoing(admin->sync), count_transfer, &status->transfer_cnt);
     }
     uv_resident_set_memory(&status->memory_bytes);
 }

@@ -7,6 +7,7 @@
  * loop runs until nothing is left on it. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -22,6 +23,7 @@
 #include "loop/lag.h"
 #include "store/state.h"
 #include "store/store.h"
+#include "sync/sync.h"
 
 struct admin_options {
     char *control; /* path of the control socket */
@@ -43,6 +45,9 @@ struct admin_hooks {
      * good or bad, is told by admin_load_done, later or before this returns. ERR_BUSY: a load runs already, nothing was
      * started (the command then waits for the next that begins, and asks for it after that one's admin_load_done). */
     enum err (*start_reload)(void *arg);
+    /* Starts to read the file of one zone again; `fn` is called once, later, unless the server stops before. ERR_BUSY
+     * likewise: the command asks again after the next admin_load_done or `fn`. Other errors as store_load_zone. */
+    enum err (*load_zone)(void *arg, const uint8_t *apex, enum store_load_how how, store_report_fn *fn, void *fn_arg);
     /* Begins the shutdown and returns; admin_close follows later, not from within this call. The client has its answer
      * by then. */
     void (*stop)(void *arg);
@@ -70,6 +75,9 @@ enum err admin_open(struct admin **admin, const struct admin_setup *setup, struc
 /* Who keeps what is ordered; borrowed until after admin_close, and until balance ends. Before this, and with NULL,
  * commands that need it fail. */
 void admin_set_state(struct admin *admin, struct state *state) ATTR_NONNULL(1);
+/* Where zones come from and go to; borrowed until admin_close. Before this, and with NULL, commands that need it
+ * fail. */
+void admin_set_sync(struct admin *admin, struct sync *sync) ATTR_NONNULL(1);
 /* Gives the socket (and its folder, if admin_open made it) to the user that the daemon is about to become. */
 enum err admin_give_to(const struct admin *admin, uid_t uid, gid_t gid, struct diag *diag)
     ATTR_NONNULL_ALL ATTR_MUST_USE;

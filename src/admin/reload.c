@@ -64,7 +64,9 @@ void admin_load_begins(struct admin *admin)
 
 void admin_reload_again(uv_timer_t *timer)
 {
-    begin(timer->data);
+    struct admin *admin = timer->data;
+    begin(admin);
+    admin_zone_load_try(admin);
 }
 
 void admin_reload_ask(struct admin *admin, struct ctl_reply *reply)
@@ -81,7 +83,7 @@ void admin_reload_drop(struct admin *admin, const char *why)
 
 /* ==== telling ==== */
 
-static struct view_load load_view(const struct admin_load *load)
+struct view_load admin_load_view(const struct admin_load *load)
 {
     struct view_load view = {.state = load->err ? VIEW_LOAD_REFUSED : VIEW_LOAD_DONE, .ended_wall_ms = clock_wall_ms()};
     const struct store_report *zones = load->zones;
@@ -93,6 +95,7 @@ static struct view_load load_view(const struct admin_load *load)
         view.failed = zones->failed;
         view.added = zones->added;
         view.removed = zones->removed;
+        view.empty = zones->empty;
     }
     const struct diag *diags[] = {load->diag, zones ? zones->diag : NULL};
     for (size_t i = 0; i < 2; i++) {
@@ -110,13 +113,19 @@ struct load_answer {
     char *conf_path;
     struct diag *conf_diag, *zones_diag; /* NULL: none */
     char **failed_names;                 /* view.failed of them; NULL: not known */
+    char *zone; /* NULL: all */
+    bool says_frozen, is_frozen;
 };
 
-static struct load_answer *answer_take(const struct admin *admin, struct admin_load *load)
+void *admin_load_answer_new(const struct admin *admin, struct admin_load *load, const struct view_load *view,
+                            const char *zone, const bool *frozen)
 {
     struct load_answer *answer = mem_zalloc(1, sizeof *answer);
-    *answer = (struct load_answer){.view = admin->last_load, .err = load->err, .conf_diag = load->diag};
+    *answer = (struct load_answer){.view = *view, .err = load->err, .conf_diag = load->diag};
     answer->conf_path = mem_strdup(admin->setup.conf_path);
+    answer->zone = zone ? mem_strdup(zone) : NULL;
+    answer->says_frozen = frozen != NULL;
+    answer->is_frozen = frozen && *frozen;
     load->diag = NULL;
     if (!load->zones)
         return answer;
@@ -136,10 +145,11 @@ static void answer_drop_parts(struct load_answer *answer)
     diag_free(answer->zones_diag);
 }
 
-static void answer_free(void *arg)
+void admin_load_answer_free(void *arg)
 {
     struct load_answer *answer = arg;
     free(answer->conf_path);
+    free(answer->zone);
     free(answer);
 }
 
@@ -155,13 +165,18 @@ static json_t *load_data(const struct load_answer *answer)
     json_object_set_new(data, "failed_zones", names);
     json_object_set_new(data, "messages", messages);
     json_object_set_new(data, "messages_omitted", json_integer((json_int_t)omitted));
+    if (answer->zone)
+        json_object_set_new(data, "zone", ctl_json_text(answer->zone));
+    if (answer->says_frozen)
+        json_object_set_new(data, "frozen", json_boolean(answer->is_frozen));
     return data;
 }
 
 static char *zones_error(const struct load_answer *answer)
 {
     size_t failed = answer->view.failed;
-    char *text = mem_printf("%zu zone%s failed", failed, failed == 1 ? "" : "s");
+    char *text = mem_printf("%s%zu zone%s failed", answer->is_frozen ? "it stays frozen: " : "", failed,
+                            failed == 1 ? "" : "s");
     for (size_t i = 0; answer->failed_names && i < failed && i < NAMES_IN_ERROR_MAX; i++) {
         char *longer = mem_printf("%s%s %s", text, i ? "," : ":", answer->failed_names[i]);
         free(text);
@@ -186,7 +201,7 @@ static char *load_error(const struct load_answer *answer)
     return mem_printf("configuration refused: %zu error%s; nothing was changed", errors, errors == 1 ? "" : "s");
 }
 
-static void answer_render(void *arg, struct ctl_result *result)
+void admin_load_answer_render(void *arg, struct ctl_result *result)
 {
     struct load_answer *answer = arg;
     result->data = load_data(answer);
@@ -198,10 +213,11 @@ static void answer_render(void *arg, struct ctl_result *result)
 void admin_load_done(struct admin *admin, struct admin_load *load)
 {
     size_t cnt = admin->running.cnt;
-    admin->last_load = load_view(load);
+    admin->last_load = admin_load_view(load);
     admin->running.cnt = 0;
     if (cnt)
-        ctl_replies_render(admin->running.items, cnt, answer_render, answer_free, answer_take(admin, load));
-    if (admin->queued.cnt)
+        ctl_replies_render(admin->running.items, cnt, admin_load_answer_render, admin_load_answer_free,
+                           admin_load_answer_new(admin, load, &admin->last_load, NULL, NULL));
+    if (admin->queued.cnt || admin->zone_loads)
         uv_timer_start(&admin->again, admin_reload_again, 0, 0);
 }

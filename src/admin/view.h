@@ -1,6 +1,6 @@
-/* The one model of what operators see, as plain data taken at one moment: what the control socket answers today, and
- * metrics, API and status page later. Taken on the control thread in well under its 5 ms (10,000 zones), owned by
- * whoever took it, then readable by any thread. */
+/* The one model of what operators see, as plain data: what the control socket answers today, and metrics, API and
+ * status page later. Taken on the control thread, at one moment, or in slices where it is much (admin/view_zones.h,
+ * admin/view_pools.h); owned by whoever took it, then readable by any thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,37 +12,11 @@
 #include "answer/counters.h"
 #include "balance/count.h"
 #include "balance/hold.h"
-#include "base/arena.h"
 #include "base/attr.h"
 #include "base/log.h"
 #include "io/io.h"
 #include "store/store.h"
-
-/* "loading", "served", "failed", "stale", "empty", "expired". */
-extern const char *const view_zone_state_names[STORE_ZONE_STATES];
-
-struct view_zone {
-    const char *name; /* text without the final dot, lower case; so is all text in the arena of its view_zones */
-    const char *file;
-    const char *error; /* NULL: none */
-    enum store_zone_state state;
-    bool has_version;
-    uint32_t serial;
-    size_t name_cnt, rr_cnt, memory_bytes;
-    const char *signed_kind; /* "no", "nsec", "nsec3"; NULL: it has no version */
-    uint64_t loaded_wall_ms; /* 0: never */
-};
-struct view_zones {
-    struct view_zone *zones; /* in canonical order */
-    size_t cnt;
-    uint64_t taken_wall_ms;
-    struct arena arena;
-};
-void view_zones_free(struct view_zones *view);
-struct view_zones *view_zones_take(const struct store *store)
-    ATTR_FREED_BY(view_zones_free) ATTR_MUST_USE ATTR_NONNULL_ALL;
-/* The zone of that name (text, whatever its case, with or without the final dot); NULL: there is none. */
-const struct view_zone *view_zones_find(const struct view_zones *view, const char *name) ATTR_NONNULL_ALL;
+#include "sync/sync.h"
 
 /* How the last load ended. */
 enum view_load_state { VIEW_LOAD_NONE, VIEW_LOAD_DONE, VIEW_LOAD_ZONES_FAILED, VIEW_LOAD_REFUSED };
@@ -51,7 +25,7 @@ extern const char *const view_load_state_names[VIEW_LOAD_REFUSED + 1];
 struct view_load {
     enum view_load_state state;
     uint64_t ended_wall_ms;
-    size_t loaded, unchanged, failed, added, removed; /* zones */
+    size_t loaded, unchanged, failed, added, removed, empty; /* zones */
     size_t error_cnt, warning_cnt;                    /* of configuration and zones together */
 };
 
@@ -67,5 +41,7 @@ struct view_status {
     struct balance_hold_view hold;
     struct answer_counters answers;
     struct io_counters sockets;
+    struct outgoing_counters transfers; /* to others */
+    size_t transfer_cnt;                /* that are under way */
     struct view_load load;
 };

@@ -9,8 +9,7 @@ static json_t *count(uint64_t n)
     return json_integer((json_int_t)n);
 }
 
-/* Seconds from then to now; null when it never was. A wall clock that was set back gives 0. */
-static json_t *age(uint64_t then_ms, uint64_t now_ms)
+json_t *view_age_json(uint64_t then_ms, uint64_t now_ms)
 {
     return then_ms ? count(now_ms > then_ms ? (now_ms - then_ms) / 1000 : 0) : json_null();
 }
@@ -27,7 +26,7 @@ static json_t *counters(const void *fields, const char *const *names, size_t cnt
 
 json_t *view_load_json(const struct view_load *load)
 {
-    return json_pack("{ss so so so so so so so so}",
+    return json_pack("{ss so so so so so so so so so}",
                      "result", view_load_state_names[load->state],
                      "ended", ctl_json_time(load->ended_wall_ms),
                      "loaded", count(load->loaded),
@@ -35,6 +34,7 @@ json_t *view_load_json(const struct view_load *load)
                      "failed", count(load->failed),
                      "added", count(load->added),
                      "removed", count(load->removed),
+                     "empty", count(load->empty),
                      "errors", count(load->error_cnt),
                      "warnings", count(load->warning_cnt));
 }
@@ -102,26 +102,12 @@ json_t *view_status_json(const struct view_status *status)
                                   count(status->hold.anchor_down_cnt)));
     json_object_set_new(json, "answers", counters(&status->answers, answer_counter_names, ANSWER_COUNTER_CNT));
     json_object_set_new(json, "sockets", counters(&status->sockets, io_counter_names, IO_COUNTER_CNT));
+    json_object_set_new(json, "transfers", counters(&status->transfers, outgoing_counter_names, OUTGOING_COUNTER_CNT));
+    json_object_set_new(json, "transfers_running", count(status->transfer_cnt));
     json_t *load = view_load_json(&status->load);
-    json_object_set_new(load, "age_seconds", age(status->load.ended_wall_ms, status->taken_wall_ms));
+    json_object_set_new(load, "age_seconds", view_age_json(status->load.ended_wall_ms, status->taken_wall_ms));
     json_object_set_new(json, "last_load", load);
     return json;
-}
-
-json_t *view_zone_json(const struct view_zone *zone, uint64_t now_wall_ms)
-{
-    return json_pack("{so ss so ss? so so so so so so so}",
-                     "name", ctl_json_text(zone->name),
-                     "state", view_zone_state_names[zone->state],
-                     "serial", zone->has_version ? count(zone->serial) : json_null(),
-                     "signed", zone->signed_kind,
-                     "names", count(zone->name_cnt),
-                     "records", count(zone->rr_cnt),
-                     "memory_bytes", count(zone->memory_bytes),
-                     "loaded", ctl_json_time(zone->loaded_wall_ms),
-                     "loaded_age_seconds", age(zone->loaded_wall_ms, now_wall_ms),
-                     "file", ctl_json_text(zone->file),
-                     "error", ctl_json_text(zone->error));
 }
 
 /* What checks measured: NULL for what is not known, or too old. */
@@ -142,8 +128,7 @@ static json_t *load_json(const struct health_measure *measure)
     return json_pack("{ss sf}", "kind", kinds[measure->load_kind], "value", value);
 }
 
-/* Seconds from now to then; null when there is no such time. */
-static json_t *left(uint64_t then_ms, uint64_t now_ms)
+json_t *view_left_json(uint64_t then_ms, uint64_t now_ms)
 {
     return then_ms ? count(then_ms > now_ms ? (then_ms - now_ms + 999) / 1000 : 0) : json_null();
 }
@@ -155,9 +140,9 @@ static json_t *order_json(const struct operate_order *order, uint64_t now_wall_m
 {
     return json_pack("{so so so so so so so}",
                      "since", ctl_json_time(order->since_wall_ms),
-                     "since_age_seconds", age(order->since_wall_ms, now_wall_ms),
+                     "since_age_seconds", view_age_json(order->since_wall_ms, now_wall_ms),
                      "until", ctl_json_time(order->until_wall_ms),
-                     "left_seconds", left(order->until_wall_ms, now_wall_ms),
+                     "left_seconds", view_left_json(order->until_wall_ms, now_wall_ms),
                      "uid", known(order->uid),
                      "pid", known(order->pid),
                      "reason", *order->reason ? ctl_json_text(order->reason) : json_null());
@@ -177,10 +162,10 @@ static json_t *drain_json(const struct operate_order *drain, uint64_t now_wall_m
     uint64_t safe_ms = safe_wall_ms(drain);
     json_t *json = order_json(drain, now_wall_ms);
     json_object_set_new(json, "last_answer", ctl_json_time(drain->last_answer_wall_ms));
-    json_object_set_new(json, "last_answer_age_seconds", age(drain->last_answer_wall_ms, now_wall_ms));
+    json_object_set_new(json, "last_answer_age_seconds", view_age_json(drain->last_answer_wall_ms, now_wall_ms));
     json_object_set_new(json, "ttl", drain->last_answer_wall_ms ? count(drain->ttl_sec) : json_null());
     json_object_set_new(json, "safe", ctl_json_time(safe_ms));
-    json_object_set_new(json, "safe_in_seconds", left(safe_ms, now_wall_ms));
+    json_object_set_new(json, "safe_in_seconds", view_left_json(safe_ms, now_wall_ms));
     return json;
 }
 
@@ -232,7 +217,7 @@ json_t *view_member_json(const struct balance_member_view *member, uint64_t now_
                      "sleeping", (int)member->sleeping,
                      "used", (int)member->used,
                      "since", ctl_json_time(member->since_wall_ms),
-                     "since_age_seconds", age(member->since_wall_ms, now_wall_ms),
+                     "since_age_seconds", view_age_json(member->since_wall_ms, now_wall_ms),
                      "reason", *member->reason ? ctl_json_text(member->reason) : json_null(),
                      "certificate_days_left", member->has_days_left ? json_integer(member->days_left) : json_null(),
                      "weight", count(member->weight),
@@ -260,11 +245,11 @@ static json_t *host_json(const struct balance_host_view *host, uint64_t now_wall
                      "weight", count(host->weight),
                      "tier", count(host->tier),
                      "found", ctl_json_time(host->found_wall_ms),
-                     "found_age_seconds", age(host->found_wall_ms, now_wall_ms),
+                     "found_age_seconds", view_age_json(host->found_wall_ms, now_wall_ms),
                      "ttl_left_seconds",
                      host->ttl_left_ms == INT64_MAX ? json_null() : json_integer(host->ttl_left_ms / 1000),
                      "kept_since", ctl_json_time(host->denied_wall_ms),
-                     "kept_age_seconds", age(host->denied_wall_ms, now_wall_ms),
+                     "kept_age_seconds", view_age_json(host->denied_wall_ms, now_wall_ms),
                      "error", *host->problem ? ctl_json_text(host->problem) : json_null());
 }
 

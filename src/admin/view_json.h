@@ -6,10 +6,16 @@
 
 #include "admin/view.h"
 #include "admin/view_pools.h"
+#include "admin/view_zones.h"
 #include "base/attr.h"
 #include "base/diag.h"
 
 json_t *view_status_json(const struct view_status *status) ATTR_MUST_USE ATTR_NONNULL_ALL;
+/* Seconds from then to now; null when it never was. A wall clock that was set back gives 0. */
+json_t *view_age_json(uint64_t then_ms, uint64_t now_ms) ATTR_MUST_USE;
+/* Seconds from now to then; null when there is no such time. */
+json_t *view_left_json(uint64_t then_ms, uint64_t now_ms) ATTR_MUST_USE;
+/* admin/view_zones_json.c */
 json_t *view_zone_json(const struct view_zone *zone, uint64_t now_wall_ms) ATTR_MUST_USE ATTR_NONNULL_ALL;
 json_t *view_pool_json(const struct balance_pool_view *pool, uint64_t now_wall_ms) ATTR_MUST_USE ATTR_NONNULL_ALL;
 json_t *view_member_json(const struct balance_member_view *member, uint64_t now_wall_ms)

@@ -19,7 +19,15 @@
       "let a member count as up or down, whatever its checks say")                                                     \
     X(unforce, "POOL MEMBER", 2, 2, 30, "let its checks decide again")                                                 \
     X(check, "POOL MEMBER", 2, 2, 120, "check a member now, and show each step with its time")                         \
-    X(reload, "", 0, 0, 3600, "read configuration and zone files again; wait until all is served")                     \
+    X(reload, "[ZONE [--force | --merge]]", 0, 2, 3600,                                                                \
+      "read configuration and zone files again, or one zone's file; wait until all is served")                         \
+    X(refresh, "ZONE", 1, 1, 10, "ask a zone's primaries now whether they have anything newer")                        \
+    X(retransfer, "ZONE", 1, 1, 10, "fetch a zone from its primaries whole, whatever its serial")                      \
+    X(notify, "ZONE", 1, 1, 10, "tell a zone's secondaries its serial now")                                            \
+    X(dump, "ZONE [--output FILE]", 1, 1, 120, "write a zone, as it is served, as text")                               \
+    X(sync, "ZONE", 1, 1, 120, "write a zone's changes to its file on the server")                                     \
+    X(freeze, "ZONE", 1, 1, 120, "sync, then refuse updates, so that the file can be edited")                          \
+    X(thaw, "ZONE", 1, 1, 3600, "read the file of a frozen zone, then take updates again")                             \
     X(failback, "NAME|all", 1, 1, 10, "let the pools of a name, or all, go back to their best tier")                   \
     X(release, "", 0, 0, 10, "end a hold: members are judged by the checks of now, whatever seems dead")               \
     X(log, "LEVEL", 1, 1, 10, "log lines up to LEVEL: error, warning, notice, info or debug")                          \

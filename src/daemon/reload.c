@@ -19,6 +19,8 @@ struct reload {
     struct diag *diag;
     enum err err;
     unsigned retiring; /* old configurations being freed */
+    store_report_fn *zone_fn; /* who waits for one zone */
+    void *zone_arg;
 };
 
 /* An old configuration: ten thousand zones' strings are too much to free on the loop. */
@@ -154,13 +156,19 @@ void reload_free(struct reload *reload)
     free(reload);
 }
 
+/* A signal may come before the first load has begun. */
+static bool may_load(const struct reload *reload)
+{
+    const struct daemon *d = reload->daemon;
+    return !reload->running && !store_loading(d->store) && d->probing;
+}
+
 enum err reload_start(struct reload *reload)
 {
     struct daemon *d = reload->daemon;
     if (d->stopping)
         return ERR_CLOSED;
-    /* a signal may come before the first load has begun */
-    if (reload->running || store_loading(d->store) || !d->probing)
+    if (!may_load(reload))
         return ERR_BUSY;
     log_notice("reloading \"%s\"", d->conf_path);
     notify_reloading();
@@ -168,6 +176,28 @@ enum err reload_start(struct reload *reload)
     reload->running = true;
     job_run(&d->loop, &reload->job, read_work, read_done);
     return ERR_OK;
+}
+
+static void zone_loaded(void *arg, struct store_report *report)
+{
+    struct reload *reload = arg;
+    if (reload->daemon->stopping)
+        return;
+    reload->zone_fn(reload->zone_arg, report);
+    reload_next(reload);
+}
+
+enum err reload_zone(struct reload *reload, const uint8_t *apex, enum store_load_how how, store_report_fn *fn,
+                     void *arg)
+{
+    const struct daemon *d = reload->daemon;
+    if (d->stopping)
+        return ERR_CLOSED;
+    if (!may_load(reload))
+        return ERR_BUSY;
+    reload->zone_fn = fn;
+    reload->zone_arg = arg;
+    return store_load_zone(d->store, apex, how, zone_loaded, reload);
 }
 
 void reload_want(struct reload *reload)

@@ -13,6 +13,10 @@ struct reload *reload_new(struct daemon *daemon) ATTR_MUST_USE;
 enum err reload_start(struct reload *reload) ATTR_MUST_USE;
 /* The same, or as soon as that is possible. */
 void reload_want(struct reload *reload);
+/* Reads the file of one zone again (store_load_zone), by the configuration in force. Errors as reload_start, and
+ * ERR_NOT_FOUND. `fn` is not called when the daemon is stopping by then. */
+enum err reload_zone(struct reload *reload, const uint8_t *apex, enum store_load_how how, store_report_fn *fn,
+                     void *arg) ATTR_MUST_USE;
 /* The zones have been loaded: what was wanted meanwhile begins. */
 void reload_next(struct reload *reload);
 /* A job of it is in the pool. */

@@ -224,6 +224,7 @@ static bool load_zones(struct daemon *d)
     d->sync = sync_new(&d->loop, d->store, d->io, &d->shared);
     if (!d->sync)
         return false;
+    admin_set_sync(d->admin, d->sync);
     wiring_set_sync(d);
     /* The pool's threads are made now: our signals are not theirs, or a read of a zone file would end for nothing. */
     pthread_sigmask(SIG_BLOCK, &ours, &before);

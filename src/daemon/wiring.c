@@ -77,6 +77,13 @@ static enum err hook_reload(void *arg)
     return reload_start(daemon->reload);
 }
 
+static enum err hook_load_zone(void *arg, const uint8_t *apex, enum store_load_how how, store_report_fn *fn,
+                               void *fn_arg)
+{
+    struct daemon *daemon = arg;
+    return reload_zone(daemon->reload, apex, how, fn, fn_arg);
+}
+
 static void hook_stop(void *arg)
 {
     daemon_stop(arg);
@@ -84,5 +91,6 @@ static void hook_stop(void *arg)
 
 struct admin_hooks wiring_admin_hooks(struct daemon *daemon)
 {
-    return (struct admin_hooks){.arg = daemon, .start_reload = hook_reload, .stop = hook_stop};
+    return (struct admin_hooks){.arg = daemon, .start_reload = hook_reload, .load_zone = hook_load_zone,
+                                .stop = hook_stop};
 }

@@ -119,13 +119,42 @@ static enum err request_send(const struct client *client, int fd, const char *by
     return ERR_OK;
 }
 
-static enum err answer_read(const struct client *client, int fd, struct ctl_frame *frame, char **why)
+/* There is room for one at a time; the last one counts. */
+static void take_attached(struct client *client, struct msghdr *message)
+{
+    struct cmsghdr *head = CMSG_FIRSTHDR(message);
+    if (!head || head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS ||
+        head->cmsg_len != CMSG_LEN(sizeof(int)))
+        return;
+    if (client->attached >= 0)
+        close(client->attached);
+    memcpy(&client->attached, CMSG_DATA(head), sizeof(int));
+}
+
+static ssize_t receive(struct client *client, int fd, char *bytes)
+{
+    union {
+        struct cmsghdr head;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct iovec piece = {bytes, READ_SIZE};
+    struct msghdr message = {.msg_iov = &piece,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof control.bytes};
+    ssize_t len = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+    if (len > 0)
+        take_attached(client, &message);
+    return len;
+}
+
+static enum err answer_read(struct client *client, int fd, struct ctl_frame *frame, char **why)
 {
     char *bytes = mem_zalloc(1, READ_SIZE);
     enum err err = ERR_OK;
     for (bool complete = false; !err && !complete;) {
         socket_limit(client, fd, SO_RCVTIMEO);
-        ssize_t len = recv(fd, bytes, READ_SIZE, 0);
+        ssize_t len = receive(client, fd, bytes);
         if (len > 0) {
             err = ctl_frame_feed(frame, bytes, (size_t)len, &complete);
             if (err)
@@ -141,7 +170,7 @@ static enum err answer_read(const struct client *client, int fd, struct ctl_fram
     return err;
 }
 
-static enum err answer_take(const struct client *client, int fd, struct ctl_answer *answer, char **why)
+static enum err answer_take(struct client *client, int fd, struct ctl_answer *answer, char **why)
 {
     struct ctl_frame frame;
     char text[WHY_MAX];
@@ -161,6 +190,7 @@ enum err client_ask(struct client *client, const char *command, const char *cons
 {
     int fd;
     *pidfd = -1;
+    client->attached = -1;
     client->deadline_ms = client->timeout_ms ? clock_mono_ms() + client->timeout_ms : 0;
     enum err err = reach(client, &fd, why);
     if (err)

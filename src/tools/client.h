@@ -13,6 +13,7 @@ struct client {
     const char *path;
     uint64_t timeout_ms;  /* from now on; 0: none */
     uint64_t deadline_ms; /* set by client_ask; 0: none */
+    int attached; /* out: a descriptor that came with the answer, the caller's to close; -1: none */
 };
 
 /* Asks and waits. ERR_OK and a filled *answer (ctl_answer_fini), or why not: ERR_IO (not reached), ERR_TIMEOUT,

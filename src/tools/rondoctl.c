@@ -1,5 +1,7 @@
 /* rondoctl: sends one command to a running rondod and shows the answer. Exit status: 0 done, 1 failed, 2 usage, or
  * rondod not reached. */
+#include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -14,6 +16,7 @@
 #include "tools/client.h"
 #include "tools/human.h"
 #include "tools/show.h"
+#include "tools/show_zones.h"
 #include "tools/table.h"
 
 enum { USAGE_COLUMNS = 18 };
@@ -21,6 +24,8 @@ enum { USAGE_COLUMNS = 18 };
 /* What getopt_long gives for options that are the command's: COMMAND_OPTION and an index. */
 enum { COMMAND_OPTION = 256 };
 static const char *const command_options[] = {"--client", "--if-down", "--if-up", "--for", "--reason"};
+/* Others: without a value, or of this side alone. */
+enum { FORCE_OPTION = 512, MERGE_OPTION, OUTPUT_OPTION };
 
 struct order {
     enum ctl_command_id command;
@@ -29,6 +34,8 @@ struct order {
     /* "--for 10m": options that are the command's, to come behind its other arguments. */
     const char **options;
     size_t option_cnt;
+    const char *flag; /* "--force", "--merge"; NULL: none */
+    const char *output; /* NULL: standard output */
     struct client client;
     bool json;
 };
@@ -80,6 +87,14 @@ static int usage_error(void)
     return CTL_STATUS_USAGE;
 }
 
+static bool has_option(const struct ctl_command *command, const char *option)
+{
+    if (strstr(command->usage, option))
+        return true;
+    complain("%s is no option of %s", option, command->name);
+    return false;
+}
+
 static bool command_take(struct order *order, char **words, size_t word_cnt)
 {
     if (!word_cnt) {
@@ -92,16 +107,21 @@ static bool command_take(struct order *order, char **words, size_t word_cnt)
         return false;
     }
     const struct ctl_command *command = &ctl_commands[order->command];
-    for (size_t i = 0; i < order->option_cnt; i += 2) {
-        if (strstr(command->usage, order->options[i]))
-            continue;
-        complain("%s is no option of %s", order->options[i], command->name);
+    for (size_t i = 0; i < order->option_cnt; i += 2)
+        if (!has_option(command, order->options[i]))
+            return false;
+    if ((order->flag && !has_option(command, order->flag)) || (order->output && !has_option(command, "--output")))
+        return false;
+    if (order->command == CTL_COMMAND_dump && order->json && !order->output) {
+        complain("--json is not for zone text: --output says where that goes");
         return false;
     }
     for (size_t i = 1; i < word_cnt; i++)
         order->args[order->arg_cnt++] = words[i];
     for (size_t i = 0; i < order->option_cnt; i++)
         order->args[order->arg_cnt++] = order->options[i];
+    if (order->flag)
+        order->args[order->arg_cnt++] = order->flag;
     if (order->arg_cnt >= command->args_least && order->arg_cnt <= command->args_most)
         return true;
     complain("%s arguments for %s; usage: rondoctl %s%s%s",
@@ -120,7 +140,10 @@ static bool order_read(struct order *order, int argc, char **argv, int *status)
         {"if-down", required_argument, NULL, COMMAND_OPTION + 1},
         {"if-up", required_argument, NULL, COMMAND_OPTION + 2},
         {"for", required_argument, NULL, COMMAND_OPTION + 3},
-        {"reason", required_argument, NULL, COMMAND_OPTION + 4}, {NULL, 0, NULL, 0}};
+        {"reason", required_argument, NULL, COMMAND_OPTION + 4},
+        {"force", no_argument, NULL, FORCE_OPTION}, {"merge", no_argument, NULL, MERGE_OPTION},
+        {"output", required_argument, NULL, OUTPUT_OPTION},
+        {NULL, 0, NULL, 0}};
     const char *told = getenv("RONDO_CONTROL"), *timeout = NULL;
     order->client.path = told && *told ? told : CONTROL_SOCKET;
     *status = CTL_STATUS_DONE;
@@ -141,6 +164,18 @@ static bool order_read(struct order *order, int argc, char **argv, int *status)
         case 'V':
             printf("rondoctl %s\n", RONDO_VERSION);
             return false;
+        case FORCE_OPTION:
+        case MERGE_OPTION:
+            if (order->flag) {
+                complain("--force and --merge exclude each other");
+                *status = usage_error();
+                return false;
+            }
+            order->flag = c == FORCE_OPTION ? "--force" : "--merge";
+            break;
+        case OUTPUT_OPTION:
+            order->output = optarg;
+            break;
         default:
             if (c >= COMMAND_OPTION) {
                 order->options[order->option_cnt++] = command_options[c - COMMAND_OPTION];
@@ -169,7 +204,11 @@ static bool order_read(struct order *order, int argc, char **argv, int *status)
 
 static void answer_print(const struct order *order, const json_t *data)
 {
-    if (!order->json) {
+    if (!order->json && order->command == CTL_COMMAND_zones && order->arg_cnt == 1) {
+        show_zone(data);
+    } else if (!order->json && order->command == CTL_COMMAND_dump && !order->output) {
+        return; /* nothing but zone text */
+    } else if (!order->json) {
         show_answer(order->command, data);
     } else if (data) {
         json_dumpf(data, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
@@ -194,6 +233,47 @@ static int stop_wait(const struct order *order, int pidfd)
     return CTL_STATUS_FAILED;
 }
 
+static bool copy(int to, int from)
+{
+    enum { PIECE = 64 * 1024 };
+    char *piece = mem_zalloc(1, PIECE);
+    ssize_t len, sent = 0;
+    while ((len = read(from, piece, PIECE)) != 0) {
+        if (len < 0 && errno == EINTR)
+            continue;
+        for (ssize_t at = 0; at < len && sent >= 0; at += sent > 0 ? sent : 0) {
+            sent = write(to, piece + at, (size_t)(len - at));
+            if (sent < 0 && errno == EINTR)
+                sent = 0;
+        }
+        if (len < 0 || sent < 0)
+            break;
+    }
+    free(piece);
+    return len == 0;
+}
+
+/* The file that came with the answer goes where it was wanted. */
+static int text_write(const struct order *order)
+{
+    if (order->client.attached < 0) {
+        complain("rondod sent no text");
+        return CTL_STATUS_FAILED;
+    }
+    int fd = order->output ? open(order->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666) : STDOUT_FILENO;
+    bool is_done = fd >= 0 && copy(fd, order->client.attached);
+    int problem = errno;
+    if (order->output && fd >= 0 && close(fd) && is_done) {
+        is_done = false;
+        problem = errno;
+    }
+    if (is_done)
+        return CTL_STATUS_DONE;
+    complain("cannot write %s%s%s: %s", order->output ? "\"" : "", order->output ? order->output : "the text",
+             order->output ? "\"" : "", strerror(problem));
+    return CTL_STATUS_FAILED;
+}
+
 static int order_do(struct order *order)
 {
     struct ctl_answer answer;
@@ -209,6 +289,8 @@ static int order_do(struct order *order)
         status = answer.status;
         if (order->command == CTL_COMMAND_stop && status == CTL_STATUS_DONE)
             status = stop_wait(order, pidfd);
+        if (order->command == CTL_COMMAND_dump && status == CTL_STATUS_DONE)
+            status = text_write(order);
         if (order->command != CTL_COMMAND_stop || status == CTL_STATUS_DONE)
             answer_print(order, answer.data);
         status = output_end(status);
@@ -218,6 +300,8 @@ static int order_do(struct order *order)
     }
     if (pidfd >= 0)
         close(pidfd);
+    if (order->client.attached >= 0)
+        close(order->client.attached);
     return status;
 }
 

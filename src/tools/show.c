@@ -11,6 +11,8 @@
 #include "tools/show_explain.h"
 #include "tools/show_failover.h"
 #include "tools/show_order.h"
+#include "tools/show_zone_orders.h"
+#include "tools/show_zones.h"
 #include "tools/table.h"
 
 enum { LIST_MAX = 800 };
@@ -68,6 +70,27 @@ static void rare_counter_rows(struct table *table, const json_t *answers)
     parts_row_if_any(table, "TSIG", answers, tsig, sizeof tsig / sizeof *tsig);
 }
 
+/* Only where there was one. */
+static void transfer_rows(struct table *table, const json_t *status)
+{
+    static const struct part kinds[] = {{"axfr", "AXFR"},         {"ixfr", "IXFR"},
+                                        {"ixfr_whole", "IXFR as whole zone"}, {"ixfr_current", "up to date"},
+                                        {"refused", "refused"},   {"unserved", "without a version"},
+                                        {"failed", "failed"}};
+    static const struct part ends[] = {{"streams_failed", "not to be made"},
+                                       {"streams_expired", "at transfer_max"},
+                                       {"streams_closed", "by the client"},
+                                       {"handoffs_full", "not taken"}};
+    char text[LIST_MAX];
+    const json_t *transfers = json_object_get(status, "transfers");
+    parts_text(text, transfers, kinds, sizeof kinds / sizeof *kinds);
+    if (strcmp(text, "none") != 0 || count_of(status, "transfers_running")) {
+        table_add(table, "transfers sent");
+        table_addf(table, "%s; running %llu", text, count_of(status, "transfers_running"));
+    }
+    parts_row_if_any(table, "broken off", json_object_get(status, "sockets"), ends, sizeof ends / sizeof *ends);
+}
+
 static void counter_rows(struct table *table, const json_t *status)
 {
     static const struct part protocols[] = {
@@ -93,6 +116,7 @@ static void counter_rows(struct table *table, const json_t *status)
     parts_text(text, sockets, tcp, sizeof tcp / sizeof *tcp);
     table_addf(table, "open %llu; %s", count_of(status, "tcp_open"), text);
     PARTS_ROW(table, "udp errors", sockets, errors);
+    transfer_rows(table, status);
 }
 
 static void load_row(struct table *table, const json_t *load)
@@ -176,49 +200,6 @@ static void show_status(const json_t *status)
     pool_rows_of_status(table, status);
     check_rows(table, json_object_get(status, "checks"));
     counter_rows(table, status);
-    table_print(table, stdout);
-    table_free(table);
-}
-
-/* ==== zones ==== */
-
-static void zone_rows(struct table *table, const json_t *zone)
-{
-    char text[HUMAN_MAX];
-    const json_t *age = json_object_get(zone, "loaded_age_seconds");
-    bool served = json_is_integer(json_object_get(zone, "serial"));
-    table_add(table, text_of(zone, "name"));
-    table_add(table, text_of(zone, "state"));
-    const char *const numbers[] = {"serial", "names", "records"};
-    for (size_t i = 0; i < 3; i++) {
-        if (served)
-            table_addf(table, "%llu", count_of(zone, numbers[i]));
-        else
-            table_add(table, NULL);
-    }
-    table_add(table, text_of(zone, "signed"));
-    table_add(table, served ? human_bytes(text, number_of(zone, "memory_bytes")) : NULL);
-    if (json_is_integer(age))
-        table_addf(table, "%s ago", human_duration(text, number_of(zone, "loaded_age_seconds")));
-    else
-        table_add(table, "never");
-    table_add(table, text_of(zone, "file"));
-    const char *error = text_of(zone, "error");
-    table_add(table, error ? error : "");
-}
-
-static void show_zones(const json_t *data)
-{
-    static const struct table_column columns[] = {
-        {"ZONE", TABLE_LEFT},    {"STATE", TABLE_LEFT},    {"SERIAL", TABLE_RIGHT},
-        {"NAMES", TABLE_RIGHT},  {"RECORDS", TABLE_RIGHT}, {"SIGNED", TABLE_LEFT},
-        {"MEMORY", TABLE_RIGHT}, {"LOADED", TABLE_RIGHT},  {"FILE", TABLE_LEFT},
-        {"ERROR", TABLE_LEFT}};
-    struct table *table = table_new(columns, sizeof columns / sizeof *columns);
-    size_t i;
-    json_t *zone;
-    json_array_foreach (json_object_get(data, "zones"), i, zone)
-        zone_rows(table, zone);
     table_print(table, stdout);
     table_free(table);
 }
@@ -436,6 +417,27 @@ static void message_show(const json_t *message)
     free(clean_text);
 }
 
+/* What became of one zone, or of all. */
+static void load_counts_show(const json_t *data)
+{
+    const char *zone = text_of(data, "zone");
+    char *clean = zone ? table_clean(zone) : NULL;
+    const char *result = count_of(data, "failed") ? "failed" : count_of(data, "loaded") ? "loaded" : "unchanged";
+    const char *frozen = !json_is_boolean(json_object_get(data, "frozen")) ? ""
+                         : is_true(data, "frozen")                         ? ", frozen"
+                                                                           : ", thawed";
+    if (clean)
+        printf("zone %s: %s%s", clean, result, frozen);
+    else
+        printf("zones: %llu loaded, %llu unchanged, %llu failed, %llu added, %llu removed", count_of(data, "loaded"),
+               count_of(data, "unchanged"), count_of(data, "failed"), count_of(data, "added"),
+               count_of(data, "removed"));
+    if (!clean && count_of(data, "empty"))
+        printf(", %llu empty", count_of(data, "empty"));
+    putchar('\n');
+    free(clean);
+}
+
 static void show_reload(const json_t *data)
 {
     size_t i;
@@ -447,9 +449,10 @@ static void show_reload(const json_t *data)
     const char *result = text_of(data, "result");
     if (result && strcmp(result, "refused") == 0)
         return;
-    printf("zones: %llu loaded, %llu unchanged, %llu failed, %llu added, %llu removed\n", count_of(data, "loaded"),
-           count_of(data, "unchanged"), count_of(data, "failed"), count_of(data, "added"), count_of(data, "removed"));
+    load_counts_show(data);
 }
+
+static void show_thaw(const json_t *data) { show_reload(data); }
 
 static void show_log(const json_t *data)
 {

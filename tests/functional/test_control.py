@@ -113,10 +113,13 @@ def test_zones(rondo):
     assert "70000" in broken["error"] or "MX" in broken["error"]
     assert missing["state"] == "failed" and missing["error"]
     table = server.ctl("zones").stdout.splitlines()
-    assert table[0].split() == ["ZONE", "STATE", "SERIAL", "NAMES", "RECORDS", "SIGNED", "MEMORY", "LOADED", "FILE",
-                                "ERROR"]
-    assert table[1].split()[:3] == ["b.example", "served", "77"]
-    assert len({line.index("/") for line in table[1:]}) == 1, "columns line up"
+    assert table[0].split() == ["ZONE", "ROLE", "STATE", "SERIAL", "RECORDS", "AGE", "REFRESH", "EXPIRE", "NOTE"]
+    assert table[1].split()[:5] == ["b.example", "primary", "served", "77", "5"]
+    assert len({line.index("primary") for line in table[1:]}) == 1, "columns line up"
+    assert len({line.index("/") for line in table[3:]}) == 1 and missing["error"] in table[4]
+    block = rows_of(server.ctl("zones", "b.example"))
+    assert block["content"].startswith("3 names, 5 records, ") and block["file"] == served["file"]
+    assert block["serial"] == "77" and block["signed"] == "no" and block["notify"] == "nobody is told"
 
 
 def test_zones_by_name(rondo):
@@ -138,7 +141,7 @@ def test_zone_paths_of_any_bytes(rondo):
     server.conf_path.write_bytes(text)
     server.start()
     assert zone_row(server, "example.com")["file"].endswith("/zones/\\xff\x1b[31m.zone")
-    assert "\\xff\\x1b[31m.zone" in server.ctl("zones").stdout, "no escape sequence reaches the terminal"
+    assert "\\xff\\x1b[31m.zone" in server.ctl("zones", "example.com").stdout, "no escape sequence reaches the terminal"
 
 
 # reload
@@ -305,7 +308,7 @@ def test_usage_errors(args, part):
 def test_help_and_version():
     shown = run("--help")
     assert shown.returncode == 0 and shown.stderr == ""
-    for command in ("status", "zones [NAME...]", "reload", "log LEVEL", "stop"):
+    for command in ("status", "zones [NAME...]", "reload", "refresh ZONE", "log LEVEL", "stop"):
         assert f"  {command} " in shown.stdout
     version = run("-V")
     assert version.returncode == 0 and re.fullmatch(r"rondoctl \d+\.\d+\.\d+\S*\n", version.stdout)
@@ -383,7 +386,8 @@ def test_an_answer_with_nothing_in_it(tmp_path):
     path = str(tmp_path / "s")
     body = b'{"rondo":1,"status":0,"data":{"zones":[{},5,null],"last_load":{"result":"done"},"messages":[{}]}}'
     Impostor(path, struct.pack("!I", len(body)) + body)
-    for command in (["status"], ["zones"], ["reload"], ["log", "info"]):
+    for command in (["status"], ["zones"], ["zones", "x"], ["reload"], ["log", "info"], ["refresh", "x"], ["notify", "x"],
+                    ["sync", "x"], ["freeze", "x"], ["thaw", "x"]):
         done = run("-s", path, *command)
         assert done.returncode == 0, done.stderr
 
@@ -400,6 +404,14 @@ def test_status_for_people_of_every_counter(tmp_path):
     assert rows["rate limit"] == "limited 3, slipped 4, leaked 5, full 6"
     assert rows["cookies"] == "new 7, good 8, bad 9"
     assert rows["TSIG"] == "good 10, bad 11"
+
+
+def test_a_dump_without_a_text(tmp_path):
+    path = str(tmp_path / "s")
+    body = b'{"rondo":1,"status":0,"data":{"zone":"x"}}'
+    Impostor(path, struct.pack("!I", len(body)) + body)
+    done = run("-s", path, "dump", "x")
+    assert done.returncode == 1 and done.stdout == "" and "sent no text" in done.stderr
 
 
 def test_timeout(tmp_path):

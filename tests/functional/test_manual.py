@@ -18,10 +18,24 @@ def keys_of(json, inside=""):
     """With where they stand; of counters, which have names of their own, only that there are any."""
     if isinstance(json, list):
         return set().union(*(keys_of(item, inside) for item in json)) if json else set()
-    if not isinstance(json, dict) or inside in ("answers", "sockets"):
+    if not isinstance(json, dict) or inside in ("answers", "sockets", "transfers"):
         return set()
     found = {(inside, key) for key in json}
     return found.union(*(keys_of(value, key) for key, value in json.items())) if json else found
+
+
+def answers_on_zones(rondo):
+    """Of a primary and its secondary, on each that has such an answer."""
+    secondary = rondo.prepare(zones={"example.com": None})
+    primary = rondo(keys={"example.com": 'allow_transfer = [ "any" ]; notify_ns = false;'})
+    secondary.keys = {"example.com": f'primaries = [ "127.0.0.1@{primary.port}" ]; notify_ns = false;'}
+    secondary.write_config()
+    secondary.start(wait=["example.com"])
+    output = ["--output", str(secondary.dir / "out")]
+    orders = [(secondary, "refresh"), (secondary, "retransfer"), (primary, "notify"), (primary, "sync"), (primary, "freeze"),
+              (primary, "thaw"), (primary, "reload"), (primary, "zones"), (secondary, "zones")]
+    return [server.ctl_json(order, "example.com") for server, order in orders] + [
+        primary.ctl_json("dump", "example.com", *output), primary.ctl_json("status")]
 
 
 def test_every_member_of_an_answer_stands_in_the_manual(rondo, backends):
@@ -46,7 +60,9 @@ def test_every_member_of_an_answer_stands_in_the_manual(rondo, backends):
     server.wait_log("hold: every anchor")
     answers += [server.ctl_json("status"), server.ctl_json("pools"), server.ctl_json("release"), server.ctl_json("log", "info"),
                 server.ctl_json("unforce", WWW, web.addresses[1]), server.ctl_json("failback", "all")]
+    answers += answers_on_zones(rondo)
     keys = set().union(*map(keys_of, answers))
+    assert {("zones", "journal"), ("secondary", "last_transfer"), ("last_transfer", "took_ms"), ("", "frozen")} <= keys
     assert ("pools", "members") in keys and ("members", "address") in keys and len(keys) > 150, sorted(keys)
     manual = words_of_manual()
     missing = sorted(f"{inside}: {key}" for inside, key in keys if key not in manual)

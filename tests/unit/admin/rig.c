@@ -8,6 +8,67 @@ void store_each_zone(const struct store *store, void (*fn)(void *arg, const stru
         fn(arg, &store->zones[i]);
 }
 
+unsigned rig_zone_slices;
+
+bool store_each_zone_after(const struct store *store, const uint8_t *after, size_t most,
+                           void (*fn)(void *arg, const struct store_zone_view *zone), void *arg)
+{
+    size_t i = 0;
+    assert_in_range(most, 100, 1000);
+    rig_zone_slices++;
+    while (after && i < store->cnt && !name_equal(store->zones[i].apex, after))
+        i++;
+    i += after != NULL;
+    if (i < store->cnt)
+        fn(arg, &store->zones[i]); /* one a slice */
+    return i + 1 < store->cnt;
+}
+
+bool store_get_zone(const struct store *store, const uint8_t *apex, struct store_zone_view *view)
+{
+    for (size_t i = 0; i < store->cnt; i++) {
+        *view = store->zones[i];
+        if (name_equal(view->apex, apex))
+            return true;
+    }
+    return false;
+}
+
+static void note_write(struct store *store, int asked, store_write_fn *fn, void *arg)
+{
+    const struct store_written written = {7, true, "/z/\xff"};
+    store->asked = asked;
+    fn(arg, store->err, store->why, &written);
+}
+
+void store_write(struct store *store, const uint8_t *apex, store_write_fn *fn, void *arg)
+{
+    (void)apex;
+    note_write(store, ASKED_WRITE, fn, arg);
+}
+
+void store_freeze(struct store *store, const uint8_t *apex, store_write_fn *fn, void *arg)
+{
+    (void)apex;
+    note_write(store, ASKED_FREEZE, fn, arg);
+}
+
+void store_thaw(struct store *store, const uint8_t *apex, store_write_fn *fn, void *arg)
+{
+    (void)apex;
+    note_write(store, ASKED_THAW, fn, arg);
+}
+
+enum err store_export(struct store *store, const uint8_t *apex, store_export_fn *fn, void *arg)
+{
+    const struct store_exported exported = {.serial = 7, .rr_cnt = 3, .bytes = 5,
+                                            .fd = store->text_fd ? store->text_fd : -1};
+    (void)apex;
+    if (!store->err)
+        fn(arg, store->why, &exported);
+    return store->err;
+}
+
 size_t store_zone_cnt(const struct store *store, enum store_zone_state state)
 {
     size_t cnt = 0;
@@ -63,6 +124,51 @@ void balance_count(struct balance_counts *counts, const struct balance *balance)
     *counts = (struct balance_counts){.pools = {[POOL_LIVE] = 1, [POOL_ALL_DOWN] = 1},
                                       .members = {[HEALTH_UP] = 1, [HEALTH_DOWN] = 1}};
 }
+
+/* ==== what stands in for sync ==== */
+
+enum err sync_refresh(struct sync *sync, const uint8_t *apex, bool full)
+{
+    (void)apex;
+    sync->refreshed |= !full;
+    sync->retransferred |= full;
+    return sync->err;
+}
+
+enum err sync_notify(struct sync *sync, const uint8_t *apex)
+{
+    (void)apex;
+    sync->notified = true;
+    return sync->err;
+}
+
+bool sync_get_view(const struct sync *sync, const uint8_t *apex, struct sync_view *view)
+{
+    (void)apex;
+    *view = sync->view;
+    return !sync->is_unknown;
+}
+
+const struct outgoing *sync_outgoing(const struct sync *sync) { return (const struct outgoing *)sync; }
+
+const struct outgoing_counters *outgoing_counters(const struct outgoing *outgoing)
+{
+    return &((const struct sync *)outgoing)->counters;
+}
+
+void outgoing_each(const struct outgoing *outgoing, outgoing_each_fn *fn, void *arg)
+{
+    const struct outgoing_view view = {.zone = (const uint8_t *)"", .kind = "AXFR"};
+    (void)outgoing;
+    fn(arg, &view);
+    fn(arg, &view);
+}
+
+const char *const outgoing_counter_names[OUTGOING_COUNTER_CNT] = {
+#define X(name, help) #name,
+    OUTGOING_COUNTERS(X)
+#undef X
+};
 
 /* ==== what stands in for operators' orders ==== */
 
@@ -285,6 +391,34 @@ enum err rig_on_reload(void *arg)
     return ERR_OK;
 }
 
+enum err rig_on_load_zone(void *arg, const uint8_t *apex, enum store_load_how how, store_report_fn *fn, void *fn_arg)
+{
+    struct fixture *f = arg;
+    (void)apex;
+    if (f->loading || f->zone_fn)
+        return ERR_BUSY;
+    f->zone_cnt++;
+    f->zone_how = how;
+    if (!f->zone_err) {
+        f->zone_fn = fn;
+        f->zone_arg = fn_arg;
+    }
+    return f->zone_err;
+}
+
+void rig_end_zone(struct fixture *f, bool failed)
+{
+    struct store_report report = {.loaded = !failed, .failed = failed};
+    store_report_fn *fn = f->zone_fn;
+    if (failed) {
+        report.failed_names = mem_zalloc(1, sizeof(char *));
+        report.failed_names[0] = mem_strdup("example.com");
+    }
+    f->zone_fn = NULL;
+    fn(f->zone_arg, &report);
+    assert_null(report.failed_names); /* taken */
+}
+
 void rig_on_stop(void *arg)
 {
     struct fixture *f = arg;
@@ -306,9 +440,10 @@ int rig_start(void **state)
                                 .store = &f->store,
                                 .balance = &f->balance,
                                 .io = &f->io,
-                                .hooks = {f, rig_on_reload, rig_on_stop}};
+                                .hooks = {f, rig_on_reload, rig_on_load_zone, rig_on_stop}};
     assert_int_equal(admin_open(&f->admin, &setup, diag), ERR_OK);
     admin_set_state(f->admin, &f->state);
+    admin_set_sync(f->admin, &f->sync);
     diag_free(diag);
     *state = f;
     return 0;

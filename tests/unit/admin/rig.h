@@ -13,10 +13,25 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "dns/name.h"
+#include "store/export.h"
+#include "store/write.h"
 
 struct store {
     struct store_zone_view zones[4];
     size_t cnt;
+    enum { ASKED_NOTHING, ASKED_WRITE, ASKED_FREEZE, ASKED_THAW } asked; /* the last; of the first zone but the root */
+    enum err err; /* what comes of it */
+    const char *why;
+    int text_fd; /* what is exported; 0: it fails with `why`, at once with `err` */
+};
+extern unsigned rig_zone_slices; /* of walks over all zones, so far */
+
+struct sync {
+    enum err err;
+    bool refreshed, retransferred, notified;
+    struct sync_view view; /* of all zones */
+    bool is_unknown;       /* there is none */
+    struct outgoing_counters counters;
 };
 
 struct balance {
@@ -59,6 +74,7 @@ struct fixture {
     uv_loop_t loop;
     struct admin *admin;
     struct store store;
+    struct sync sync;
     struct balance balance;
     struct io io;
     struct state state;
@@ -68,6 +84,12 @@ struct fixture {
     unsigned reload_cnt; /* calls of the hook */
     bool loading;        /* a load that the hook started has not ended */
     bool asked, stopped;
+    /* a load of one zone that the hook started */
+    enum err zone_err;
+    unsigned zone_cnt;
+    store_report_fn *zone_fn;
+    void *zone_arg;
+    enum store_load_how zone_how;
 };
 
 /* A case's fixture, with its admin open, and its end. */
@@ -78,6 +100,8 @@ int rig_stop(void **state);
 /* What rondod's part is: the hooks, and that a load has ended. */
 enum err rig_on_reload(void *arg);
 void rig_on_stop(void *arg);
+enum err rig_on_load_zone(void *arg, const uint8_t *apex, enum store_load_how how, store_report_fn *fn, void *fn_arg);
+void rig_end_zone(struct fixture *f, bool failed);
 void rig_load_ends(struct fixture *f, struct admin_load *load);
 void rig_end_load(struct fixture *f); /* well */
 

@@ -1,12 +1,14 @@
-/* The commands that show, and those that change the daemon at once; reload: test_reload.c. */
+/* The commands that show, and those that change the daemon at once; reload: test_reload.c; zones:
+ * test_zones.c. */
 #include "rig.h"
 
-/* ==== status and zones ==== */
+/* ==== status ==== */
 
 static void status_shows_the_server(void **state)
 {
     struct fixture *f = *state;
     struct ctl_answer answer;
+    f->sync.counters.ixfr_whole = 9;
     assert_int_equal(talk(&f->loop, f->path, "status", NULL, &answer), CTL_STATUS_DONE);
     assert_string_equal(text(answer.data, "version"), RONDO_VERSION);
     assert_int_equal(number(answer.data, "pid"), getpid());
@@ -33,57 +35,11 @@ static void status_shows_the_server(void **state)
     assert_int_equal(number(json_object_get(answer.data, "answers"), "queries_udp"), 11);
     assert_int_equal(number(json_object_get(answer.data, "answers"), "refused"), 2);
     assert_int_equal(number(json_object_get(answer.data, "sockets"), "tcp_accepted"), 3);
+    assert_int_equal(number(answer.data, "transfers_running"), 2);
+    assert_int_equal(number(json_object_get(answer.data, "transfers"), "ixfr_whole"), 9);
     assert_string_equal(text(json_object_get(answer.data, "last_load"), "result"), "none");
     assert_true(json_is_null(json_object_get(json_object_get(answer.data, "last_load"), "ended")));
     ctl_answer_fini(&answer);
-}
-
-static void zones_shows_each(void **state)
-{
-    struct fixture *f = *state;
-    struct ctl_answer answer;
-    assert_int_equal(talk(&f->loop, f->path, "zones", NULL, &answer), CTL_STATUS_DONE);
-    const json_t *zones = json_object_get(answer.data, "zones");
-    assert_int_equal(json_array_size(zones), 4);
-    const json_t *zone = json_array_get(zones, 0);
-    assert_string_equal(text(zone, "name"), "broken1.test");
-    assert_string_equal(text(zone, "state"), "failed");
-    assert_string_equal(text(zone, "file"), "/z/bro\\xffken");
-    assert_string_equal(text(zone, "error"), "line 3: bad \\xfe");
-    assert_true(json_is_null(json_object_get(zone, "serial")));
-    assert_true(json_is_null(json_object_get(zone, "loaded")));
-    assert_true(json_is_null(json_object_get(zone, "loaded_age_seconds")));
-    zone = json_array_get(zones, 1);
-    assert_true(number(zone, "serial") == 4294967295);
-    assert_int_equal(number(zone, "names"), 3);
-    assert_int_equal(number(zone, "records"), 7);
-    assert_int_equal(number(zone, "memory_bytes"), 5000);
-    assert_string_equal(text(zone, "loaded"), "2025-11-30T12:00:00Z");
-    assert_true(json_is_null(json_object_get(zone, "error")));
-    assert_string_equal(text(json_array_get(zones, 2), "name"), "old\\027x.org");
-    assert_string_equal(text(json_array_get(zones, 3), "state"), "loading");
-    ctl_answer_fini(&answer);
-}
-
-static void zones_takes_names(void **state)
-{
-    struct fixture *f = *state;
-    static const char *const ways[] = {"example.com", "example.com.", "EXAMPLE.com"};
-    struct ctl_answer answer;
-    for (size_t i = 0; i < 3; i++) {
-        assert_int_equal(talk(&f->loop, f->path, "zones", ways[i], &answer), CTL_STATUS_DONE);
-        const json_t *zones = json_object_get(answer.data, "zones");
-        assert_int_equal(json_array_size(zones), 1);
-        assert_string_equal(text(json_array_get(zones, 0), "name"), "example.com");
-        ctl_answer_fini(&answer);
-    }
-    static const char *const none[] = {"www.example.com", "com", "..", "a\xff", ""};
-    for (size_t i = 0; i < 5; i++) {
-        assert_int_equal(talk(&f->loop, f->path, "zones", none[i], &answer), CTL_STATUS_FAILED);
-        assert_non_null(strstr(answer.error, "no zone"));
-        assert_int_equal(json_array_size(json_object_get(answer.data, "zones")), 0);
-        ctl_answer_fini(&answer);
-    }
 }
 
 static void pools_shows_each(void **state)
@@ -318,16 +274,6 @@ static void explain_wants_something_loaded(void **state)
     ctl_answer_fini(&answer);
 }
 
-static void no_zones_and_no_workers_is_an_answer_too(void **state)
-{
-    struct fixture *f = *state;
-    struct ctl_answer answer;
-    f->store.cnt = 0;
-    assert_int_equal(talk(&f->loop, f->path, "zones", NULL, &answer), CTL_STATUS_DONE);
-    assert_int_equal(json_array_size(json_object_get(answer.data, "zones")), 0);
-    ctl_answer_fini(&answer);
-}
-
 /* ==== log and stop ==== */
 
 static void log_sets_the_level(void **state)
@@ -365,7 +311,7 @@ static void a_second_server_is_refused(void **state)
                                 .control_path = f->path,
                                 .conf_path = "c",
                                 .store = &f->store,
-                                .hooks = {f, rig_on_reload, rig_on_stop}};
+                                .hooks = {f, rig_on_reload, rig_on_load_zone, rig_on_stop}};
     assert_int_equal(admin_open(&second, &setup, diag), ERR_EXISTS);
     assert_null(second);
     assert_int_equal(diag_cnt(diag, DIAG_ERROR), 1);
@@ -376,8 +322,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(status_shows_the_server),
-        CASE(zones_shows_each),
-        CASE(zones_takes_names),
         CASE(pools_shows_each),
         CASE(failback_counts_the_pools_that_go),
         CASE(a_hold_is_shown_and_released),
@@ -386,7 +330,6 @@ int main(void)
         CASE(pools_takes_a_name),
         CASE(what_is_no_pool_in_a_signed_zone_is_told_why),
         CASE(explain_wants_something_loaded),
-        CASE(no_zones_and_no_workers_is_an_answer_too),
         CASE(log_sets_the_level),
         CASE(stop_answers_first),
         CASE(a_second_server_is_refused),
