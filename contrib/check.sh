@@ -30,7 +30,8 @@ broken() {
 
 # ---- build and run
 
-gently= # what keeps a build out of the way of tests that run beside it
+plainly= # CFLAGS of the programs of tests, where they are others
+gently=  # what keeps a build out of the way of tests that run beside it
 
 # build DIR TEST-PROGRAMS CONFIGURE-ARGUMENTS…: the programs and those of the tests, as make names them
 build() {
@@ -41,7 +42,10 @@ build() {
         (cd "$dir" && ../../configure -q "$@") >"$dir/configure.out" 2>&1 ||
             { tail -n 30 "$dir/configure.out"; return 1; }
     fi
-    { $gently make -C "$dir" -j "$jobs" && $gently make -C "$dir" -j "$jobs" check TESTS= check_PROGRAMS="$tests"; } >"$dir/make.out" 2>&1 || { tail -n 60 "$dir/make.out"; return 1; }
+    # Programs of tests are not optimised where nothing is measured: to optimise them takes longer than to run them.
+    { $gently make -C "$dir" -j "$jobs" &&
+        $gently make -C "$dir" -j "$jobs" check TESTS= check_PROGRAMS="$tests" ${plainly:+CFLAGS="$plainly"}
+    } >"$dir/make.out" 2>&1 || { tail -n 60 "$dir/make.out"; return 1; }
 }
 
 number_of() {
@@ -118,13 +122,27 @@ fi
 still=
 setarch "$(uname -m)" -R true 2>/dev/null && still="setarch $(uname -m) -R"
 
-threaded='$(filter $(patsubst %,tests/unit/%/%,admin answer balance base ctl daemon io loop probe store),$(UNIT_TESTS))'
-build_tsan() { build build/tsan "$threaded" --enable-developer --with-sanitizer=thread CC=gcc CFLAGS="-O1 -g"; }
+threaded='$(filter $(patsubst %,tests/unit/%/%,admin answer balance base ctl daemon io loop probe store sync),$(UNIT_TESTS))'
+build_tsan() {
+    plainly="-O0 -g1"
+    build build/tsan "$threaded" --enable-developer --with-sanitizer=thread CC=gcc CFLAGS="-O1 -g1"
+    status=$?
+    plainly=
+    return "$status"
+}
+build_check() {
+    plainly="-O0 -g1"
+    build build/check '$(UNIT_TESTS) $(TEST_HELPERS) $(FUZZERS_LIST)' --enable-developer \
+        --with-sanitizer=address,undefined CC=gcc CFLAGS="-O1 -g1"
+    status=$?
+    plainly=
+    return "$status"
+}
 build_release() { build build/release '$(TEST_HELPERS)' CC=gcc CFLAGS="-O2 -g"; }
 
 # Functional tests wait more than they compute: they run two files at a time, and the other builds are made beside them,
 # with what they leave. What goes wrong with one is told when its turn comes. Those that measure run by themselves later.
-if build build/check '$(UNIT_TESTS) $(TEST_HELPERS) $(FUZZERS_LIST)' --enable-developer --with-sanitizer=address,undefined CC=gcc CFLAGS="-O1 -g"; then
+if build_check; then
     make_check build/check
     (gently="nice -n 19"; build_tsan; build_release) >build/beside.out 2>&1 &
     functional build/check "-n 2 --dist loadfile -k 'not test_instructions and not test_hostile_work'"
