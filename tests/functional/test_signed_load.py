@@ -47,9 +47,8 @@ def test_signed_zones_load_without_a_word(rondo, tmp_path, tool, chain):
     done = server.validate()
     assert done.returncode == 0 and "warning:" not in done.stdout + done.stderr, done.stdout + done.stderr
     assert row(server)["signed"] == kind and row(server, "plain.test")["signed"] == "no"
-    table = server.ctl("zones").stdout.splitlines()
-    assert table[0].split()[5] == "SIGNED"
-    assert sorted(line.split()[5] for line in table[1:]) == ["no", kind]
+    for name, said in (("example.com", kind), ("plain.test", "no")):
+        assert re.search(rf"^signed +{said}$", server.ctl("zones", name).stdout, re.MULTILINE)
     for serial, names in ((2, 60), (3, 20), (4, 21)):
         server.write_zone("example.com", signer.sign(text(serial, names)))
         done = server.reload()
