@@ -276,6 +276,35 @@ def test_many_clients_at_once(rondo):
     assert transfer(server, ZONE, 1).applied_to(before) == records
 
 
+def test_a_stop_under_updates(rondo):
+    """Those that wait are answered, or not at all; what was answered is there at the next start."""
+    server = rondo(**arguments(row=WITHOUT_KEY))
+    done, halt = [], threading.Event()
+
+    def run(name):
+        number = 0
+        while not halt.is_set():
+            try:
+                if said(server, message(added=[f"{name}-{number} 60 A 192.0.2.1"], key=None), timeout=1) == "NOERROR":
+                    done.append(f"{name}-{number}.{ZONE}. 60 A 192.0.2.1")
+                number += 1
+            except (dns.exception.Timeout, OSError):
+                return
+
+    threads = [threading.Thread(target=run, args=(f"t{number}",)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for count in (20, 100):
+        until(lambda: len(done) > count, f"{count} updates")
+        server.reload()
+    server.stop()
+    halt.set()
+    for thread in threads:
+        thread.join()
+    server.start()
+    assert len(done) > 100 and set(done) <= records_at(server, ZONE)
+
+
 # others follow
 
 
