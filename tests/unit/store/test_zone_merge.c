@@ -383,6 +383,48 @@ static void test_a_text_that_has_all_updates(void **state)
     expect_merged(d, 20, TEXT);
 }
 
+static void test_serials_made_here(void **state)
+{
+    struct door *d = *state;
+    d->serial_mode = STORE_SERIAL_INCREMENT;
+    begin(d, TEXT);
+    do_update(d, "", "host 300 A 7\n");
+    merge(d, 10, TEXT "new 300 A 9\n");
+    expect_merged(d, 13, TEXT "new 300 A 9\nhost 300 A 7\n");
+    expect_history(d, 10, TEXT, 3);
+}
+
+static void test_in_the_next_process(void **state)
+{
+    struct door *d = *state;
+    begin(d, TEXT);
+    do_update(d, "mail 300 A 5\n", "host 300 A 7\n");
+    write_text(d, 11, TEXT "new 300 A 9\n");
+    door_restart(d);
+    assert_int_equal(d->failed, 1);
+    merge(d, 11, TEXT "new 300 A 9\n");
+    expect_merged(d, 13, "www 300 A 1\nwww 300 A 2\nold 300 TXT gone\nnew 300 A 9\nhost 300 A 7\n");
+    expect_history(d, 10, TEXT, 3);
+}
+
+/* Nothing is merged, and nothing is the worse for it. */
+static void test_a_full_disk(void **state)
+{
+    struct door *d = *state;
+    begin(d, TEXT);
+    do_update(d, "", "host 300 A 7\n");
+    write_text(d, 11, TEXT "new 300 A 9\n");
+    disk_fill(d, 100);
+    assert_int_equal(store_load_zone(d->store, test_apex, STORE_LOAD_MERGE, door_report, d), ERR_OK);
+    door_wait(d);
+    assert_int_equal(d->failed, 1);
+    expect_zone(d, 11, TEXT "host 300 A 7\n");
+    disk_empty(d);
+    merge(d, 11, TEXT "new 300 A 9\n");
+    expect_merged(d, 13, TEXT "new 300 A 9\nhost 300 A 7\n");
+    expect_history(d, 10, TEXT, 3);
+}
+
 /* ---- any of it, by chance */
 
 enum { NAMES = 5, ADDRESSES = 3, RECORDS = NAMES * ADDRESSES, ROUNDS = 60, LINES_LEN = RECORDS * 20 + 1 };
@@ -494,6 +536,9 @@ int main(void)
         DOOR_CASE(test_a_text_that_is_known_is_merged_already),
         DOOR_CASE(test_without_updates_it_is_taken),
         DOOR_CASE(test_a_text_that_has_all_updates),
+        DOOR_CASE(test_serials_made_here),
+        DOOR_CASE(test_in_the_next_process),
+        DOOR_CASE(test_a_full_disk),
         DOOR_CASE(test_at_random),
         DOOR_CASE(test_at_random_with_ttls),
     };
