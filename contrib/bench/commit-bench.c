@@ -1,5 +1,5 @@
-/* What a durable change costs at least: commits of one value of BYTES (default 300) to a new LMDB in DIR (default .), one
- * after the other, for SECONDS (default 3). Prints how many a second.
+/* What a durable change costs at least: commits of one value of BYTES (default 300) to a new LMDB in DIR (default .),
+ * one after the other, for SECONDS (default 3). Prints how many a second.
  *
  *     commit-bench [DIR [SECONDS [BYTES]]]
  */

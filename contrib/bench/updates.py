@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """How many dynamic updates a second name servers make durable: rondo, named and knotd one after the other, beside the
-commits a second of a bare LMDB on the same disk, measured before and after.
+commits a second of a bare LMDB on the same disk, measured before each.
 
     contrib/bench/updates.py --build build/release [--names 1000000] [--dir DIR on a real disk]
 
@@ -113,7 +113,7 @@ def measure(server, count, seconds, tag):
 
 
 def bare_commits(build, folder, core):
-    words = ["taskset", "-c", core, str(build / "contrib/bench/commit-bench"), str(folder)]
+    words = ["taskset", "-c", core, str(build / "contrib/bench/commit-bench"), str(folder), "1"]
     return float(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
 
 
@@ -146,7 +146,6 @@ def run(args, folder):
     Rondo.path = lambda self: str((args.build / "rondod").resolve())
     found = {}
     for number in range(args.rounds):
-        found.setdefault("LMDB", []).append((bare_commits(args.build, folder, server_core), 0))
         for name in args.servers.split(","):
             # A copy of its own: some write into the zone's file.
             shutil.copy(zone, folder / f"{name}.zone")
@@ -156,17 +155,23 @@ def run(args, folder):
             server.start(workload, folder / f"{name}.zone")
             try:
                 for count in map(int, args.clients.split(",")):
-                    found.setdefault(f"{name}, {count} at once", []).append(
-                        measure(server, count, args.seconds, f"r{number}c{count}"))
+                    bare = bare_commits(args.build, folder, server_core)
+                    rate, again = measure(server, count, args.seconds, f"r{number}c{count}")
+                    found.setdefault("LMDB", []).append((bare, 1, 0))
+                    found.setdefault(f"{name}, {count} at once", []).append((rate, rate / bare, again))
             finally:
                 server.stop()
                 shutil.rmtree(folder / name, ignore_errors=True)
-    print(f"durable updates a second, zone of {args.names} names, median of {args.rounds} rounds")
+    show(args, found)
+
+
+def show(args, found):
+    print(f"durable updates a second, zone of {args.names} names, median of {args.rounds} rounds; \"x LMDB\": of that "
+          "measured just before")
     for what, results in found.items():
-        rates = [rate for rate, _ in results]
-        again = sum(resent for _, resent in results)
+        rates, ratios, again = zip(*results)
         print(f"{what:20} {statistics.median(rates):8.0f}  ({min(rates):.0f} to {max(rates):.0f})"
-              + (f"  {again} sent again" if again else ""))
+              f"  {statistics.median(ratios):6.2f} x LMDB" + (f"  {sum(again)} sent again" if sum(again) else ""))
 
 
 def main():

@@ -487,8 +487,8 @@ def test_nothing_acknowledged_is_lost_by_power_cuts(rondo):
 
 
 @pytest.mark.skipif(sanitized(), reason="a sanitizer slows everything down by any factor")
-def test_a_thousand_updates_a_second(rondo):
-    """The control thread is never long away, in a zone that is not small either."""
+def test_control_is_never_away_under_updates(rondo):
+    """A thousand a second, in a zone that is not small."""
     seconds, rate = 4, 1000
 
     def shape():
