@@ -373,6 +373,43 @@ def test_a_file_that_has_all_updates_is_taken(rondo):
     assert serial_at(server, ZONE) == 3
 
 
+def test_a_merge_arrives_elsewhere(rondo):
+    """Both changes are served; a secondary gets them as changes; what both have touched is named."""
+    here, there = place("127.0.0.1"), place("127.0.0.2")
+    server = rondo(**rondo_zones({ZONE: Zone(text(), notify=[there])}, here, more='allow_update = [ "127.0.0.0/8" ]; '))
+    secondary = rondo(**rondo_zones({ZONE: Zone(primaries=[here])}, there))
+    update(server, ZONE, added=["host 60 A 192.0.2.7", "www 300 A 192.0.2.3"], removed=["www 300 A 192.0.2.1"])
+    wait_serial(secondary, ZONE, 2)
+    server.write_zone(ZONE, text(WWW_RECORDS + "www IN A 192.0.2.4\nnew IN A 192.0.2.9\n", serial=2))
+    mark = secondary.log_mark()
+    done = server.ctl("reload", ZONE, "--merge")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f'conflict: "{WWW}" A was changed in the file and by updates; both changes were made' in server.log()
+    assert answer_of(server, WWW) == ("NOERROR", ["192.0.2.2", "192.0.2.3", "192.0.2.4"])
+    assert [answer_of(server, f"{name}.{ZONE}")[0] for name in ("host", "new")] == ["NOERROR", "NOERROR"]
+    assert serial_at(server, ZONE) == 4
+    wait_serial(secondary, ZONE, 4)
+    assert_equal(secondary, ZONE, records_at(server, ZONE))
+    assert "AXFR" not in secondary.log_since(mark)
+    server.kill()
+    server.start()
+    assert serial_at(server, ZONE) == 4
+    assert_equal(secondary, ZONE, records_at(server, ZONE))
+
+
+def test_a_merge_that_makes_no_zone_is_refused(rondo):
+    server = rondo(**arguments(row=WITHOUT_KEY))
+    update(server, ZONE, added=["alias 60 CNAME www"])
+    before = records_at(server, ZONE)
+    server.write_zone(ZONE, text(WWW_RECORDS + "alias IN A 192.0.2.9\n", serial=2))
+    done = server.ctl("reload", ZONE, "--merge")
+    assert done.returncode == 1 and "not merged" in done.stdout
+    assert_equal(server, ZONE, before)
+    update(server, ZONE, removed=["alias 60 CNAME www"])
+    assert server.ctl("reload", ZONE, "--merge").returncode == 0
+    assert answer_of(server, f"alias.{ZONE}") == ("NOERROR", ["192.0.2.9"])
+
+
 # disks
 
 
@@ -451,9 +488,16 @@ class Updater(threading.Thread):
         raise AssertionError((self.may_be, found))
 
 
+def sync_until_the_end(server):
+    """Writes the zone to its file, again and again."""
+    while server.ctl("sync", ZONE).returncode != 2:
+        pass
+
+
 def test_nothing_acknowledged_is_lost_by_power_cuts(rondo):
     """Killed at random moments on a disk that loses what was not synced: of each stream of updates the last one that
-    was acknowledged is there, or the one that was under way, whole, and the history leads there."""
+    was acknowledged is there, or the one that was under way, whole, and the history leads there; in some rounds the
+    zone's file is written meanwhile."""
     server = rondo.prepare(**arguments("", WITHOUT_KEY))
     disk = Disk(server)
     server.start()
@@ -463,11 +507,13 @@ def test_nothing_acknowledged_is_lost_by_power_cuts(rondo):
     for chance in rounds():
         updaters = [Updater(server, name, number) for name, number in numbers.items()]
         if disk.start_doomed(chance):
-            for updater in updaters:
-                updater.start()
+            threads = [*updaters, *([threading.Thread(target=sync_until_the_end, args=(server,), daemon=True)]
+                                    if chance.random() < 0.5 else [])]
+            for thread in threads:
+                thread.start()
             disk.wait_for_the_cut()
-            for updater in updaters:
-                updater.join()
+            for thread in threads:
+                thread.join()
         disk.power_cut(torn=chance.random() < 0.5)
         server.start()
         now = records_at(server, ZONE)
