@@ -20,7 +20,8 @@ struct merge {
     struct changeset *updates;    /* from the text as it was to the base */
     struct changeset *to_text;    /* from the base to the text */
     struct changeset *text;       /* from the text as it was to what it is */
-    struct changeset *again;      /* from the text to the result */
+    struct changeset *again;      /* the updates that are still to be done when one begins with the text */
+    struct changeset *to_result;  /* from the text to the result; NULL: the text is the result */
 };
 
 static bool fail(const struct merge *m, const char *why)
@@ -66,7 +67,7 @@ static const struct zone_record *find_record(const struct zone_records *in, cons
 
 static bool is_soa(const struct zone_record *rec) { return rec->rr.type == RR_SOA; }
 
-/* Of the updates what is still to be done when one begins with the text. */
+/* A record that goes and comes has got another TTL, or other case: nothing to do where the text no longer has it. */
 static void choose(struct merge *m)
 {
     m->again = mem_zalloc(1, sizeof *m->again);
@@ -81,7 +82,8 @@ static void choose(struct merge *m)
     zone_records_sort(m->again->removed);
     for (size_t i = 0; i < m->updates->added->cnt; i++) {
         const struct zone_record *rec = &m->updates->added->recs[i];
-        if (!is_soa(rec) && (!find_record(m->records, rec) || find_record(m->again->removed, rec)))
+        bool is_in_text = find_record(m->records, rec), is_again = find_record(m->updates->removed, rec);
+        if (!is_soa(rec) && is_in_text == is_again)
             zone_records_add(m->again->added, &rec->rr, NULL, 0);
     }
     zone_records_sort(m->again->added);
@@ -96,17 +98,6 @@ static void remove_from(struct zone_records *records, const struct zone_records 
     records->cnt = kept;
 }
 
-/* The rrset's TTL is that of what the updates added last (RFC 2181 5.2). */
-static void make_result(struct merge *m)
-{
-    remove_from(m->records, m->again->removed);
-    for (size_t i = 0; i < m->again->added->cnt; i++)
-        zone_records_add(m->records, &m->again->added->recs[i].rr, NULL, 0);
-    zone_records_sort(m->records);
-}
-
-/* ---- what both have touched */
-
 static bool has_rrset(const struct zone_records *records, const struct rr *rr)
 {
     size_t cnt;
@@ -116,6 +107,42 @@ static bool has_rrset(const struct zone_records *records, const struct rr *rr)
             return true;
     return false;
 }
+
+static void set_ttl(struct zone_records *records, const struct rr *rr)
+{
+    size_t cnt;
+    const struct zone_record *at = zone_records_find(records, rr->owner, &cnt);
+    for (size_t first = at ? (size_t)(at - records->recs) : 0, i = first; at && i < first + cnt; i++)
+        if (records->recs[i].rr.type == rr->type)
+            records->recs[i].rr.ttl = rr->ttl;
+}
+
+/* An rrset has one TTL (RFC 2181 5.2): the updates' where they made the rrset another one, else, as they only added to
+ * it, the text's. */
+static void settle_ttl(struct merge *m, struct zone_record *added)
+{
+    size_t cnt;
+    const struct zone_record *at = zone_records_find(m->records, added->rr.owner, &cnt);
+    if (has_rrset(m->updates->removed, &added->rr)) {
+        set_ttl(m->records, &added->rr);
+        return;
+    }
+    for (size_t i = 0; at && i < cnt; i++)
+        if (at[i].rr.type == added->rr.type)
+            added->rr.ttl = at[i].rr.ttl;
+}
+
+static void make_result(struct merge *m)
+{
+    remove_from(m->records, m->again->removed);
+    for (size_t i = 0; i < m->again->added->cnt; i++)
+        settle_ttl(m, &m->again->added->recs[i]);
+    for (size_t i = 0; i < m->again->added->cnt; i++)
+        zone_records_add(m->records, &m->again->added->recs[i].rr, NULL, 0);
+    zone_records_sort(m->records);
+}
+
+/* ---- what both have touched */
 
 static void warn_side(const struct merge *m, const struct zone_records *side)
 {
@@ -148,11 +175,14 @@ static bool keep(struct merge *m)
 {
     struct zone_load *load = m->load;
     struct keeping *k = &load->keeping;
+    const uint8_t *apex = load->zone->name;
     char why[HISTORY_WHY_MAX];
-    struct changeset *steps[] = {m->to_text, m->again};
-    if (keeping_changes(k, m->base, load->version, steps, 2, why))
+    struct changeset *steps[] = {m->to_text, m->to_result};
+    if (keeping_changes(k, m->base, load->version, steps, m->to_result ? 2 : 1, why))
         return fail(m, why);
-    keeping_source(k, load->zone->name, load->sources_new, load->serial, k->entry.seq - 1);
+    if (!m->to_result)
+        keeping_set_flags(k, apex, k->entry.flags & ~(uint32_t)HISTORY_HAS_UPDATES);
+    keeping_source(k, apex, load->sources_new, load->serial, k->entry.seq - (m->to_result ? 1 : 0));
     return true;
 }
 
@@ -166,17 +196,21 @@ static bool build(struct merge *m)
     return is_made || fail(m, "the result does not fit the served version");
 }
 
-/* The second step has a SOA on each side as well. */
-static void add_soas(struct merge *m, uint32_t from, uint32_t to)
+/* What the history gets as the second step is taken from the result itself, which the check may have settled. */
+static bool find_second_step(struct merge *m, uint32_t text_serial, uint32_t serial)
 {
-    const struct zone_record *soa = zone_text_soa(m->records);
-    zone_records_add(m->again->removed, &soa->rr, NULL, 0);
-    zone_records_sort(m->again->removed);
-    zone_text_set_serial(m->records, to);
-    zone_records_add(m->again->added, &zone_text_soa(m->records)->rr, NULL, 0);
-    zone_records_sort(m->again->added);
-    m->again->serial_from = from;
-    m->again->serial_to = to;
+    struct zone_version *text;
+    if (zone_apply(&text, m->base, m->to_text, NULL))
+        return fail(m, "the text does not fit the served version");
+    zone_text_set_serial(m->records, serial);
+    m->to_result = changeset_diff(text, m->records);
+    zone_discard(text);
+    if (zone_text_changes_serial_alone(m->to_result)) {
+        changeset_free(m->to_result);
+        m->to_result = NULL;
+        zone_text_set_serial(m->records, text_serial);
+    }
+    return true;
 }
 
 static bool run(struct merge *m)
@@ -191,11 +225,10 @@ static bool run(struct merge *m)
     choose(m);
     warn_conflicts(m);
     make_result(m);
-    uint32_t serial = serial_after(load->serial_mode, text_serial, NULL, now_sec);
-    add_soas(m, text_serial, serial);
     if (zone_records_check(m->records, load->diag))
         return fail(m, "the result is no valid zone");
-    if (!build(m))
+    uint32_t serial = serial_after(load->serial_mode, text_serial, NULL, now_sec);
+    if (!find_second_step(m, text_serial, serial) || !build(m))
         return false;
     if (keep(m))
         return true;
@@ -212,5 +245,6 @@ enum zone_load_outcome zone_merge(struct zone_load *load, struct zone_version *b
     changeset_free(m.to_text);
     changeset_free(m.text);
     changeset_free(m.again);
+    changeset_free(m.to_result);
     return is_good ? ZONE_LOAD_BUILT : ZONE_LOAD_FAILED;
 }

@@ -3,7 +3,8 @@
  * Where both have touched one rrset, a warning shows it; nothing is guessed.
  *
  * The zone gets there in two steps, from what it is to what the text says, and from that on by the updates: so the
- * history says again what of the zone is the text's. [job] */
+ * history says again what of the zone is the text's. Where the updates leave nothing to do, as the text has it all, the
+ * first step is all, and the zone has no updates any more that its text lacks. [job] */
 #pragma once
 
 #include "base/attr.h"
