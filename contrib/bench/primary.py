@@ -6,7 +6,8 @@ and changes one record of it when told to.
         primary.port, primary.serial("example.com")
 
 The zone has `records` A records h000000 …, one "changing", the NS and its address. IXFR gives each change as a step, or the
-whole zone when `whole` was said last. `grows`: at serial 1 it has none of these records.
+whole zone when `whole` was said last. `opens`: before the first change
+it answers with SERVFAIL.
 """
 
 import multiprocessing
@@ -35,8 +36,8 @@ def address_of(number):
 
 
 class Zone:
-    def __init__(self, name, records, grows):
-        self.name, self.records, self.grows = name, records, grows
+    def __init__(self, name, records, opens):
+        self.name, self.records, self.opens = name, records, opens
         self.question = wire_name(name)
         self.serial = 1
         self.whole = False
@@ -69,8 +70,7 @@ class Zone:
 
     def whole_zone(self, query_id, kind):
         serial = self.serial
-        body = [] if self.grows and serial == 1 else self.body
-        parts = [(4, self.soa(serial) + self.changing(serial) + self.first), *body, (1, self.soa(serial))]
+        parts = [(4, self.soa(serial) + self.changing(serial) + self.first), *self.body, (1, self.soa(serial))]
         out = []
         for count, body in parts:
             message = self.header(query_id, kind, count) + body
@@ -92,6 +92,9 @@ class Zone:
     def answer(self, query, kind, stream):
         """Framed messages to a question over TCP; without a frame over UDP, where only the SOA is told."""
         query_id = struct.unpack_from("!H", query)[0]
+        if self.opens and self.serial == 1:
+            message = struct.pack("!6H", query_id, 0x8402, 1, 0, 0, 0) + self.question + struct.pack("!HH", kind, 1)
+            return struct.pack("!H", len(message)) + message if stream else message
         if kind == SOA or not stream:
             message = self.header(query_id, kind, 1) + self.soa(self.serial)
             return struct.pack("!H", len(message)) + message if stream else message
@@ -106,8 +109,8 @@ class Zone:
 class Primary:
     """`change` and `serial` are for the process that made it."""
 
-    def __init__(self, zones, grows=False):
-        self.zones = {wire_name(name): Zone(name, records, grows) for name, records in zones.items()}
+    def __init__(self, zones, opens=False):
+        self.zones = {wire_name(name): Zone(name, records, opens) for name, records in zones.items()}
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         while True:

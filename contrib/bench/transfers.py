@@ -76,17 +76,21 @@ class Asker:
         self.question = struct.pack("!6H", 1, 0, 1, 0, 0, 0) + question
         self.told = struct.pack("!6H", 2, 0x2400, 1, 0, 0, 0) + question
 
-    def serial(self):
-        """None: no good answer."""
+    def ask(self):
+        """The reply, or None."""
         try:
             self.sock.send(self.question)
             while True:
                 reply = self.sock.recv(4096)
                 if reply[1] == 1:
-                    break
+                    return reply
         except OSError:
             return None
-        if reply[3] & 15 or not reply[7]:
+
+    def serial(self):
+        """None: no good answer."""
+        reply = self.ask()
+        if reply is None or reply[3] & 15 or not reply[7]:
             return None
         end = reply.find(struct.pack("!4I", 3600, 600, 86400, 60))
         return struct.unpack_from("!I", reply, end - 4)[0] if end > 0 else None
@@ -100,6 +104,14 @@ class Asker:
             if time.monotonic() > give_up:
                 raise TimeoutError(f"serial {serial} was not served within {patience:g} s")
             time.sleep(pause)
+
+    def wait_any(self, patience):
+        """Until there is any answer."""
+        give_up = time.monotonic() + patience
+        while self.ask() is None:
+            if time.monotonic() > give_up:
+                raise TimeoutError(f"no answer within {patience:g} s")
+            time.sleep(0.01)
 
     def notify(self):
         self.sock.send(self.told)
@@ -212,10 +224,10 @@ class Bench:
 
     def into(self):
         def measure(label, kind, quick):
-            with Primary({BIG: self.records - 4}, grows=True) as primary:
+            with Primary({BIG: self.records - 4}, opens=True) as primary:
                 with self.server(kind, Zones(incoming=[BIG], primary=primary.port), core=SERVER_CORE, quick=quick) as server:
                     asker = Asker(server.port, BIG)
-                    asker.wait(1, 60, 0.05)
+                    asker.wait_any(60)
                     time.sleep(1.5)
                     cpu = server.cpu_total_sec()
                     serial = primary.change(BIG, whole=True)
