@@ -127,6 +127,10 @@ class Rondo(Mover):
 
     name, program = "rondo", "rondod"
 
+    @classmethod
+    def installed(cls):
+        return True
+
     def path(self):
         return self.built / "rondod"
 
@@ -151,6 +155,15 @@ class Rondo(Mover):
     def control(self, *words):
         return subprocess.run([self.built / "rondoctl", "-s", self.dir / "control.sock", *words], check=True,
                               stdout=subprocess.PIPE, text=True).stdout
+
+    def reload(self, name):
+        self.control("reload", *([name] if name else []))
+
+
+class RondoAll(Rondo):
+    """Is never told which zone has changed."""
+
+    name = "rondo-all"
 
     def reload(self, _name):
         self.control("reload")
