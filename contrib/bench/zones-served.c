@@ -3,11 +3,11 @@
  *
  *   zones-served PORT ZONE COUNT SERIAL PATIENCE
  *
- * ZONE is a name with one "#", which stands for the numbers from 0 to COUNT - 1, five digits each. A zone is served when
- * the answer for its SOA is authoritative and has at least SERIAL, in plain arithmetic. The last zone is awaited first,
- * so that a server which is not ready yet is asked a thousand times a second and not as fast as it refuses; then all of
- * them are asked, 64 at a time, and those that are missing again. Status 1 when that took PATIENCE seconds: then how
- * many are served is what is printed. */
+ * ZONE is a name with one "#", which stands for the numbers from 0 to COUNT - 1, five digits each. A zone is served
+ * when the answer for its SOA is authoritative and has at least SERIAL, in plain arithmetic. The last zone is awaited
+ * first, so that a server which is not ready yet is asked a thousand times a second and not as fast as it refuses; then
+ * all of them are asked, 64 at a time, and those that are missing again. Status 1 when that took PATIENCE seconds: then
+ * how many are served is what is printed. */
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <netinet/in.h>
