@@ -78,14 +78,24 @@ static enum err build(struct store_making *making, struct zone_records *records)
     return ERR_LIMIT;
 }
 
-/* A whole zone that is little else than the one before it is a change like others: whoever follows us gets that. */
+/* A quarter of the records may have changed, besides the SOA. */
+static bool is_much(size_t change_cnt, const struct zone_records *records)
+{
+    enum { PART_MOST = 4, SOAS = 2 };
+    return change_cnt > records->cnt / PART_MOST + SOAS;
+}
+
+/* A whole zone that is little else than the one before it is a change like others: whoever follows us gets that. Where
+ * the sizes alone say that it is not, the difference, which costs as much as the building, is not asked for. */
 static enum err make_difference(struct store_making *making, struct zone_records *records)
 {
-    enum { PART_MOST = 4, SOAS = 2 }; /* a quarter of the records may have changed, besides the SOA */
+    size_t was = making->base->rr_cnt, is = records->cnt;
+    if (is_much(was < is ? is - was : was - is, records))
+        return build(making, records);
     struct changeset *changes = changeset_diff(making->base, records);
-    bool is_much = changes->removed->cnt + changes->added->cnt > records->cnt / PART_MOST + SOAS;
-    enum err err = is_much ? build(making, records) : apply(making, changes);
-    if (!err && !is_much)
+    bool is_another = is_much(changes->removed->cnt + changes->added->cnt, records);
+    enum err err = is_another ? build(making, records) : apply(making, changes);
+    if (!err && !is_another)
         err = keep_changes(making, &changes, 1);
     changeset_free(changes);
     return err;
