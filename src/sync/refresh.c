@@ -95,10 +95,17 @@ static bool expire(struct refresh *r, struct refresh_step *step, uint64_t now_ms
 
 /* ---- rounds */
 
+/* When a NOTIFY may begin a round: some at once, then one each gap. */
+static uint64_t allowed_ms(const struct refresh *r)
+{
+    uint64_t credit_ms = (REFRESH_NOTIFY_BURST - 1) * REFRESH_NOTIFY_GAP_MS;
+    return r->paid_ms > credit_ms ? r->paid_ms - credit_ms : 0;
+}
+
 static void begin_round(struct refresh *r, uint64_t now_ms)
 {
     r->round++;
-    r->round_ms = now_ms;
+    r->paid_ms = (r->paid_ms > now_ms ? r->paid_ms : now_ms) + REFRESH_NOTIFY_GAP_MS;
     r->state = REFRESH_ASKING;
     r->was_good = false;
     r->wants_full = r->again_full;
@@ -150,7 +157,7 @@ static void end_round(struct refresh *r, uint64_t now_ms)
         r->empty_retry_cnt = 0;
     r->next_ms = now_ms + jittered(r, is_done ? timers_of(r).refresh_ms : retry_ms(r));
     if (r->again)
-        r->next_ms = least_of(r->next_ms, r->again_full ? now_ms : r->round_ms + REFRESH_NOTIFY_GAP_MS);
+        r->next_ms = least_of(r->next_ms, r->again_full ? now_ms : allowed_ms(r));
 }
 
 /* Is what this primary has worth fetching? */
@@ -311,11 +318,11 @@ bool refresh_notified(struct refresh *r, uint32_t primary, const uint32_t *seria
 {
     if (serial && knows_of(r, *serial))
         return false;
-    uint64_t gap_ms = r->round_ms + REFRESH_NOTIFY_GAP_MS;
+    uint64_t soonest_ms = allowed_ms(r);
     bool is_news = !r->again;
     if (r->state == REFRESH_ASKING && r->favourite >= r->primary_cnt)
         r->favourite = primary;
-    ask_for_round(r, now_ms > gap_ms || !r->round ? now_ms : gap_ms, false, primary, serial);
+    ask_for_round(r, now_ms > soonest_ms ? now_ms : soonest_ms, false, primary, serial);
     return is_news;
 }
 

@@ -261,7 +261,7 @@ static void test_a_storm_of_notifies(void **state)
         if (g.r.state == REFRESH_ASKING)
             answer(&g, 0, 10); /* 1 ms later */
     }
-    assert_in_range(asked, 45, 51); /* every 200 ms */
+    assert_in_range(asked, 45, 51 + REFRESH_NOTIFY_BURST); /* every 200 ms, but for the first */
     g.now_ms += 10000;
     if (g.r.again)
         settle(&g, 10);
@@ -311,6 +311,31 @@ static void test_a_hint_that_came_true_asks_for_nothing(void **state)
     stop(&g);
 }
 
+/* So many rounds have begun that the next is the last without a gap behind it. */
+static void spend(struct rig *g) { g->r.paid_ms = g->now_ms + (REFRESH_NOTIFY_BURST - 1) * REFRESH_NOTIFY_GAP_MS; }
+
+/* Ten announcements one after the other are followed at once; then there is a gap. */
+static void test_a_burst_of_news(void **state)
+{
+    (void)state;
+    struct rig g;
+    start(&g, 1, 10);
+    settle(&g, 10);
+    g.now_ms += REFRESH_NOTIFY_BURST * REFRESH_NOTIFY_GAP_MS;
+    for (uint32_t serial = 11; serial < 11 + REFRESH_NOTIFY_BURST; serial++) {
+        assert_true(refresh_notified(&g.r, 0, &serial, g.now_ms));
+        expect_asking(&g);
+        answer(&g, 0, serial);
+        expect_fetch(&g, 0, serial, true);
+        fetched(&g, serial);
+    }
+    assert_true(refresh_notified(&g.r, 0, NULL, g.now_ms));
+    expect_nothing(&g);
+    wait_for(&g, REFRESH_NOTIFY_GAP_MS, REFRESH_NOTIFY_GAP_MS);
+    expect_asking(&g);
+    stop(&g);
+}
+
 /* One that said no serial may have meant any. */
 static void test_what_was_no_hint_is_asked_for(void **state)
 {
@@ -319,6 +344,7 @@ static void test_what_was_no_hint_is_asked_for(void **state)
     for (unsigned first = 0; first < 2; first++) {
         struct rig g;
         start(&g, 1, 10);
+        spend(&g);
         expect_asking(&g);
         answer(&g, 0, 11);
         expect_fetch(&g, 0, 11, true);
@@ -343,6 +369,7 @@ static void test_a_dead_primary_holds_up_no_news(void **state)
     answer(&g, 1, 10);
     expect_nothing(&g);
     g.now_ms += 300;
+    spend(&g);
     assert_true(refresh_notified(&g.r, 1, &eleven, g.now_ms));
     expect_asking(&g);
     answer(&g, 1, 11);
@@ -364,6 +391,7 @@ static void test_a_forced_refresh(void **state)
     struct rig g;
     start(&g, 1, 10);
     settle(&g, 10);
+    spend(&g);
     refresh_now(&g.r, false, g.now_ms);
     expect_asking(&g);
     refresh_now(&g.r, false, g.now_ms); /* while asking: once more */
@@ -460,6 +488,7 @@ int main(void)
         cmocka_unit_test(test_a_storm_of_notifies),
         cmocka_unit_test(test_one_more_round_behind_a_transfer),
         cmocka_unit_test(test_a_hint_that_came_true_asks_for_nothing),
+        cmocka_unit_test(test_a_burst_of_news),
         cmocka_unit_test(test_what_was_no_hint_is_asked_for),
         cmocka_unit_test(test_a_dead_primary_holds_up_no_news),
         cmocka_unit_test(test_a_forced_refresh),
