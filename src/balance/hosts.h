@@ -33,6 +33,7 @@ struct balance_host {
     uint32_t number;
     uint32_t pool;   /* handle of the pool that it leads to in our own zones; 0: none */
     bool is_own;     /* our own zones have it; else resolvers are asked for `target` */
+    bool is_foreign; /* the zone that has it is of others (zone/version.h) */
     bool is_circle;  /* that pool's hosts lead back to it, as was told */
     uint8_t target[NAME_MAX_LEN];
     uint8_t name[];  /* wire, lower-cased */

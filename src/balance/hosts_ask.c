@@ -53,7 +53,7 @@ static const struct balance_pool *pool_at(const struct balance *balance, uint32_
 bool hosts_is_foreign(const struct balance_hosts *hosts, const struct balance_host *host)
 {
     const struct balance_pool *pool = host->is_own ? pool_at(hosts->balance, host->pool) : NULL;
-    return !host->is_own || (pool && pool->host_cnt);
+    return !host->is_own || host->is_foreign || (pool && pool->host_cnt);
 }
 
 /* Whether `from` leads, through pools of ours, to `to`. Who is asked more than `left` times takes it for granted: ways
@@ -158,12 +158,13 @@ static void find(const struct balance_hosts *hosts, const struct balance_host *h
 /* Whose it is by now; true: not whose it was, so that what is under way is of no use any more. */
 static bool turn(struct balance_hosts *hosts, struct balance_host *host, const struct zone_served *served)
 {
-    bool is_own = served->kind != ZONE_SERVED_ELSEWHERE;
-    if (is_own == host->is_own && (is_own || name_equal(host->target, served->name)))
+    bool is_own = served->kind != ZONE_SERVED_ELSEWHERE, is_foreign = served->zone && served->zone->is_foreign;
+    if (is_own == host->is_own && is_foreign == host->is_foreign && (is_own || name_equal(host->target, served->name)))
         return false;
     hosts->own_cnt += is_own;
     hosts->own_cnt -= host->is_own;
     host->is_own = is_own;
+    host->is_foreign = is_foreign;
     host->pool = 0;
     memcpy(host->target, served->name, name_len(served->name));
     hosts_queue_news(hosts, host); /* the same addresses may be somebody else's word now */

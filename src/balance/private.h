@@ -175,6 +175,7 @@ struct balance_zone {
     struct ring *rescan_at;    /* of_zone of the first pool that may have been built by another plan; &pools: none */
     struct ring fresh;         /* pools whose node in the newest version is another one than before */
     struct ring lost;          /* pools of which it has no node */
+    bool foreign;              /* its records are somebody else's word: PROBE_ORIGIN_FOREIGN */
     bool gone;                 /* it left: nobody finds it any more, all its pools are to go */
     /* The version being prepared, between slices. */
     bool preparing; /* `fresh` and `lost` are being filled, nothing is to be done yet */

@@ -112,8 +112,9 @@ static struct balance_source *make(const struct balance_family *family, const st
     for (uint32_t i = 0; i < cnt; i++) {
         const struct candidate *c = &candidates[i];
         uint32_t n = shares(family, c) ? sharing[c->from] : 1;
+        bool foreign = shares(family, c) ? is_foreign(family, c) : family->pool->zone->foreign && !c->note;
         sources[i] = (struct balance_source){c->address, c->note, (uint32_t)((uint64_t)POOL_PART_ONE * (n - 1) / n),
-                                             shares(family, c) && is_foreign(family, c)};
+                                             foreign};
     }
     return sources;
 }

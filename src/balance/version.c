@@ -83,6 +83,8 @@ bool balance_version_ready(struct balance *balance, struct zone_version *version
     struct balance_zone *zone = balance_find_zone(balance, version->zone->name);
     if (!zone && version->fresh_pool_cnt)
         zone = balance_add_zone(balance, version->zone->name);
+    if (zone)
+        zone->foreign = version->zone->is_foreign;
     if (zone && !zone->preparing && !ring_is_empty(&zone->rescan))
         return false; /* what the version before, or a plan, left to do comes first */
     if (zone && !prepare(balance, zone, version, diag, end_us))
@@ -116,6 +118,7 @@ void balance_zone_ready(struct balance *balance, const struct zone *zone)
     struct balance_zone *ready = balance_find_zone(balance, zone->name);
     if (!ready || ready->plan == balance->plan)
         return;
+    ready->foreign = zone->is_foreign;
     work_follow_plan(balance, ready);
     leave_to_slices(balance);
 }

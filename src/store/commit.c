@@ -82,9 +82,17 @@ static bool take_pools(struct commit *commit)
     return true;
 }
 
+/* Whoever writes a zone's addresses must not choose what on this machine is probed (probe/rules.h). */
+static void note_origin(const struct commit *commit)
+{
+    commit->zone->zone->is_foreign =
+        commit->zone->is_secondary || commit->keeping->entry.flags & (uint32_t)HISTORY_HAS_UPDATES;
+}
+
 static void publish(struct post_item *item)
 {
     struct commit *commit = container_of(item, struct commit, item);
+    note_origin(commit);
     if (commit->version) {
         if (!take_pools(commit)) {
             post_send(commit->store->post, item, publish); /* for the next slice */

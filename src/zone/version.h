@@ -78,6 +78,7 @@ struct zone {
     /* the writer's */
     struct zone_version *latest; /* what was published last: the current one, or what has expired; NULL: nothing */
     const struct hash_key *key;
+    bool is_foreign; /* [control] others than the operator write its records: it came by a transfer, or has updates */
     struct chunk_pool *pool; /* of the newest version */
     struct zone_version *oldest;
 };

@@ -47,6 +47,10 @@ def balance(groups):
     return "balance = (\n        " + ",\n        ".join(literal(group) for group in groups) + " );"
 
 
+# Members on loopback may be checked, though others write the zone: a transfer, an update.
+LOCAL = 'health: { probe_allow = [ "127.0.0.0/8" ]; };\n'
+
+
 def probes(rows):
     return "probes = (\n    " + ",\n    ".join(literal(row) for row in rows) + " );" if rows else ""
 

@@ -65,7 +65,7 @@ def test_one_of_two_is_killed(rondo, backends):
     changing = Changing(lines=[line.replace(" ", " 300 ", 1) for line in a_records("app", web.addresses).splitlines()])
     groups = balance([{"name": "app", "policy": "weighted", "probe": "tcp", "ttl": 1}])
     here, there = place("127.0.0.1"), place("127.0.0.2")
-    shared = {"more": groups, "extra": probes([balancing.tcp(web.port, fall=1)])}
+    shared = {"more": groups, "extra": balancing.LOCAL + probes([balancing.tcp(web.port, fall=1)])}
     one = rondo(**rondo_zones({NAME: Zone(changing.text(), notify=[there])}, here, **shared))
     two = rondo(**rondo_zones({NAME: Zone(primaries=[here])}, there, **shared))
     for server in (one, two):

@@ -355,7 +355,7 @@ def test_names_of_a_foreign_zone_are_balanced(rondo, backends):
     app = f"app.{NAME}"
     with started(Named, {NAME: Zone(changing.text(), notify=[here])}, there) as peer:
         server = rondo(**rondo_zones({NAME: Zone(primaries=[there])}, here, more=groups,
-                                     extra=probes([balancing.tcp(web.port, fall=1)])))
+                                     extra=balancing.LOCAL + probes([balancing.tcp(web.port, fall=1)])))
         wait_seen(server, app, [first, second])
         update(peer, NAME, *changing.change([], [f"app 300 A {third}"]))
         wait_seen(server, app, web.addresses)

@@ -17,7 +17,7 @@ import dns.update
 import pytest
 
 from backends import status
-from balancing import Asker, balance, http, probes, verdicts, wait_verdicts
+from balancing import LOCAL, Asker, balance, http, probes, verdicts, wait_verdicts
 from powercut import Disk, rounds
 from rondo import PATIENCE_SEC, addresses, rcode, sanitized, until
 from transferring import (KEY, OTHER_KEY, Key, Knot, Named, Zone, assert_equal, place, rondo_keys, rondo_zones, serial_at,
@@ -194,7 +194,7 @@ def test_servers_join_and_leave(rondo, backends):
     group = {"name": "app", "policy": "weighted", "probe": "web",
              "members": [{"address": first, "weight": 1}, {"address": third, "weight": 3}]}
     records = f"app 300 IN A {first}\napp 300 IN A {second}\napp 300 IN A {sick}\n"
-    server = rondo(**arguments(records, MAY_UPDATE + balance([group]), more=probes([http(fleet.port)])))
+    server = rondo(**arguments(records, MAY_UPDATE + balance([group]), more=LOCAL + probes([http(fleet.port)])))
     app = f"app.{ZONE}"
     asleep = {first: "up", second: "up", third: "unknown", sick: "down"}  # the third is annotated and not there
     wait_verdicts(server, app, asleep)
@@ -218,7 +218,7 @@ def test_the_last_server_leaves(rondo, backends):
     fleet = backends(1)
     group = {"below": "apps", "probe": "web"}
     records = f"alone.apps 300 IN A {fleet[0].address}\nboth.apps 300 IN A {fleet[0].address}\nboth.apps 300 IN TXT x\n"
-    server = rondo(**arguments(records, MAY_UPDATE + balance([group]), more=probes([http(fleet.port)])))
+    server = rondo(**arguments(records, MAY_UPDATE + balance([group]), more=LOCAL + probes([http(fleet.port)])))
     alone, both = f"alone.apps.{ZONE}", f"both.apps.{ZONE}"
     wait_verdicts(server, alone, {fleet[0].address: "up"})
     assert nsupdate(server, [f"zone {ZONE}", f"update delete {alone} A", f"update delete {both} A"]) == ""
@@ -228,6 +228,27 @@ def test_the_last_server_leaves(rondo, backends):
     assert nsupdate(server, [f"zone {ZONE}", f"update add {alone} 300 A {fleet[0].address}"]) == ""
     assert answer_of(server, alone) == ("NOERROR", [fleet[0].address])
     wait_verdicts(server, alone, {fleet[0].address: "up"})
+
+
+def test_who_updates_chooses_nothing_to_probe(rondo, backends):
+    """An address of this machine that came by an update is not probed, and counts as down; unless probe_allow has it, or
+    the configuration names it. Nor is one that came by a transfer."""
+    fleet = backends(3)
+    first, second, third = fleet.addresses
+    group = {"name": "app", "probe": "web", "members": [{"address": second}]}
+    server = rondo(**arguments(f"app 300 IN A {first}\n", MAY_UPDATE + balance([group]), more=probes([http(fleet.port)])))
+    app = f"app.{ZONE}"
+    until(lambda: verdicts(server, app)[first] == "up", "its own is checked")
+    added = [f"update add {app} 300 A {address}" for address in (second, third)]
+    assert nsupdate(server, [f"zone {ZONE}", *added]) == ""
+    until(lambda: verdicts(server, app)[second] == "up", "who is named is checked")
+    members = [member for pool in server.ctl_json("pools")["pools"] for member in pool["members"]]
+    reasons = {member["address"]: member["reason"] for member in members}
+    assert "probe_allow" in reasons[third] and not fleet.at(third).visits
+    follower = rondo(zones={ZONE: None}, keys={ZONE: f'primaries = [ "127.0.0.1@{server.port}" ];' + balance([group])},
+                     extra=probes([http(fleet.port)]), wait=[ZONE])
+    until(lambda: verdicts(follower, app)[second] == "up", "who is named is checked")
+    assert not fleet.at(third).visits
 
 
 # many at once
