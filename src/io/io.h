@@ -66,10 +66,12 @@ void io_counters_add(struct io_counters *to, const struct io_counters *from) ATT
 /* ---- hand-offs */
 
 enum {
-    /* Waiting for the control thread to decide on them; that takes it some 10 µs each, or a job. */
-    IO_HANDOFFS_MAX = 64,
-    /* Of one client, so that four are needed to keep others out. A primary of many zones sends bursts of NOTIFYs. */
-    IO_HANDOFFS_CLIENT_MAX = 16,
+    /* Waiting for the control thread to decide on them; that takes it some 10 µs each, or a job and the disk. Each is
+     * as long as its message, mostly some hundred bytes, and 64 KiB at most. */
+    IO_HANDOFFS_MAX = 256,
+    /* Of one client, so that four are needed to keep others out. A primary of many zones sends bursts of NOTIFYs, a
+     * server that leases addresses one update for each. */
+    IO_HANDOFFS_CLIENT_MAX = 64,
 };
 
 /* A request that was handed off. It is answered once, from the control thread, whenever that likes; that gives it back.

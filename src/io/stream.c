@@ -16,11 +16,11 @@ static void put_message_len(struct conn_scratch *s, size_t len)
     s->stream_len += 2 + (uint32_t)len;
 }
 
-/* RFC 5936 4.1 leaves it to the server how many transfers it serves. */
+/* Come again: who hears REFUSED may take it for good, as nsupdate does. */
 static void refuse(struct conn_scratch *s, struct answer_hand_off *request)
 {
     size_t len = answer_hand_off_reply(request, s->stream + s->stream_len + 2, CONN_OUT_LEN - s->stream_len - 2,
-                                       RCODE_REFUSED, EDNS_EDE_NOT_READY, clock_wall_ms() / 1000);
+                                       RCODE_SERVFAIL, EDNS_EDE_NOT_READY, clock_wall_ms() / 1000);
     if (len)
         put_message_len(s, len);
 }

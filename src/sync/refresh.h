@@ -12,7 +12,7 @@
  *
  * A NOTIFY begins a round. While one runs, any number of them ask for one more behind it, which then waits for nobody
  * who is silent. One that says a serial which we have, or are fetching, is of no account (RFC 1996 3.7: what it says is
- * a hint). Rounds that NOTIFYs begin start at once, ten of them; more come no faster than one each 200 ms, so that a
+ * a hint). Rounds that NOTIFYs begin start at once, ten of them; more come no faster than one each 20 ms, so that a
  * flood of NOTIFYs is no flood of questions.
  *
  * Expiry. The zone is good at the moment when a primary has our serial, or gave us a newer version; it expires when it
@@ -49,7 +49,7 @@ enum {
     REFRESH_TRIES = 3,          /* of a question; the last goes over TCP, for primaries that UDP does not reach */
     REFRESH_PATIENCE_MS = 1000, /* how long others are waited for when one has something newer */
     REFRESH_NOTIFY_BURST = 10,
-    REFRESH_NOTIFY_GAP_MS = 200,
+    REFRESH_NOTIFY_GAP_MS = 20,
     REFRESH_GRACE_MS = 60000, /* long enough for a round: 12 s of questions, and the time until there is a network */
     REFRESH_FIRST_RETRY_MS = 5000, /* of a zone that we have nothing of; doubles up to an hour, or retry_max */
     REFRESH_FIRST_RETRY_MOST_MS = 3600000,
