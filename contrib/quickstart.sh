@@ -1,7 +1,7 @@
 #!/bin/sh
 # rondo in five minutes, on Debian 12, as root or with sudo: installs what a build needs (and says so; nothing when all
 # is there), builds into build/, starts four small web servers and rondod with zones/rondo.conf, says what to try, and
-# shows who is alive. Ctrl-C ends it all.
+# shows who is alive. Ctrl-C ends it all. What an earlier run kept (in build/state) is removed first.
 #
 #   --seconds N        end by itself after so many seconds
 #   --port N           rondod's port (5300)
@@ -148,12 +148,25 @@ for address in $backends; do
         { cat "$log" >&2; failed "the web server on $address did not start (--backend-port N takes another port)"; }
 done
 
+# Updates that an earlier run kept would be served on, though the zone file lacks them. The file "lock" is rondod's.
+if "$rondoctl" -s "$control" status >/dev/null 2>&1; then
+    failed "a demo runs in $build/ already; end that first"
+fi
+[ ! -e "$work/state/lock" ] || rm -rf "$work/state" || failed "$build/state cannot be removed"
+
 log=$work/rondod.log
 : >"$log"
 "$rondod" -c "$conf" </dev/null >"$log" 2>&1 &
 rondod_pid=$!
 started "$rondod_pid" "$log" 'ready, workers' ||
     { cat "$log" >&2; failed "rondod did not start (--port N takes another port)"; }
+
+zones=$("$rondoctl" -s "$control" --json zones | /usr/bin/python3 -c '
+import json, sys
+print(*(zone["name"] for zone in json.load(sys.stdin)["zones"] if zone["state"] != "served" or zone["error"]))') ||
+    failed "rondoctl does not tell the zones"
+[ -z "$zones" ] ||
+    { grep -E ' (error|warning): ' "$log" >&2; failed "not served as its file says: $zones; the log is $build/rondod.log"; }
 
 # It answers as soon as one server is up; what is promised below needs all four, which takes a second more.
 tries=0
@@ -193,7 +206,9 @@ Try, in another terminal:
     $rondoctl -s $control pools    # who is alive, since when, and why
     $rondoctl -s $control status
     edit zones/example.com.zone (and raise its serial), then $rondoctl -s $control reload
+    tail -f $build/rondod.log    # what rondod says of it all
 
+README.md goes on from here, with updates too.
 Ctrl-C here ends rondod and the web servers.
 
 EOF

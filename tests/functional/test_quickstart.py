@@ -39,7 +39,7 @@ class Demo:
         self.output = self.dir / "output"
         env = harness.sanitizer_environment()
         env.update(RONDOD=str(binary("rondod")), RONDOCTL=str(binary("rondoctl")), TMPDIR=str(self.dir / "tmp"))
-        (self.dir / "tmp").mkdir()
+        (self.dir / "tmp").mkdir(exist_ok=True)
         with self.output.open("wb") as out:
             self.process = subprocess.Popen(
                 [str(harness.SOURCE / "contrib/quickstart.sh"), "--build", str(self.dir / "build"), "--port",
@@ -100,9 +100,10 @@ def demo():
     demos = []
     base = tempfile.mkdtemp(prefix="rondo-")  # not tmp_path: its names are too long for a unix socket
 
-    def make(*args, **kwargs):
-        folder = os.path.join(base, f"demo{len(demos)}")
-        os.mkdir(folder)
+    def make(*args, folder=None, **kwargs):
+        if folder is None:
+            folder = os.path.join(base, f"demo{len(demos)}")
+            os.mkdir(folder)
         demos.append(Demo(folder, *args, **kwargs))
         return demos[-1]
 
@@ -143,6 +144,22 @@ def test_the_story(demo):
     show.end(signal.SIGTERM, 0)
     assert show.text().rstrip().endswith("all is ended: rondod and the web servers")
     assert source_files() == before
+
+
+def test_each_run_begins_afresh(demo):
+    """What the last one kept would be served on, whatever the zone's file says."""
+    show = demo().ready()
+    commands = f"server 127.0.0.1 {show.port}\nupdate delete www.example.com A 127.0.0.4\nsend\n"
+    subprocess.run(["nsupdate"], input=commands, text=True, timeout=30, check=True)
+    assert sorted(show.dig("www.example.com")) == BACKENDS[:2]
+    second = demo(folder=show.dir)
+    assert second.process.wait(harness.PATIENCE_SEC) == 1
+    assert "runs in" in second.text() and "already" in second.text(), second.text()
+    assert sorted(show.dig("www.example.com")) == BACKENDS[:2]
+    show.end(signal.SIGTERM, 0)
+    third = demo(folder=show.dir).ready()
+    until(lambda: sorted(third.dig("www.example.com")) == BACKENDS[:3], "the zone is as its file says")
+    third.end(signal.SIGTERM, 0)
 
 
 def test_ctrl_c_at_a_terminal(demo):
