@@ -101,8 +101,9 @@ const struct opt_table answer_key_opt_table = {
     .list = true,
     .where_offset = offsetof(struct answer_key_options, where),
     .help = "Keys that messages are signed with (TSIG). A request signed with one of them gets a signed answer; one "
-            "with an unknown key or a wrong signature gets NOTAUTH. A key restricts nothing so far: unsigned queries "
-            "are answered as ever.",
+            "with an unknown key or a wrong signature gets NOTAUTH. What a key is needed for stands with each zone: "
+            "allow_transfer, allow_notify, allow_update, primaries, notify. Queries need none. See PRIMARIES AND "
+            "SECONDARIES.",
     OPT_ROWS(opts),
     .check = check,
 };

@@ -45,7 +45,9 @@ static enum err parse_serial(void *field, const char *text, const char **expecte
      .help = "Which serial a zone file that has changed is published with: its own (\"file\"; a change without a " \
              "higher serial is refused), or one that is made here and later than the last: one more " \
              "(\"increment\"), the seconds since 1970 (\"unixtime\"), or the date with two digits behind it " \
-             "(\"date\"). The file's own is taken in any case where it is the latest."}, \
+             "(\"date\"). The file's own is taken in any case where it is the latest. One that is above the last " \
+             "file's but not above the zone's, which updates and \"--force\" can have raised, becomes the zone's " \
+             "plus one."}, \
     {KEY("journal_max_size", OPT_INT, OPT_INHERITED, journal_most_bytes), .least = 65536, .most = INT64_C(1) << 36, \
      .unit = "bytes", .text_default = "16777216", \
      .help = "How much of the zone's changes the journal keeps, for secondaries that fetch them (IXFR). When there " \
