@@ -15,10 +15,11 @@ static const struct opt opts[] = {
              "The user must be able to read the configuration and the zone files."},
     {KEY("state_dir", OPT_STRING, OPT_PATH | OPT_RESTART, state_dir), .least = 1, .most = 4095,
      .text_default = "\"/var/lib/rondo\"",
-     .help = "Folder of what survives a restart beside configuration and zone files: drains and forced states that "
-             "rondoctl ordered, and verdicts, which the next start takes over when they are younger than five minutes. "
-             "Made when missing, for the user; each daemon needs its own. When it cannot be used, a warning at the "
-             "start says so, and only the commands that need it fail."},
+     .help = "Folder of what survives a restart beside configuration and zone files: changes of zones and zones of "
+             "secondaries, drains and forced states that rondoctl ordered, and verdicts, which the next start takes "
+             "over when they are younger than five minutes. Made when missing, for the user; each daemon needs its "
+             "own. When it cannot be used, a warning at the start says so, and only updates of zones and the commands "
+             "that need it fail. What is damaged in it is renamed, and a warning says to what."},
     {KEY("start_wait", OPT_DURATION, OPT_RESTART, start_wait_ms), .least = 0, .most = 60 * 1000,
      .text_default = "\"2s\"",
      .help = "How long the start may wait for the first checks: answers begin when no pool would be answered with "

@@ -94,7 +94,7 @@ static enum err clear_dir(const char *path, char why[SNAPSHOT_WHY_MAX])
 
 enum err snapshot_dir_make(char **dir, const char *state_dir, char why[SNAPSHOT_WHY_MAX])
 {
-    char *path = mem_printf("%s/zones", state_dir);
+    char *path = state_dir_zones(state_dir);
     enum err err = mkdir(path, 0700) && errno != EEXIST ? snapshot_tell(why, errno) : clear_dir(path, why);
     if (!err)
         err = sync_dir(state_dir, why);

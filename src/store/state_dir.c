@@ -12,7 +12,8 @@
 
 #include "base/mem.h"
 
-static const char consequence[] = "members cannot be drained or forced, and verdicts will not survive a restart";
+static const char consequence[] = "zones cannot be updated, members cannot be drained or forced, and neither transferred "
+                                  "zones nor verdicts will survive a restart";
 
 void state_dir_make(const char *path, uid_t uid, gid_t gid)
 {
@@ -24,6 +25,8 @@ void state_dir_make(const char *path, uid_t uid, gid_t gid)
     if (fd >= 0)
         close(fd);
 }
+
+char *state_dir_zones(const char *path) { return mem_printf("%s/zones", path); }
 
 static enum err unusable(struct diag *diag, const char *path, const char *why)
 {
@@ -78,16 +81,29 @@ char *state_dir_name_aside(const char *file)
     return name;
 }
 
+/* Changes of zones that the file has lead on from the snapshots, which the next ones would replace: nobody could make
+ * anything of one without the other. What is not there, or can't be renamed, stays where it is. */
+static void set_snapshots_aside(const char *path, struct diag *diag)
+{
+    char *zones = state_dir_zones(path), *name = state_dir_name_aside(zones);
+    if (!rename(zones, name))
+        diag_warning(diag, zones, 0, "the zones' snapshots go with it, to \"%s\"", name);
+    free(name);
+    free(zones);
+}
+
 static enum err set_aside(struct state_dir *dir, const char *path, const char *file, const char *found,
                           struct diag *diag)
 {
     char *name = state_dir_name_aside(file), why[LMDB_WHY_MAX];
     enum err err = rename(file, name) ? ERR_IO : ERR_OK;
-    if (err)
+    if (err) {
         unusable(diag, path, strerror(errno));
-    else
-        diag_warning(diag, file, 0, "%s; it was renamed to \"%s\", and rondo begins without drains, forced states "
-                     "and verdicts", found, name);
+    } else {
+        diag_warning(diag, file, 0, "%s; it was renamed to \"%s\", and rondo begins without updates that zone files "
+                     "lack, transferred zones, drains, forced states and verdicts", found, name);
+        set_snapshots_aside(path, diag);
+    }
     free(name);
     if (!err && lmdb_open(&dir->lmdb, file, why))
         err = unusable(diag, path, why);

@@ -17,6 +17,9 @@ void state_dir_make(const char *path, uid_t uid, gid_t gid) ATTR_NONNULL_ALL;
  * there is one already. [any thread] */
 char *state_dir_name_aside(const char *file) ATTR_NONNULL_ALL ATTR_MUST_USE ATTR_RETURNS_NONNULL;
 
+/* The folder of zones' snapshots (store/snapshot.h), to be freed. [any thread] */
+char *state_dir_zones(const char *path) ATTR_NONNULL_ALL ATTR_MUST_USE ATTR_RETURNS_NONNULL;
+
 struct state_dir {
     struct lmdb *lmdb; /* the caller may take it and leave NULL */
     int lock_fd;       /* -1: none */
@@ -24,5 +27,6 @@ struct state_dir {
 /* Gives the lock back. */
 void state_dir_close(struct state_dir *dir) ATTR_NONNULL_ALL;
 /* Makes the folder if need be, locks it, opens its databases. ERR_BUSY with an error in `diag`: another rondod has it.
- * ERR_IO with a warning: it can't be used, for the reason told. A file that is set aside is a warning, and no error. */
+ * ERR_IO with a warning: it can't be used, for the reason told. A file that is set aside, and zones' snapshots with
+ * it, is a warning, and no error. */
 enum err state_dir_open(struct state_dir *dir, const char *path, struct diag *diag) ATTR_NONNULL_ALL ATTR_MUST_USE;

@@ -9,6 +9,8 @@ import stat
 import subprocess
 import time
 
+import dns.rcode
+import dns.update
 import pytest
 
 from backends import hang
@@ -109,7 +111,8 @@ def test_a_changed_check_begins_anew(rondo, backends):
 # ---- a folder that can't be used
 
 
-UNUSABLE = r'state_dir "[^"]*" cannot be used, so members cannot be drained or forced, and verdicts will not survive a restart: '
+UNUSABLE = (r'state_dir "[^"]*" cannot be used, so zones cannot be updated, members cannot be drained or forced, and '
+            r'neither transferred zones nor verdicts will survive a restart: ')
 
 
 def assert_works_without(server, why):
@@ -260,3 +263,35 @@ def test_what_is_no_database_is_set_aside(rondo):
     mark = server.log_mark()
     server.start()
     assert len(aside(server)) == len(DAMAGE) and "force from before: 1" in server.log_since(mark)
+
+
+def test_histories_go_aside_with_the_database_and_come_back_with_it(rondo):
+    """The changes in it lead on from snapshots that the next ones would replace."""
+    server = rondo.prepare(keys={"example.com": 'allow_update = [ "127.0.0.1" ];'})
+    server.start()
+
+    def update(name):
+        message = dns.update.Update("example.com")
+        message.add(name, 60, "A", A)
+        assert server.send(message).rcode() == dns.rcode.NOERROR
+
+    def is_there(name):
+        return server.query(f"{name}.example.com").rcode() == dns.rcode.NOERROR
+
+    update("first")
+    server.stop()
+    zones = server.dir / "state" / "zones"
+    good = database(server).read_bytes()
+    damage_in_the_middle(database(server))
+    mark = server.log_mark()
+    server.start()
+    server.wait_log("begins without updates that zone files lack, transferred zones, drains", mark)
+    snapshots = server.wait_log(r'/zones: the zones\' snapshots go with it, to "([^"]*/zones\.aside-[^"]*)"', mark).group(1)
+    update("second")
+    assert is_there("second") and not is_there("first")
+    server.stop()
+    shutil.rmtree(zones)
+    pathlib.Path(snapshots).rename(zones)
+    database(server).write_bytes(good)
+    server.start()
+    assert is_there("first") and not is_there("second")
