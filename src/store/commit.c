@@ -10,14 +10,26 @@
 #include "dns/name.h"
 #include "store/checkpoint.h"
 #include "store/private.h"
+#include "store/snapshot.h"
 #include "store/zone_load.h"
 #include "zone/signed.h"
 
 /* ---- it fails */
 
+/* The snapshot of what is refused is in place. Were the process to end, the next one would take it for what came last,
+ * and drop what was acknowledged; so what is served takes its place again, if there is room. */
+static bool put_back(const struct commit *commit)
+{
+    char why[SNAPSHOT_WHY_MAX];
+    const struct store_zone *zone = commit->zone;
+    return !snapshot_write(commit->keeping->place->dir, zone->zone->latest, zone->history.seq, why);
+}
+
 static void discard_work(struct job *job)
 {
-    zone_discard(container_of(job, struct commit, job)->version);
+    struct commit *commit = container_of(job, struct commit, job);
+    zone_discard(commit->version);
+    commit->is_put_back = commit->is_to_be_put_back && put_back(commit);
 }
 
 static void end_failed(struct commit *commit)
@@ -33,6 +45,8 @@ static void discard_done(struct job *job)
 {
     struct commit *commit = container_of(job, struct commit, job);
     commit->store->job_cnt--;
+    if (commit->is_put_back)
+        commit->zone->needs_snapshot = false;
     end_failed(commit);
 }
 
@@ -122,11 +136,14 @@ static void log_unkept(const struct commit *commit, const char *why)
 }
 
 /* Does the snapshot still fit the entry, and the entry what is served? */
-static void note_unkept(const struct commit *commit)
+static void note_unkept(struct commit *commit)
 {
     const struct keeping *keeping = commit->keeping;
+    struct store_zone *zone = commit->zone;
     bool is_served_all_the_same = commit->is_needed && commit->version;
-    commit->zone->needs_snapshot |= keeping->needs_snapshot || keeping->is_replaced || is_served_all_the_same;
+    commit->is_to_be_put_back = keeping->is_replaced && zone->history.seq && !zone->needs_snapshot &&
+                                zone->zone->latest && zone->zone->latest->serial == zone->history.serial;
+    zone->needs_snapshot |= keeping->needs_snapshot || keeping->is_replaced || is_served_all_the_same;
 }
 
 static void on_kept(void *arg, uint64_t number, const char *why)

@@ -33,5 +33,6 @@ struct commit {
     struct post_item item;
     struct job job;
     char *why;
+    bool is_to_be_put_back, is_put_back; /* the snapshot, as a version of which it is was refused */
 };
 void commit_start(struct commit *commit) ATTR_NONNULL_ALL;

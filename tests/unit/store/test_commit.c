@@ -127,12 +127,11 @@ static void test_whole_zones(void **state)
     door_expect(d, &third);
 }
 
-/* The process ends before another change has put things right: what was refused is newer than what the entry knows, and
- * whole. Either may be served, and what follows must fit it. */
+/* The process ends before another change has put things right: the snapshot is that of what is served again. */
 static void test_whole_zones_and_then_the_end(void **state)
 {
     struct door *d = *state;
-    struct model other = {.serial = 9, .last = {9, 9, 9, 9, 9, 9, 9, 9, 9}}, next = after(other, 10, 4, 4);
+    struct model other = {.serial = 9, .last = {9, 9, 9, 9, 9, 9, 9, 9, 9}}, next = after(first, 10, 4, 4);
     begin_secondary(d);
     hush(true);
     disk_fill(d, ALMOST_FULL);
@@ -140,6 +139,41 @@ static void test_whole_zones_and_then_the_end(void **state)
     disk_empty(d);
     hush(false);
     door_restart(d);
+    assert_string_equal(d->said, "");
+    door_expect(d, &first);
+    assert_int_equal(door_steps(d, (struct model[]){first, next}, 2), ERR_OK);
+    door_restart(d);
+    assert_string_equal(d->said, "");
+    door_expect(d, &next);
+    assert_int_equal(door_expect_history(d, &first, &next), 1);
+}
+
+/* The snapshot is in place, and the process ends before the journal has the batch behind it. The store has stopped. */
+static void end_within(struct door *d, const struct model *other)
+{
+    size_t len;
+    char *path = door_path(d, "journal");
+    door_stop(d);
+    uint8_t *before = file_read(path, &len);
+    door_start(d);
+    door_load(d);
+    assert_int_equal(door_whole(d, other, false), ERR_OK);
+    door_stop(d);
+    file_write(path, before, len);
+    free(before);
+    free(path);
+}
+
+/* What was on its way is newer than what the entry knows, and whole. Either may be served, and what follows must fit
+ * it. */
+static void test_the_end_between_snapshot_and_journal(void **state)
+{
+    struct door *d = *state;
+    struct model other = {.serial = 9, .last = {9, 9, 9, 9, 9, 9, 9, 9, 9}}, next = after(other, 10, 4, 4);
+    begin_secondary(d);
+    end_within(d, &other);
+    door_start(d);
+    door_load(d);
     door_expect(d, &other);
     assert_int_equal(door_steps(d, (struct model[]){other, next}, 2), ERR_OK);
     door_restart(d);
@@ -154,12 +188,9 @@ static void test_a_start_that_cannot_write(void **state)
     struct door *d = *state;
     struct model other = {.serial = 9, .last = {9, 9, 9, 9, 9, 9, 9, 9, 9}}, next = after(other, 10, 4, 4);
     begin_secondary(d);
-    hush(true);
-    disk_fill(d, ALMOST_FULL);
-    assert_int_equal(door_whole(d, &other, false), ERR_LIMIT);
-    disk_empty(d);
-    door_stop(d);
+    end_within(d, &other);
     door_start(d);
+    hush(true);
     disk_fill(d, ALMOST_FULL);
     door_load(d);
     disk_empty(d);
@@ -543,6 +574,35 @@ static void test_updates_that_cannot_be_read(void **state)
     door_expect(d, &text);
 }
 
+/* What was refused is no snapshot of what goes on being served, and of which the updates were acknowledged: the process
+ * may end before another change has put things right. */
+static void test_a_forced_text_that_is_refused_and_then_the_end(void **state)
+{
+    struct door *d = *state;
+    struct model second = after(first, 6, 3, 7), text = after(second, 7, 4, 4);
+    struct store_change noted = {.make = note_updates, .done = updates_noted};
+    d->most_bytes = 1; /* each change is a snapshot */
+    begin_text(d, &first);
+    begin_text(d, &second);
+    store_change(d->store, test_apex, &noted);
+    door_wait(d);
+    door_write(d, &text, "");
+    hush(true);
+    disk_fill(d, ALMOST_FULL);
+    door_load_by_force(d);
+    assert_int_equal(d->failed, 1);
+    disk_empty(d);
+    door_expect(d, &second);
+    door_restart(d);
+    hush(false);
+    expect_in(d->said, "lacks updates");
+    door_expect(d, &second);
+    door_load_by_force(d);
+    door_restart(d);
+    assert_string_equal(d->said, "");
+    door_expect(d, &text);
+}
+
 /* A text that has all is served meanwhile, and the history begins anew. */
 static void test_a_text_whose_history_cannot_be_read(void **state)
 {
@@ -592,6 +652,7 @@ int main(void)
         DOOR_CASE(test_steps),
         DOOR_CASE(test_whole_zones),
         DOOR_CASE(test_whole_zones_and_then_the_end),
+        DOOR_CASE(test_the_end_between_snapshot_and_journal),
         DOOR_CASE(test_a_start_that_cannot_write),
         DOOR_CASE(test_a_start_with_a_changed_text),
         DOOR_CASE(test_a_text_that_is_put_back),
@@ -607,6 +668,7 @@ int main(void)
         DOOR_CASE(test_damage_on_a_full_disk),
         DOOR_CASE(test_a_secondary_that_cannot_be_read),
         DOOR_CASE(test_updates_that_cannot_be_read),
+        DOOR_CASE(test_a_forced_text_that_is_refused_and_then_the_end),
         DOOR_CASE(test_a_text_whose_history_cannot_be_read),
         DOOR_CASE(test_damage_and_made_serials),
     };
