@@ -12,8 +12,8 @@
 
 #include "base/mem.h"
 
-static const char consequence[] = "zones cannot be updated, members cannot be drained or forced, and neither transferred "
-                                  "zones nor verdicts will survive a restart";
+static const char consequence[] = "zones cannot be updated, members cannot be drained or forced, and neither "
+                                  "transferred zones nor verdicts will survive a restart";
 
 void state_dir_make(const char *path, uid_t uid, gid_t gid)
 {
