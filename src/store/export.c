@@ -26,13 +26,6 @@ struct export {
 
 /* ---- [job] */
 
-/* Not every file system has files without a name. */
-static int open_file(const char *dir)
-{
-    int fd = dir ? open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600) : -1;
-    return fd >= 0 ? fd : memfd_create("rondo-dump", MFD_CLOEXEC);
-}
-
 static bool write_piece(void *arg, const char *text, size_t len)
 {
     struct export *export = arg;
@@ -51,25 +44,40 @@ static bool write_piece(void *arg, const char *text, size_t len)
     return true;
 }
 
-static void work(struct job *job)
+static void write_text(struct export *export)
 {
-    struct export *export = container_of(job, struct export, job);
     const struct zone_version *version = export->held.version;
     char name[NAME_TEXT_MAX];
-    export->out.fd = open_file(export->store->dir);
-    if (export->out.fd < 0) {
-        export->error = errno;
-        return;
-    }
     char *header = mem_printf("zone %s, serial %u", name_to_text_bare(name, version->zone->name), version->serial);
     store_dump_text(write_piece, export, version, header);
     free(header);
     if (!export->error && lseek(export->out.fd, 0, SEEK_SET))
         export->error = errno;
+}
+
+/* False: not into this one; `error` says why. */
+static bool write_to(struct export *export, int fd)
+{
+    export->out.fd = fd;
+    export->out.bytes = 0;
+    export->error = fd < 0 ? errno : 0;
     if (!export->error)
-        return;
-    close(export->out.fd);
+        write_text(export);
+    if (!export->error)
+        return true;
+    if (fd >= 0)
+        close(fd);
     export->out.fd = -1;
+    return false;
+}
+
+/* Not every file system has files without a name; and who saves zones from a full disk asks just then. */
+static void work(struct job *job)
+{
+    struct export *export = container_of(job, struct export, job);
+    const char *dir = export->store->dir;
+    if (!dir || !write_to(export, open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)))
+        (void)write_to(export, memfd_create("rondo-dump", MFD_CLOEXEC));
 }
 
 /* ---- */

@@ -1,6 +1,6 @@
 /* What a zone serves, as text (store/dump.h) in a file that has no name: for somebody else to read at their pace, while
  * the zone goes on. The version is held only until the file is written. The file is in the folder of the snapshots, or
- * in memory where there is none; it takes the room until whoever has its descriptor closes it. [control] */
+ * in memory where there is none, or no room; it takes the room until whoever has its descriptor closes it. [control] */
 #pragma once
 
 #include <stddef.h>

@@ -95,8 +95,8 @@ def test_a_zone_is_the_last_version_after_power_cuts(rondo):
 
 
 def test_a_full_disk_refuses_changes(rondo):
-    """The change is refused with a word in the log, answers go on; with room again the same file is taken, and is there
-    after a power cut."""
+    """The change is refused with a word in the log, answers go on, and what is served can be saved; with room again the
+    same file is taken, and is there after a power cut."""
     first = Changing()
     server = prepared(rondo, first)
     disk = Disk(server)
@@ -111,6 +111,8 @@ def test_a_full_disk_refuses_changes(rondo):
     server.wait_log(rf"error: .*{ZONE}.*No space left on device", mark)
     server.assert_serving(WWW)
     assert_history(server, {1: first}, first, [first.serial])
+    done = server.ctl("dump", ZONE)
+    assert done.returncode == 0 and records_of(done.stdout, ZONE) == records_of(first.text(), ZONE), done.stderr
     disk.is_full(False)
     assert server.reload().returncode == 0
     disk.power_cut()
