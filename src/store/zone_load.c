@@ -116,9 +116,11 @@ static void refuse(struct zone_load *load, const struct zone_records *records, c
 /* The records changed, and secondaries would not hear of it. */
 static void refuse_serial(struct zone_load *load, const struct zone_records *records)
 {
-    char why[160];
-    snprintf(why, sizeof why, "the records changed, but serial %u is not above the last one, %u", load->serial,
-             load->source_serial);
+    char name[NAME_TEXT_MAX], why[NAME_TEXT_MAX + 160];
+    snprintf(why, sizeof why,
+             "the records changed, but serial %u is not above the last one, %u: raise it, or \"rondoctl reload %s "
+             "--force\" takes the file as it is", load->serial, load->source_serial,
+             name_to_text_bare(name, load->zone->name));
     refuse(load, records, why);
 }
 

@@ -42,7 +42,8 @@ static bool read_updates(struct merge *m)
     char why[HISTORY_WHY_MAX];
     if (!(entry->flags & HISTORY_HAS_SOURCE) || entry->source_seq < entry->dropped_seq ||
         entry->source_seq == entry->seq)
-        return fail(m, "the journal no longer has all updates since the file was taken");
+        return fail(m, "the journal no longer has all updates since the file was taken; where that is moved away, "
+                       "\"rondoctl sync\" writes another one with all of them");
     if (history_read(&list, k->place->lmdb, m->load->zone->name, m->load->zone->key, entry->source_seq + 1, entry->seq,
                      UPDATES_MOST_BYTES, why))
         return fail(m, why);

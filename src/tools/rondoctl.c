@@ -291,7 +291,8 @@ static int order_do(struct order *order)
             status = stop_wait(order, pidfd);
         if (order->command == CTL_COMMAND_dump && status == CTL_STATUS_DONE)
             status = text_write(order);
-        if (order->command != CTL_COMMAND_stop || status == CTL_STATUS_DONE)
+        bool is_ours = order->command == CTL_COMMAND_stop || order->command == CTL_COMMAND_dump;
+        if (!is_ours || status == CTL_STATUS_DONE) /* that rondod has done its part is not all */
             answer_print(order, answer.data);
         status = output_end(status);
         if (answer.error)
