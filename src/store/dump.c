@@ -131,7 +131,7 @@ struct file {
     char *other; /* the name that it has for now; NULL: it has none */
     int fd;
     int error; /* of errno */
-    bool replaces;
+    bool replaces, is_kept;
     struct stat before; /* of what it replaces */
     const char *failed; /* what could not be done; NULL: all went well */
 };
@@ -204,8 +204,11 @@ static bool close_other(struct file *file)
     return !error || fail(file, error, "it can't be written");
 }
 
-static bool rename_other(struct file *file)
+static bool rename_other(struct file *file, const struct store_dump_to *to)
 {
+    file->is_kept = to->may_replace && !to->may_replace(to->arg);
+    if (file->is_kept)
+        return false;
     if (rename(file->other, file->path))
         return fail(file, errno, "it can't be replaced");
     free(file->other);
@@ -236,15 +239,18 @@ static void file_end(struct file *file)
     free(file->path);
 }
 
-enum err store_dump_file(const char *path, const struct zone_version *version, const char *header, mode_t mode,
+enum err store_dump_file(const struct store_dump_to *to, const struct zone_version *version,
                          char why[STORE_DUMP_WHY_MAX])
 {
     struct file file = {.fd = -1};
-    bool done = look(&file, path) && open_other(&file) && store_dump_text(write_piece, &file, version, header) &&
-                dress(&file, mode) && close_other(&file) && rename_other(&file) && sync_folder(&file);
+    bool done = look(&file, to->path) && open_other(&file) &&
+                store_dump_text(write_piece, &file, version, to->header) && dress(&file, to->mode) &&
+                close_other(&file) && rename_other(&file, to) && sync_folder(&file);
     file_end(&file);
     if (done)
         return ERR_OK;
+    if (file.is_kept)
+        return ERR_EXISTS;
     snprintf(why, STORE_DUMP_WHY_MAX, "%s%s%s", file.failed, file.error ? ": " : "",
              file.error ? strerror(file.error) : "");
     return ERR_IO;

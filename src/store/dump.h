@@ -26,12 +26,20 @@ typedef bool store_dump_fn(void *arg, const char *text, size_t len);
 bool store_dump_text(store_dump_fn *fn, void *arg, const struct zone_version *version, const char *header)
     ATTR_NONNULL(1, 3);
 
-/* Writes it to the file at `path`: all of it or nothing, whatever happens. It is written under another name in the same
- * folder ("PATH.XXXXXX", which a crash may leave behind), made durable, and renamed. Where `path` is a symbolic link,
- * the file that it leads to is replaced; one that leads nowhere is replaced itself. A file that was there before gives
- * its mode and, where the process may give files away, its owner and group; a new one has `mode`, whatever the umask.
- * ACLs and other attributes are the folder's defaults. What is there and no regular file is left alone. ERR_IO with a
- * sentence in `why`: the file is as it was (or, when only the folder could not be made durable, either may be found
- * after a crash). */
-enum err store_dump_file(const char *path, const struct zone_version *version, const char *header, mode_t mode,
-                         char why[STORE_DUMP_WHY_MAX]) ATTR_NONNULL(1, 2, 5) ATTR_MUST_USE;
+struct store_dump_to {
+    const char *path;
+    const char *header; /* as above */
+    mode_t mode;        /* of a new file, whatever the umask */
+    /* Whether what is at `path` may still be replaced, asked when all else is done. NULL: it may. */
+    bool (*may_replace)(void *arg);
+    void *arg;
+};
+/* Writes it to a file: all of it or nothing, whatever happens. It is written under another name in the same folder
+ * ("PATH.XXXXXX", which a crash may leave behind), made durable, and renamed. Where `path` is a symbolic link, the file
+ * that it leads to is replaced; one that leads nowhere is replaced itself. A file that was there before gives its mode
+ * and, where the process may give files away, its owner and group. ACLs and other attributes are the folder's defaults.
+ * What is there and no regular file is left alone. ERR_EXISTS: it may not be replaced; ERR_IO with a sentence in
+ * `why`. The file is as it was then (or, when only the folder could not be made durable, either may be found after a
+ * crash). */
+enum err store_dump_file(const struct store_dump_to *to, const struct zone_version *version,
+                         char why[STORE_DUMP_WHY_MAX]) ATTR_NONNULL_ALL ATTR_MUST_USE;

@@ -35,6 +35,9 @@ static enum err refuse(struct store_making *making, enum err err, const char *wh
     return err;
 }
 
+static const char is_changed[] =
+    "its file has changed since it was read: reload the zone, or move the file away, first";
+
 static bool is_there(const char *path) { return !access(path, F_OK) || errno != ENOENT; }
 
 /* The file says all that the zone has. */
@@ -76,12 +79,28 @@ static enum err read_back(struct writing *w, struct store_making *making)
     return is_ours ? ERR_OK : refuse(making, ERR_EXISTS, "its file was changed by somebody while it was written");
 }
 
+/* A large zone takes a while to write, in which people save files. */
+struct replacing {
+    const struct writing *w;
+    const struct store_making *making;
+};
+
+static bool may_replace(void *arg)
+{
+    const struct replacing *replacing = arg;
+    return zone_of(replacing->w)->is_secondary || !is_foreign(replacing->w, replacing->making);
+}
+
 static enum err write_file(struct writing *w, struct store_making *making)
 {
     char name[NAME_TEXT_MAX], reason[STORE_DUMP_WHY_MAX];
     char *header = mem_printf("zone %s, written by rondod", name_to_text_bare(name, making->zone->name));
-    enum err err = store_dump_file(making->path, making->base, header, 0644, reason);
+    struct replacing replacing = {w, making};
+    const struct store_dump_to to = {making->path, header, 0644, may_replace, &replacing};
+    enum err err = store_dump_file(&to, making->base, reason);
     free(header);
+    if (err == ERR_EXISTS)
+        return refuse(making, err, is_changed);
     if (err) {
         snprintf(making->why, sizeof making->why, "its file \"%s\" could not be written: %s", making->path, reason);
         return err;
@@ -104,8 +123,7 @@ static enum err bring_to_file(struct writing *w, struct store_making *making)
     if (is_current(w, making))
         return ERR_OK;
     if (is_foreign(w, making))
-        return refuse(making, ERR_EXISTS,
-                      "its file has changed since it was read: reload the zone, or move the file away, first");
+        return refuse(making, ERR_EXISTS, is_changed);
     enum err err = write_file(w, making);
     if (!err)
         err = mend_history(making);

@@ -4,6 +4,7 @@ retransfer, notify, dump, sync, freeze, thaw, and reload of one zone."""
 import json
 import os
 import re
+import subprocess
 
 import dns.name
 import dns.rcode
@@ -11,7 +12,7 @@ import dns.update
 import dns.zone
 import pytest
 
-from rondo import DEFAULT_ZONE, until
+from rondo import DEFAULT_ZONE, binary, until
 
 ZONE = "example.com"
 NEW = "new IN A 192.0.2.77\n"
@@ -285,6 +286,28 @@ def test_sync_writes_updates(rondo):
     assert row_of(server)["serial"] == 2 and row_of(server)["state"] == "served"
     server.write_zone(ZONE, serial(DEFAULT_ZONE, 3))
     assert server.ctl("reload", ZONE).returncode == 0, "nothing is in the journal that the file lacks"
+
+
+def test_what_is_saved_while_a_zone_is_written_is_not_lost(rondo):
+    """It takes a while to write a large zone; who edits its file meanwhile is not written over."""
+    text = DEFAULT_ZONE + "".join(f'n{number} IN TXT "{number}"\n' for number in range(100000))
+    server = updatable(rondo, zones={ZONE: text}, wait=())
+    until(lambda: row_of(server)["state"] == "served", "it is read", timeout=120)
+    assert update(server, "add new 300 A 192.0.2.77") == "NOERROR"
+    path = server.zone_path(ZONE)
+    edited = serial(text, 9) + "edited IN A 192.0.2.79\n"
+    saved = path.with_name("saved")
+    saved.write_text(edited)
+    with subprocess.Popen([binary("rondoctl"), "-s", server.control_path, "sync", ZONE], stderr=subprocess.PIPE,
+                          text=True) as sync:
+        until(lambda: list(path.parent.glob(path.name + ".*")), "the file is being written", pause=0)
+        os.replace(saved, path)
+        assert "has changed since it was read" in sync.communicate()[1] and sync.returncode == 1
+    assert path.read_text() == edited and list(path.parent.iterdir()) == [path]
+    assert server.ctl("reload", ZONE, "--merge").returncode == 0
+    assert server.ctl("sync", ZONE).returncode == 0
+    for name in ("new", "edited"):
+        assert server.query(f"{name}.{ZONE}").answer, name
 
 
 def test_a_frozen_zone_refuses_updates(rondo):

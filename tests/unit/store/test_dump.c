@@ -177,7 +177,8 @@ static int teardown(void **state)
 static enum err dump(struct fixture *f, const char *path, mode_t mode)
 {
     f->why[0] = '\0';
-    return store_dump_file(path, f->zone->current, "head", mode, f->why);
+    const struct store_dump_to to = {.path = path, .header = "head", .mode = mode};
+    return store_dump_file(&to, f->zone->current, f->why);
 }
 
 static void expect_file(const char *path, const char *text, mode_t mode)
