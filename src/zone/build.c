@@ -198,7 +198,7 @@ struct zone_version *zone_build(struct zone *zone, const struct zone_records *re
     assert(records->sorted && records->cnt && records->key == zone->key);
     struct zone_version *base = zone_newest(zone);
     if (base)
-        zone->pool = chunk_pool_new();
+        zone_renew_pool(zone);
     struct builder b = {.version = zone_version_new(zone), .zone = zone, .records = records};
     b.maker = (struct node_maker){.apex = zone->name, .glue_fn = glue_of, .glue_arg = &b};
     make_owners(&b);

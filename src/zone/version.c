@@ -31,16 +31,52 @@ static void version_free(struct zone_version *v)
     free(v);
 }
 
+/* ---- pools */
+
+/* Thousands of versions may be held by an old one, which is read; pools are few. */
+struct zone_pool {
+    struct zone_pool *older;
+    struct chunk_pool *chunks;
+};
+
+void zone_renew_pool(struct zone *zone)
+{
+    struct zone_pool *pool = mem_zalloc(1, sizeof *pool);
+    *pool = (struct zone_pool){zone->older_pools, zone->pool};
+    zone->older_pools = pool;
+    zone->pool = chunk_pool_new();
+}
+
+/* Takes it off the list and returns what was in it. */
+static struct chunk_pool *take_pool(struct zone_pool **at)
+{
+    struct zone_pool *pool = *at;
+    struct chunk_pool *chunks = pool->chunks;
+    *at = pool->older;
+    free(pool);
+    return chunks;
+}
+
+static void free_older_pool(struct zone *zone, const struct chunk_pool *chunks)
+{
+    struct zone_pool **at = &zone->older_pools;
+    while ((*at)->chunks != chunks)
+        at = &(*at)->older;
+    chunk_pool_free(take_pool(at));
+}
+
+/* ---- */
+
 void zone_free(struct zone *zone)
 {
     if (!zone)
         return;
     for (struct zone_version *v = zone->oldest, *newer; v; v = newer) {
         newer = v->newer;
-        if (newer && newer->pool != v->pool)
-            chunk_pool_free(v->pool);
         version_free(v);
     }
+    while (zone->older_pools)
+        chunk_pool_free(take_pool(&zone->older_pools));
     chunk_pool_free(zone->pool); /* nodes, branches and garbage at once */
     zone_access_free(zone->access);
     free((void *)zone->name);
@@ -60,17 +96,11 @@ struct zone *zone_new(const uint8_t *apex, const struct hash_key *key)
     return zone;
 }
 
-struct zone_version *zone_newest(const struct zone *zone)
-{
-    struct zone_version *v = zone->oldest;
-    while (v && v->newer)
-        v = v->newer;
-    return v;
-}
+struct zone_version *zone_newest(const struct zone *zone) { return zone->newest; }
 
 struct zone_version *zone_version_new(struct zone *zone)
 {
-    struct zone_version *v = mem_zalloc(1, sizeof(*v)), *newest = zone_newest(zone);
+    struct zone_version *v = mem_zalloc(1, sizeof(*v)), *newest = zone->newest;
     v->zone = zone;
     v->pool = zone->pool;
     v->ref_cnt = 1;
@@ -78,6 +108,7 @@ struct zone_version *zone_version_new(struct zone *zone)
         newest->newer = v;
     else
         zone->oldest = v;
+    zone->newest = v;
     return v;
 }
 
@@ -161,8 +192,8 @@ void zone_discard(struct zone_version *version)
     struct zone_version *older = older_of(version);
     assert(!version->newer && zone->latest != version && version->ref_cnt == 1);
     if (older && older->pool != version->pool) {
-        chunk_pool_free(version->pool);
-        zone->pool = older->pool;
+        chunk_pool_free(zone->pool);
+        zone->pool = take_pool(&zone->older_pools);
     } else {
         discard_shared(version, older);
     }
@@ -170,6 +201,7 @@ void zone_discard(struct zone_version *version)
         older->newer = NULL;
     else
         zone->oldest = NULL;
+    zone->newest = older;
     version_free(version);
 }
 
@@ -203,7 +235,8 @@ void zone_pack(struct zone_version *version)
 {
     struct zone *zone = version->zone;
     const struct zone_version *older = older_of(version);
-    struct chunk_pool *pool = chunk_pool_new();
+    zone_renew_pool(zone);
+    struct chunk_pool *pool = zone->pool;
     struct packing packing = {zone, trie_copy(version->root, pool)};
     const struct zone_order *nsec = zone_order_copy(version->nsec, pool, same_name, &packing);
     const struct zone_order *nsec3 = zone_order_copy(version->nsec3, pool, same_name, &packing);
@@ -214,13 +247,13 @@ void zone_pack(struct zone_version *version)
     if (older && older->pool == version->pool)
         discard_shared(version, older);
     else
-        chunk_pool_free(version->pool);
+        free_older_pool(zone, version->pool);
     free(version->replaced.items);
     version->replaced = (struct trie_garbage){0};
     version->root = packing.root;
     version->nsec = nsec;
     version->nsec3 = nsec3;
-    version->pool = zone->pool = pool;
+    version->pool = pool;
 }
 
 /* The control thread may get the current version while a job puts another one, and looks how far it may free. */
@@ -250,8 +283,10 @@ void zone_version_put(struct zone_version *version)
         else if (newer->pool == v->pool)
             trie_garbage_free(&newer->replaced, v->pool);
         else
-            chunk_pool_free(v->pool);
+            free_older_pool(zone, v->pool);
         zone->oldest = newer;
+        if (!newer)
+            zone->newest = NULL;
         version_free(v);
     }
 }
@@ -278,9 +313,8 @@ size_t zone_version_put_cost(const struct zone_version *version)
 size_t zone_memory_bytes(const struct zone *zone)
 {
     size_t bytes = chunk_total_bytes(zone->pool);
-    for (const struct zone_version *v = zone->oldest; v && v->newer; v = v->newer)
-        if (v->pool != v->newer->pool)
-            bytes += chunk_total_bytes(v->pool);
+    for (const struct zone_pool *pool = zone->older_pools; pool; pool = pool->older)
+        bytes += chunk_total_bytes(pool->chunks);
     return bytes;
 }
 

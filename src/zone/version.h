@@ -79,12 +79,15 @@ struct zone {
     struct zone_version *latest; /* what was published last: the current one, or what has expired; NULL: nothing */
     const struct hash_key *key;
     bool is_foreign; /* [control] others than the operator write its records: it came by a transfer, or has updates */
-    struct chunk_pool *pool; /* of the newest version */
-    struct zone_version *oldest;
+    struct chunk_pool *pool;       /* of the newest version */
+    struct zone_pool *older_pools; /* of the others that have another one, the newest first */
+    struct zone_version *oldest, *newest;
 };
 
 static inline bool zone_depth_has(const uint64_t depths[2], unsigned d) { return depths[d >> 6] >> (d & 63) & 1; }
 
+/* [builder] The versions to come have a pool of their own. */
+void zone_renew_pool(struct zone *zone) ATTR_NONNULL_ALL;
 /* [builder] Frees all versions; no reader and no holder may be left. */
 void zone_free(struct zone *zone);
 /* [control] `key` is borrowed and outlives it. */

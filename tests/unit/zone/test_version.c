@@ -143,6 +143,44 @@ static void test_a_packed_version_leaves_older_ones_alone(void **state)
     zone_free(zone);
 }
 
+/* What is packed or built anew has a pool of its own, which is counted once, and goes with the last version in it, be
+ * it the newest that is thrown away, the oldest, or one between them. */
+static void test_each_pool_counts_once(void **state)
+{
+    (void)state;
+    struct zone *zone = zone_of(APEX "a 60 A 1\n");
+    struct zone_version *held = zone->current, *second;
+    struct chunk_pool *first_pool = zone->pool;
+    zone_version_get(held);
+    for (unsigned i = 0; i < 20; i++)
+        change(zone, i % 2 ? "a 60 A 2\n" : "a 60 A 1\n", i % 2 ? "a 60 A 1\n" : "a 60 A 2\n", NULL);
+    assert_int_equal(zone_memory_bytes(zone), chunk_total_bytes(first_pool));
+    struct zone_records *records = records_of(APEX "a 60 A 3\n");
+    for (unsigned i = 0; i < 2; i++) {
+        struct zone_version *v = zone_build(zone, records, NULL);
+        assert_ptr_equal(zone_newest(zone), v);
+        if (i)
+            zone_pack(v);
+        assert_int_equal(zone_memory_bytes(zone), chunk_total_bytes(first_pool) + chunk_total_bytes(zone->pool));
+        zone_discard(v);
+        assert_ptr_equal(zone_newest(zone), zone->current);
+        assert_ptr_equal(zone->pool, first_pool);
+        assert_int_equal(zone_memory_bytes(zone), chunk_total_bytes(first_pool));
+    }
+    second = zone_build(zone, records, NULL);
+    zone_version_put(zone_publish(zone, second));
+    struct zone_version *third = zone_build(zone, records, NULL);
+    struct chunk_pool *second_pool = second->pool;
+    zone_version_put(zone_publish(zone, third));
+    assert_int_equal(zone_memory_bytes(zone), chunk_total_bytes(first_pool) + chunk_total_bytes(second_pool) +
+                                                  chunk_total_bytes(zone->pool));
+    zone_version_put(held);
+    assert_ptr_equal(zone->oldest, third);
+    assert_int_equal(zone_memory_bytes(zone), chunk_total_bytes(zone->pool));
+    zone_records_free(records);
+    zone_free(zone);
+}
+
 /* To let the oldest go frees all that waited for it, and to let go what others hold, or what an older one keeps,
  * nothing. */
 static void test_what_a_put_costs(void **state)
@@ -181,6 +219,7 @@ int main(void)
         cmocka_unit_test(test_a_first_version_can_be_thrown_away),
         cmocka_unit_test(test_rrsets_that_grow_with_each_reload),
         cmocka_unit_test(test_a_packed_version_leaves_older_ones_alone),
+        cmocka_unit_test(test_each_pool_counts_once),
         cmocka_unit_test(test_what_a_put_costs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
