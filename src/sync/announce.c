@@ -60,6 +60,7 @@ static void on_answer(void *arg, const struct ask_result *result)
     struct sync_exchange *exchange = arg;
     struct sync_unit *unit = exchange->unit;
     uint32_t target = exchange->index, round = exchange->round;
+    exchange_heard(exchange, result->outcome);
     exchange_end(exchange);
     if (result->outcome != ASK_ANSWERED ||
         notify_answered(&unit->notify, target, round, result->answer.rcode) != NOTIFY_REFUSED)

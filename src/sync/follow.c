@@ -127,6 +127,7 @@ static void on_answer(void *arg, const struct ask_result *result)
     struct sync_unit *unit = exchange->unit;
     uint32_t primary = exchange->index, round = exchange->round;
     const struct sync_peer *peer = &unit->zone->primaries[primary];
+    exchange_heard(exchange, result->outcome);
     exchange_end(exchange);
     const char *fault = result->outcome == ASK_SILENT ? NULL : fault_of(result);
     if (fault) {

@@ -129,11 +129,27 @@ static void unit_close(struct sync_unit *unit)
 void exchange_start(struct sync_unit *unit, const struct ask_question *question, const struct sync_exchange *about,
                     ask_fn *fn)
 {
+    struct sync *sync = unit->sync;
+    if (!silence_may_ask(&sync->silence, &question->peer, &sync->shared->key, clock_mono_ms()))
+        return;
     struct sync_exchange *exchange = mem_dup(about, sizeof *about);
     exchange->unit = unit;
+    exchange->peer = question->peer;
     ring_add(&unit->exchanges, &exchange->of_unit);
-    unit->sync->ask_cnt++;
-    exchange->ask = ask_start(unit->sync->loop, question, fn, exchange);
+    sync->ask_cnt++;
+    exchange->ask = ask_start(sync->loop, question, fn, exchange);
+}
+
+void exchange_heard(const struct sync_exchange *exchange, enum ask_outcome outcome)
+{
+    struct sync *sync = exchange->unit->sync;
+    char text[ADDR_TEXT_MAX];
+    if (outcome != ASK_SILENT)
+        silence_answered(&sync->silence, &exchange->peer, &sync->shared->key);
+    else if (silence_unanswered(&sync->silence, &exchange->peer, &sync->shared->key) &&
+             log_rate_ok(&sync->silence_rate, 20))
+        log_notice("%s has not answered %u times in a row: until it does it is asked seldom, for all zones together",
+                   addr_port_to_text(text, &exchange->peer), (unsigned)SILENCE_AFTER);
 }
 
 void exchange_end(struct sync_exchange *exchange)

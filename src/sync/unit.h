@@ -12,6 +12,7 @@
 #include "sync/notify.h"
 #include "sync/refresh.h"
 #include "sync/servers.h"
+#include "sync/silence.h"
 #include "sync/sync.h"
 
 struct sync {
@@ -46,9 +47,11 @@ struct sync {
     struct ring unresolved;     /* whose servers' addresses are being asked for */
     /* under way */
     size_t ask_cnt, fetch_cnt;
+    struct silence silence;
     struct ring fetches_waiting, fetching;
     uv_timer_t refusals;
-    struct log_rate notify_rate, refresh_rate, transfer_rate, failure_rate, refusal_rate;
+    struct log_rate notify_rate, refresh_rate, transfer_rate, failure_rate, refusal_rate,
+        silence_rate;
 };
 
 /* A transfer that a refresh machine wants. */
@@ -90,6 +93,7 @@ struct sync_exchange {
     struct sync_unit *unit;
     struct ask *ask;
     bool is_notify;
+    struct addr peer;
     uint32_t index; /* of the primary, or the target */
     uint32_t round;
 };
@@ -99,9 +103,11 @@ struct sync_unit *unit_find(const struct sync *sync, const uint8_t *apex) ATTR_N
 /* It has something to do, soon. */
 void unit_wake(struct sync_unit *unit) ATTR_NONNULL_ALL;
 /* Sends the question, and counts it; what comes of it is told to `fn`, whose argument is the exchange, and which ends
- * with exchange_end. */
+ * with exchange_end, behind exchange_heard. Whoever is silent is not asked: nothing is told then. */
 void exchange_start(struct sync_unit *unit, const struct ask_question *question, const struct sync_exchange *about,
                     ask_fn *fn) ATTR_NONNULL_ALL;
+/* What the answer, or that there was none, says of the peer. */
+void exchange_heard(const struct sync_exchange *exchange, enum ask_outcome outcome) ATTR_NONNULL_ALL;
 void exchange_end(struct sync_exchange *exchange) ATTR_NONNULL_ALL;
 /* Those of one kind end without being told of. */
 void exchanges_cancel(struct sync_unit *unit, bool is_notify) ATTR_NONNULL_ALL;

@@ -1,0 +1,67 @@
+"""Attacks on what moves zones, and bad days: whatever one peer does, or does not do, everybody else is served."""
+
+import contextlib
+import socket
+
+import dns.message
+import pytest
+
+import scripted
+from rondo import PATIENCE_SEC, free_port
+from transferring import Changing, Place, Zone, from_lines, notify, rondo_zones, wait_serial
+
+
+MANY = 3000
+
+
+@contextlib.contextmanager
+def black_hole(address):
+    """A server whose network drops everything: sockets are there, so that no ICMP error tells, and nobody reads."""
+    port = free_port([address])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+        udp.bind((address, port))
+        tcp.bind((address, port))
+        tcp.listen(1)
+        yield Place(address, port)
+
+
+@pytest.fixture
+def primary():
+    with scripted.Primary("127.0.0.8") as made:
+        yield made
+
+
+def test_silent_primary_of_many_zones_delays_nobody_else(rondo, primary):
+    """Once its first questions are over."""
+    zone = primary.add("alive.test", Changing(lines=from_lines(4)))
+    with black_hole("127.0.0.9") as hole:
+        zones = {f"z{i}.test": Zone(primaries=[hole]) for i in range(MANY)}
+        zones["alive.test"] = Zone(primaries=[primary])
+        server = rondo(**rondo_zones(zones, wait=(), more='refresh_min = "1h"; retry_min = "5s"; retry_max = "5s";'))
+        server.wait_log(f"{hole.address}@{hole.port} has not answered 16 times in a row")
+        wait_serial(server, zone.name, zone.serial)
+        for _ in range(5):
+            zone.step()
+            notify(server, zone.name, zone.serial, primary.address)
+            wait_serial(server, zone.name, zone.serial)
+
+
+def test_silent_secondary_of_many_zones_delays_nobody_else(rondo):
+    with black_hole("127.0.0.9") as hole, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as secondary:
+        secondary.bind(("127.0.0.8", 0))
+        secondary.settimeout(PATIENCE_SEC)
+        changing = Changing()
+        zones = {f"z{i}.test": Zone(changing.text(), notify=[hole]) for i in range(MANY)}
+        zones["alive.test"] = Zone(changing.text(), notify=[Place(*secondary.getsockname())])
+        server = rondo(**rondo_zones(zones, wait=("alive.test",)))
+        server.wait_log(f"{hole.address}@{hole.port} has not answered 16 times in a row")
+        for _ in range(3):
+            changing.step()
+            server.write_zone("alive.test", changing.text())
+            assert server.ctl("reload", "alive.test").returncode == 0
+            while True:
+                wire, peer = secondary.recvfrom(4096)
+                message = dns.message.from_wire(wire)
+                secondary.sendto(dns.message.make_response(message).to_wire(), peer)
+                if message.answer[0][0].serial == changing.serial:
+                    break
