@@ -40,6 +40,7 @@ void announce_targets(struct sync_unit *unit)
     if (version && unit->zone->notify_ns)
         notify_names_of(version, &names);
     notify_set_targets(&unit->notify, finding.list.peers, finding.list.cnt);
+    unit->has_addresses = false;
     ring_remove(&unit->unresolved);
     if (!finding.is_whole)
         ring_add(&sync->unresolved, &unit->unresolved);

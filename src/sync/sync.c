@@ -9,6 +9,7 @@
 #include "base/container.h"
 #include "base/mem.h"
 #include "dns/name.h"
+#include "loop/job.h"
 #include "sync/notify_targets.h"
 #include "sync/soa.h"
 #include "sync/unit.h"
@@ -68,6 +69,8 @@ static bool run_unit(struct sync_unit *unit)
 {
     uint64_t now_ms = clock_mono_ms();
     bool is_done = !unit->has_started || follow_run(unit, now_ms);
+    if (unit->has_addresses)
+        announce_targets(unit);
     if (unit->sync->has_begun)
         is_done = announce_run(unit, now_ms) && is_done;
     set_timer(unit, now_ms);
@@ -192,14 +195,35 @@ static struct sync_unit *follow_plan(struct sync *sync, const struct sync_zone *
     return unit;
 }
 
+/* Plans that nobody follows any more. */
+struct retirement {
+    struct job job;
+    struct sync_plan **plans;
+    size_t cnt;
+};
+
+static void retire_work(struct job *job)
+{
+    struct retirement *retirement = container_of(job, struct retirement, job);
+    for (size_t i = 0; i < retirement->cnt; i++)
+        sync_plan_free(retirement->plans[i]);
+    free(retirement->plans);
+}
+
+static void retire_done(struct job *job) { free(container_of(job, struct retirement, job)); }
+
+/* To free the plan of ten thousand zones takes 3 ms. */
 static void end_following(struct sync *sync)
 {
     sync->is_following = false;
-    for (size_t i = 0; i < sync->old_cnt; i++)
-        sync_plan_free(sync->old_plans[i]);
-    free(sync->old_plans);
+    if (!sync->old_cnt)
+        return;
+    struct retirement *retirement = mem_zalloc(1, sizeof *retirement);
+    retirement->plans = sync->old_plans;
+    retirement->cnt = sync->old_cnt;
     sync->old_plans = NULL;
     sync->old_cnt = 0;
+    job_run(sync->loop, &retirement->job, retire_work, retire_done);
 }
 
 static void follow_some(struct post_item *item)
@@ -345,21 +369,14 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     io_run_handoffs(container_of(poll, struct sync, handed_off)->io);
 }
 
-/* Addresses of servers are known: whoever waited for some looks again. */
+/* Addresses of servers are known: whoever waited for some looks again, in its turn, for all zones may have waited. */
 static void on_servers(void *arg)
 {
     struct sync *sync = arg;
-    struct ring waiting;
-    ring_init(&waiting);
     while (!ring_is_empty(&sync->unresolved)) {
-        struct ring *at = sync->unresolved.after;
-        ring_remove(at);
-        ring_add(&waiting, at);
-    }
-    while (!ring_is_empty(&waiting)) {
-        struct sync_unit *unit = container_of(waiting.after, struct sync_unit, unresolved);
+        struct sync_unit *unit = container_of(sync->unresolved.after, struct sync_unit, unresolved);
         ring_remove(&unit->unresolved);
-        announce_targets(unit);
+        unit->has_addresses = true;
         unit_wake(unit);
     }
 }

@@ -74,6 +74,7 @@ struct sync_unit {
     bool has_version; /* the store has one */
     bool was_told;    /* the store has told what it has, be it nothing */
     bool is_closing;
+    bool has_addresses; /* of its name servers some have become known since its targets were found */
     uint32_t serial;
     struct notify notify;
     bool has_refresh; /* it is a secondary */

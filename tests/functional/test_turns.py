@@ -10,6 +10,7 @@ import threading
 import pytest
 
 from balancing import balance, http, probes, tcp
+from resolver import Resolver
 from rondo import free_port, sanitized, until
 from turns import judge, lag_of
 
@@ -199,3 +200,34 @@ def test_control_clients_at_once(rondo):
         return lag
 
     judge(f"{client_count} control clients at once", shape)
+
+
+def test_name_servers_of_all_zones_become_known(rondo):
+    """At once, when a resolver answers at last; and a reload, behind which the plan before is freed."""
+    zone_count = 10000
+    names = [f"ns{i}.elsewhere.test" for i in range(6)]
+    text = f"$TTL 300\n@ IN SOA {names[0]}. hostmaster 1 3600 900 604800 60\n" + "".join(f" IN NS {name}.\n" for name in names)
+
+    def targets(server, name):
+        return server.ctl_json("zones", name)["zones"][0]["notify"]["targets"]
+
+    def shape():
+        with contextlib.closing(Resolver()) as names_known:
+            for name in names:
+                names_known.fail(name, "silence")
+            rows = ",\n".join(f'{{ name = "z{i}.test"; template = "one"; }}' for i in range(zone_count))
+            server = rondo.prepare(zones={"one": text}, config=
+                                   'server: { listen = [ "127.0.0.1@{port}" ]; zone_dir = "zones"; state_dir = "state"; control = "control.sock"; };\n'
+                                   f'{names_known.config()}templates = ( {{ name = "one"; file = "one.zone"; }} );\nzones = (\n{rows}\n);\n')
+            server.start(["z0.test", f"z{zone_count - 1}.test"])
+            until(lambda: server.ctl_json("status")["zones"]["served"] == zone_count, "all are served")
+            for name in names:
+                names_known.set(name, a=["127.0.0.1"], ttl=3600)
+            for name in ("z0.test", "z1.test", "z5000.test", f"z{zone_count - 1}.test"):
+                until(lambda name=name: targets(server, name) == 1, "they are known")
+            reload(server)
+            lag = lag_of(server)
+            server.stop()
+            return lag
+
+    judge(f"the name servers of {zone_count} zones", shape)
