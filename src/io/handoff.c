@@ -114,20 +114,23 @@ enum err handoffs_init(struct handoffs *all)
 }
 
 /* The lock is held. */
-static bool has_room(const struct handoffs *all, const struct addr *client)
+static bool has_room(const struct handoffs *all, const struct answer_hand_off *request)
 {
-    unsigned same = 0;
+    unsigned same_cnt = 0, update_cnt = 0;
     if (all->cnt >= IO_HANDOFFS_MAX)
         return false;
-    for (const struct io_handoff *h = all->oldest; h; h = h->newer)
-        same += gate_same_client(&h->request->client, client);
-    return same < IO_HANDOFFS_CLIENT_MAX;
+    for (const struct io_handoff *h = all->oldest; h; h = h->newer) {
+        same_cnt += gate_same_client(&h->request->client, &request->client);
+        update_cnt += h->request->kind == ANSWER_UPDATE;
+    }
+    return same_cnt < IO_HANDOFFS_CLIENT_MAX &&
+           (request->kind != ANSWER_UPDATE || update_cnt < IO_HANDOFFS_UPDATES_MAX);
 }
 
 bool handoffs_put(struct handoffs *all, struct io_handoff *h)
 {
     pthread_mutex_lock(&all->lock);
-    bool goes = all->fn && has_room(all, &h->request->client);
+    bool goes = all->fn && has_room(all, h->request);
     if (goes) {
         h->home = all;
         h->older = all->newest;

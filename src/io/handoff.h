@@ -1,6 +1,7 @@
 /* Requests on their way from a worker to the control thread and, where their connection is a worker's, back with the
  * answer: a queue that wakes who takes from it, one for control and one for each stream worker, and the list of those
- * that wait for control to decide, which is bounded: IO_HANDOFFS_MAX in all, IO_HANDOFFS_CLIENT_MAX of one client.
+ * that wait for control to decide, which is bounded: IO_HANDOFFS_MAX in all, IO_HANDOFFS_CLIENT_MAX of one client,
+ * IO_HANDOFFS_UPDATES_MAX of UPDATE.
  *
  * A hand-off belongs to whoever has it: the worker that made it, a queue, the control thread. One that came by TCP
  * always goes back to its worker, which alone touches `conn`; a source that has ended comes to control once more, to be

@@ -5,7 +5,7 @@
  * The control thread opens (before privileges are dropped), starts, stops and reads counters; workers read zones
  * and settings through `struct answer_shared` (RCU).
  *
- * What a worker does not answer itself, transfers and NOTIFY, it hands off to the control thread, which answers with a
+ * What a worker does not answer itself, transfers, NOTIFY and UPDATE, it hands off to the control thread, which answers with a
  * message, or with a source that the connection's worker writes from, in turns with all its other connections.
  *
  * Locks: gate.lock (io/gate.h), taken when a TCP connection is accepted or closed, for a few dozen instructions; and
@@ -41,7 +41,7 @@ extern const struct opt_table io_opt_table;
     X(tcp_refused_client, "TCP connections closed at once: tcp_max_per_client reached and none idle to evict") \
     X(tcp_evicted, "idle TCP connections closed to make room")                  \
     X(tcp_idle_closed, "TCP connections closed for being idle") \
-    X(handoffs_full, "transfers and NOTIFYs not taken because too many were waiting") \
+    X(handoffs_full, "transfers, NOTIFYs and UPDATEs not taken because too many were waiting") \
     X(streams_done, "transfers sent to their end") \
     X(streams_failed, "transfers broken off because they could not be made") \
     X(streams_expired, "transfers broken off at their deadline") \
@@ -72,6 +72,8 @@ enum {
     /* Of one client, so that four are needed to keep others out. A primary of many zones sends bursts of NOTIFYs, a
      * server that leases addresses one update for each. */
     IO_HANDOFFS_CLIENT_MAX = 64,
+    /* UPDATEs, which wait for the disk: no flood of them, and no slow disk, keeps transfers and NOTIFYs out. */
+    IO_HANDOFFS_UPDATES_MAX = 192,
 };
 
 /* A request that was handed off. It is answered once, from the control thread, whenever that likes; that gives it back.

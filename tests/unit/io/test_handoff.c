@@ -43,7 +43,7 @@ static void allow(struct service *s)
 {
     static const struct acl_entry any = {.prefix.family = ADDR_NONE};
     for (uint64_t i = 0; i <= s->shared.catalogue->mask; i++) {
-        struct acl *transfer = acl_new(&any, 1), *notify = acl_new(&any, 1), *update = NULL;
+        struct acl *transfer = acl_new(&any, 1), *notify = acl_new(&any, 1), *update = acl_new(&any, 1);
         struct zone_access *access = zone_access_new(&transfer, &notify, &update);
         if (s->shared.catalogue->slots[i])
             zone_access_set(s->shared.catalogue->slots[i], &access);
@@ -149,6 +149,13 @@ static size_t notify_make(uint8_t *out, uint16_t id)
     memcpy(out + MSG_HEADER_LEN, q + MSG_HEADER_LEN + 2, len - MSG_HEADER_LEN - 2);
     be16_put(out + 2, OPCODE_NOTIFY << MSG_OPCODE_SHIFT);
     return len - 2;
+}
+
+static size_t update_make(uint8_t *out, uint16_t id)
+{
+    size_t len = notify_make(out, id);
+    be16_put(out + 2, OPCODE_UPDATE << MSG_OPCODE_SHIFT);
+    return len;
 }
 
 static size_t axfr_make(uint8_t *out, uint16_t id)
@@ -490,7 +497,7 @@ static void test_too_many(void **state)
         send_axfr(tcp[i], 1);
     }
     run_until_taken(&s, IO_HANDOFFS_CLIENT_MAX);
-    /* One more of the same client is refused, and its connection goes on. */
+    /* One more of the same client is not taken, and its connection goes on. */
     tcp[IO_HANDOFFS_CLIENT_MAX] = client_tcp(&s, "127.0.1.1", "127.0.0.1");
     send_axfr(tcp[IO_HANDOFFS_CLIENT_MAX], 2);
     size_t len = client_read(tcp[IO_HANDOFFS_CLIENT_MAX], message);
@@ -526,6 +533,39 @@ static void test_too_many(void **state)
         close(tcp[i]);
     for (unsigned i = 0; i < HOSTS; i++)
         close(udp[i]);
+    service_stop(&s);
+}
+
+/* Updates wait long: what they may not have is left for the others. */
+static void test_updates_leave_room(void **state)
+{
+    (void)state;
+    enum { HOSTS = IO_HANDOFFS_MAX / IO_HANDOFFS_CLIENT_MAX, OTHERS = IO_HANDOFFS_MAX - IO_HANDOFFS_UPDATES_MAX };
+    struct service s;
+    struct io_options o = service_options();
+    uint8_t q[64];
+    start(&s, &o);
+    for (unsigned host = 0; host < HOSTS; host++) {
+        char from[] = "127.0.2.1";
+        from[8] = (char)('1' + host);
+        int udp = client_udp(&s, from, "127.0.0.1");
+        for (unsigned i = 0; i < IO_HANDOFFS_CLIENT_MAX; i++)
+            client_send(udp, q, update_make(q, (uint16_t)i));
+        uint64_t end = now_ms() + SERVICE_PATIENCE_SEC * 1000;
+        while (taken_cnt + SERVICE_COUNT(&s, handoffs_full) < IO_HANDOFFS_CLIENT_MAX * (host + 1)) {
+            assert_true(now_ms() < end);
+            run(&s, 10);
+        }
+        close(udp);
+    }
+    assert_int_equal(taken_cnt, IO_HANDOFFS_UPDATES_MAX);
+    int udp = client_udp(&s, "127.0.3.1", "127.0.0.1");
+    for (unsigned i = 0; i < OTHERS; i++)
+        client_send(udp, q, notify_make(q, (uint16_t)i));
+    run_until_taken(&s, IO_HANDOFFS_MAX);
+    for (unsigned i = 0; i < taken_cnt; i++)
+        io_forget(s.io, &taken[i]);
+    close(udp);
     service_stop(&s);
 }
 
@@ -603,7 +643,7 @@ static void test_stop_at_once(void **state)
     service_stop(&s);
 }
 
-/* Nobody wants them: refused. */
+/* Nobody wants them. */
 static void test_without_a_control_thread(void **state)
 {
     (void)state;
@@ -661,6 +701,7 @@ int main(void)
         cmocka_unit_test(test_the_deadline),
         cmocka_unit_test(test_a_source_that_fails),
         cmocka_unit_test(test_too_many),
+        cmocka_unit_test(test_updates_leave_room),
         cmocka_unit_test(test_stop),
         cmocka_unit_test(test_stop_at_once),
         cmocka_unit_test(test_without_a_control_thread),
