@@ -62,10 +62,22 @@ void follow_configure(struct sync_unit *unit, const struct sync_zone *was)
     refresh_configure(&unit->refresh, &zone->bounds, (uint32_t)zone->primary_cnt, are_others, clock_mono_ms());
 }
 
+/* What the machine does not know of, and will not be told: primaries were others before it had been made. */
+static bool is_unknown(const struct sync_unit *unit, const struct zone_version *version)
+{
+    const struct refresh *refresh = &unit->refresh;
+    return version && !unit->change && (!refresh->has_zone || refresh->soa.serial != version->serial);
+}
+
 void follow_version(struct sync_unit *unit)
 {
     const struct zone_version *version = store_version(unit->sync->store, unit->apex);
     struct refresh_known known = {.has_zone = version != NULL};
+    if (unit->has_started && is_unknown(unit, version)) {
+        follow_stop(unit);
+        begin(unit);
+        return;
+    }
     if (!unit->has_refresh || unit->has_started)
         return;
     if (version) {

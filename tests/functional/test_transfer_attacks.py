@@ -1,13 +1,14 @@
 """Attacks on what moves zones, and bad days: whatever one peer does, or does not do, everybody else is served."""
 
 import contextlib
+import signal
 import socket
 
 import dns.message
 import pytest
 
 import scripted
-from rondo import PATIENCE_SEC, free_port
+from rondo import PATIENCE_SEC, free_port, until
 from transferring import Changing, Place, Zone, from_lines, notify, rondo_zones, wait_serial
 
 
@@ -65,3 +66,27 @@ def test_silent_secondary_of_many_zones_delays_nobody_else(rondo):
                 secondary.sendto(dns.message.make_response(message).to_wire(), peer)
                 if message.answer[0][0].serial == changing.serial:
                     break
+
+
+def secondary_of(server, name):
+    return server.ctl_json("zones", name)["zones"][0]["secondary"]
+
+
+def test_primaries_change_while_what_the_old_one_sent_is_made_a_version(rondo, primary):
+    """It is served, and expires, though no other primary has ever been heard of."""
+    zone = primary.add("large.test", Changing(lines=[f"h{i} 300 A 192.0.2.{i % 250}" for i in range(60000)]))
+    zone.axfr = lambda request: scripted.whole(request, size=1000)
+
+    def is_being_made(server):
+        secondary = secondary_of(server, zone.name)
+        return secondary["last_transfer"] and secondary["activity"] == "transferring"
+
+    with black_hole("127.0.0.9") as hole:
+        server = rondo(**rondo_zones({zone.name: Zone(primaries=[primary])}, wait=()))
+        server.keys = rondo_zones({zone.name: Zone(primaries=[hole])})["keys"]
+        server.write_config()
+        until(lambda: is_being_made(server), "all has come", pause=0)
+        server.send_signal(signal.SIGHUP)
+        server.wait_log("reload done")
+        wait_serial(server, zone.name, zone.serial)
+        until(lambda: secondary_of(server, zone.name)["expire"], lambda: f"it will expire {secondary_of(server, zone.name)}")
