@@ -166,6 +166,9 @@ static void count_end(struct io_counters *c, enum io_stream_end end)
     case IO_STREAM_EXPIRED:
         io_count(c, streams_expired, 1);
         break;
+    case IO_STREAM_STALLED:
+        io_count(c, streams_stalled, 1);
+        break;
     case IO_STREAM_CLOSED:
         io_count(c, streams_closed, 1);
         break;

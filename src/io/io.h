@@ -45,6 +45,7 @@ extern const struct opt_table io_opt_table;
     X(streams_done, "transfers sent to their end") \
     X(streams_failed, "transfers broken off because they could not be made") \
     X(streams_expired, "transfers broken off at their deadline") \
+    X(streams_stalled, "transfers broken off because the client took nothing any more") \
     X(streams_closed, "transfers broken off by the client")
 
 struct io_counters {
@@ -95,6 +96,7 @@ enum io_stream_end {
     IO_STREAM_DONE,    /* the client, or the kernel for it, has all but the last CONN_OUT_LEN bytes */
     IO_STREAM_FAILED,  /* IO_FAILED */
     IO_STREAM_EXPIRED, /* the deadline came */
+    IO_STREAM_STALLED, /* the client took nothing for stall_ms */
     IO_STREAM_CLOSED,  /* the client went */
     IO_STREAM_STOPPED, /* io_stop */
 };
@@ -107,6 +109,7 @@ struct io_source {
     /* Called once, when it has ended: the source is the callee's again. [control] */
     void (*release)(struct io_source *source);
     uint64_t deadline_ms; /* clock_mono_ms when it is broken off, however far it is; UINT64_MAX: never */
+    uint64_t stall_ms;    /* it is broken off when the client takes nothing for so long; 0: not for that */
     /* io's, to be read in `release` */
     enum io_stream_end end;
     uint64_t sent_bytes; /* of messages and their lengths */

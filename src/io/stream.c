@@ -105,6 +105,9 @@ void stream_leave(struct conn *c)
 
 uint64_t stream_deadline_ms(const struct conn *c)
 {
-    /* While it is with the control thread it is not ours to look at. */
-    return c->state != CONN_HANDED && c->handoff->source ? c->handoff->source->deadline_ms : UINT64_MAX;
+    const struct io_source *source = c->state != CONN_HANDED ? c->handoff->source : NULL;
+    if (!source) /* while it is with the control thread it is not ours to look at */
+        return UINT64_MAX;
+    bool may_stall = source->stall_ms && c->active_ms + source->stall_ms < source->deadline_ms;
+    return may_stall ? c->active_ms + source->stall_ms : source->deadline_ms;
 }

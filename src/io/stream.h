@@ -21,5 +21,5 @@ void stream_write(struct conn *conn, struct conn_scratch *scratch) ATTR_NONNULL_
 void stream_leave(struct conn *conn) ATTR_NONNULL_ALL;
 /* It is back, and its connection has been closed meanwhile. */
 void stream_end(struct io_handoff *handoff) ATTR_NONNULL_ALL;
-/* When its source is to be ended; UINT64_MAX: never, as it has none. */
+/* When its source is to be ended, unless its client takes something before; UINT64_MAX: never, as it has none. */
 uint64_t stream_deadline_ms(const struct conn *conn) ATTR_NONNULL_ALL;

@@ -150,19 +150,29 @@ static void take_back(struct tcp_worker *w)
     }
 }
 
+/* The stream's time is over. True: it goes on, for its client takes what the kernel has; else it is ended. */
+static bool spare_stream(struct tcp_worker *w, struct conn *c)
+{
+    bool is_expired = c->handoff->source->deadline_ms <= w->now_ms;
+    if (!is_expired && conn_is_draining(c)) {
+        c->active_ms = w->now_ms;
+        return true;
+    }
+    c->handoff->ending = is_expired ? IO_STREAM_EXPIRED : IO_STREAM_STALLED;
+    drop(w, c);
+    return false;
+}
+
 /* Ends the streams whose time is over. */
 static void end_late(struct tcp_worker *w)
 {
     uint64_t earliest = UINT64_MAX;
     for (struct conn *c = w->busy.oldest, *newer; c; c = newer) {
-        uint64_t at = stream_deadline_ms(c);
         newer = c->newer;
-        if (at <= w->now_ms) {
-            c->handoff->ending = IO_STREAM_EXPIRED;
-            drop(w, c);
-        } else if (at < earliest) {
-            earliest = at;
-        }
+        if (stream_deadline_ms(c) <= w->now_ms && !spare_stream(w, c))
+            continue;
+        if (stream_deadline_ms(c) < earliest)
+            earliest = stream_deadline_ms(c);
     }
     w->deadline_ms = earliest;
 }

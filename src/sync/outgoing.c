@@ -174,7 +174,8 @@ static void begin_stream(struct transfer *t)
         start_whole(t);
     else
         start_changes(t);
-    t->source = (struct io_source){.fill = fill, .release = release, .deadline_ms = t->deadline_ms};
+    t->source = (struct io_source){
+        .fill = fill, .release = release, .deadline_ms = t->deadline_ms, .stall_ms = OUTGOING_STALL_MS};
     io_stream(t->home->io, &t->handoff, &t->source);
 }
 

@@ -30,6 +30,8 @@ enum {
     OUTGOING_STREAMS_MAX = 100,
     /* Of one client, so that four are needed to keep others out. Other servers ask for 2 to 10 at a time. */
     OUTGOING_CLIENT_MAX = 25,
+    /* A client that hangs keeps its transfers from others for so long, and not for transfer_max. */
+    OUTGOING_STALL_MS = 60 * 1000,
     /* Changes that are read for one IXFR, as bytes in the journal: half a million small records. */
     OUTGOING_HISTORY_BYTES = 16 * 1024 * 1024,
     /* Those that wait to be sent, all in all, as bytes to send; in memory they take some five times as much. When there
@@ -64,7 +66,7 @@ void outgoing_free(struct outgoing *outgoing);
 struct outgoing *outgoing_new(uv_loop_t *loop, struct store *store, struct io *io)
     ATTR_FREED_BY(outgoing_free) ATTR_MUST_USE ATTR_NONNULL_ALL;
 /* Answers a hand-off of kind ANSWER_AXFR or ANSWER_IXFR, which becomes NULL. It is broken off when it is not sent
- * within transfer_max_ms. Above the limits, and where nothing is served, the answer is SERVFAIL: the client is to come
+ * within transfer_max_ms, or the client takes nothing for OUTGOING_STALL_MS. Above the limits, and where nothing is served, the answer is SERVFAIL: the client is to come
  * again, as after any failure (REFUSED would say that it may not). */
 void outgoing_take(struct outgoing *outgoing, struct io_handoff **handoff, uint64_t transfer_max_ms) ATTR_NONNULL_ALL;
 

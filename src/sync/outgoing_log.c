@@ -31,6 +31,7 @@ static const char *cause_of(enum io_stream_end end)
     switch (end) {
     case IO_STREAM_FAILED: return "a record does not fit in a message";
     case IO_STREAM_EXPIRED: return "it took longer than transfer_max";
+    case IO_STREAM_STALLED: return "the client took nothing for a minute";
     case IO_STREAM_CLOSED: return "the client closed the connection";
     case IO_STREAM_STOPPED: return "the workers stopped";
     case IO_STREAM_RUNNING:

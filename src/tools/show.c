@@ -79,6 +79,7 @@ static void transfer_rows(struct table *table, const json_t *status)
                                         {"failed", "failed"}};
     static const struct part ends[] = {{"streams_failed", "not to be made"},
                                        {"streams_expired", "at transfer_max"},
+                                       {"streams_stalled", "stalled"},
                                        {"streams_closed", "by the client"},
                                        {"handoffs_full", "not taken"}};
     char text[LIST_MAX];

@@ -458,6 +458,41 @@ static void test_the_deadline(void **state)
     service_stop(&s);
 }
 
+/* Who takes nothing is not waited for until the deadline; who takes little is. */
+static void test_a_reader_that_hangs(void **state)
+{
+    (void)state;
+    enum { STALL_MS = 300, ROUNDS = 10 };
+    struct service s;
+    struct io_options o = service_options();
+    struct source hanging, slow;
+    start(&s, &o);
+    int fd = client_small(&s), other = client_small(&s);
+    send_axfr(fd, 1);
+    send_axfr(other, 2);
+    run_until_taken(&s, 2);
+    source_init(&hanging, 10 * TEN_MB, 65535);
+    source_init(&slow, 10 * TEN_MB, 65535);
+    hanging.io.stall_ms = slow.io.stall_ms = STALL_MS;
+    bool is_first = msg_id(io_handoff_request(taken[0])->request) == 1;
+    io_stream(s.io, &taken[!is_first], &hanging.io);
+    io_stream(s.io, &taken[is_first], &slow.io);
+    for (unsigned i = 0; i < ROUNDS || !hanging.release_cnt; i++) {
+        assert_true(i < 100 * ROUNDS);
+        assert_true(recv(other, message, 16384, 0) > 0);
+        run(&s, STALL_MS / 5);
+    }
+    assert_int_equal(hanging.io.end, IO_STREAM_STALLED);
+    assert_int_equal(SERVICE_COUNT(&s, streams_stalled), 1);
+    assert_int_equal(slow.release_cnt, 0);
+    close(other);
+    run_until_released(&s, &slow);
+    assert_int_equal(slow.io.end, IO_STREAM_CLOSED);
+    service_wait_open(&s, 0);
+    close(fd);
+    service_stop(&s);
+}
+
 /* A transfer that cannot be made ends in the middle, and not as if it were whole. */
 static void test_a_source_that_fails(void **state)
 {
@@ -699,6 +734,7 @@ int main(void)
         cmocka_unit_test(test_a_reader_that_stops),
         cmocka_unit_test(test_a_client_that_goes),
         cmocka_unit_test(test_the_deadline),
+        cmocka_unit_test(test_a_reader_that_hangs),
         cmocka_unit_test(test_a_source_that_fails),
         cmocka_unit_test(test_too_many),
         cmocka_unit_test(test_updates_leave_room),
