@@ -5,8 +5,8 @@
  * The control thread opens (before privileges are dropped), starts, stops and reads counters; workers read zones
  * and settings through `struct answer_shared` (RCU).
  *
- * What a worker does not answer itself, transfers, NOTIFY and UPDATE, it hands off to the control thread, which answers with a
- * message, or with a source that the connection's worker writes from, in turns with all its other connections.
+ * What a worker does not answer itself, transfers, NOTIFY and UPDATE, it hands off to the control thread, which answers
+ * with a message, or with a source that the connection's worker writes from, in turns with all its other connections.
  *
  * Locks: gate.lock (io/gate.h), taken when a TCP connection is accepted or closed, for a few dozen instructions; and
  * those of hand-offs (io/handoff.h), taken when a request is handed off and comes back. */

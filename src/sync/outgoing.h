@@ -66,8 +66,9 @@ void outgoing_free(struct outgoing *outgoing);
 struct outgoing *outgoing_new(uv_loop_t *loop, struct store *store, struct io *io)
     ATTR_FREED_BY(outgoing_free) ATTR_MUST_USE ATTR_NONNULL_ALL;
 /* Answers a hand-off of kind ANSWER_AXFR or ANSWER_IXFR, which becomes NULL. It is broken off when it is not sent
- * within transfer_max_ms, or the client takes nothing for OUTGOING_STALL_MS. Above the limits, and where nothing is served, the answer is SERVFAIL: the client is to come
- * again, as after any failure (REFUSED would say that it may not). */
+ * within transfer_max_ms, or the client takes nothing for OUTGOING_STALL_MS. Above the limits, and where nothing is
+ * served, the answer is SERVFAIL: the client is to come again, as after any failure (REFUSED would say that it may
+ * not). */
 void outgoing_take(struct outgoing *outgoing, struct io_handoff **handoff, uint64_t transfer_max_ms) ATTR_NONNULL_ALL;
 
 /* A transfer that is under way, for people. Valid during the call. */
