@@ -111,6 +111,20 @@ static void note(struct sync_unit *unit, const struct fetch_result *result)
     };
 }
 
+/* How many that wait may have become possible. */
+static unsigned note_host(const struct sync_unit *unit, enum fetch_outcome outcome)
+{
+    struct sync *sync = unit->sync;
+    const struct addr *from = &unit->fetch.from;
+    if (outcome == FETCH_FAILED) {
+        silence_unanswered(&sync->failing, from, &sync->shared->key);
+        return 1;
+    }
+    bool was_failing = silence_is_silent(&sync->failing, from, &sync->shared->key);
+    silence_answered(&sync->failing, from, &sync->shared->key);
+    return was_failing ? SYNC_FETCHES_HOST : 1;
+}
+
 static void log_warning_of(const struct sync_unit *unit, const char *warning)
 {
     char name[NAME_TEXT_MAX], from[ADDR_TEXT_MAX];
@@ -138,8 +152,10 @@ static void end_fetch(struct sync_unit *unit);
 static void on_fetched(void *arg, struct fetch_result *result)
 {
     struct sync_unit *unit = arg;
+    struct sync *sync = unit->sync;
     uint32_t round = unit->fetch.round;
     end_fetch(unit);
+    unsigned possible_cnt = note_host(unit, result->outcome);
     note(unit, result);
     log_warning_of(unit, result->warning);
     if (result->outcome == FETCH_FAILED)
@@ -150,7 +166,8 @@ static void on_fetched(void *arg, struct fetch_result *result)
         end_good(unit, round);
     else
         commit(unit, result);
-    try_waiting(unit->sync);
+    while (possible_cnt--)
+        try_waiting(sync);
 }
 
 /* ---- when there is room */
@@ -186,11 +203,18 @@ static unsigned running_from(const struct sync *sync, const struct addr *primary
     return cnt;
 }
 
+/* Where nothing but failures comes from fewer are tried at a time: each may take its half minute. */
+static unsigned most_from(struct sync *sync, const struct addr *primary)
+{
+    bool fails = silence_is_silent(&sync->failing, primary, &sync->shared->key);
+    return fails ? SYNC_FETCHES_FAILING : SYNC_FETCHES_HOST;
+}
+
 static bool may_start(const struct sync_unit *unit)
 {
-    const struct sync *sync = unit->sync;
-    return sync->fetch_cnt < SYNC_FETCHES_MOST &&
-           running_from(sync, &unit->zone->primaries[unit->fetch.primary].addr) < SYNC_FETCHES_HOST;
+    struct sync *sync = unit->sync;
+    const struct addr *primary = &unit->zone->primaries[unit->fetch.primary].addr;
+    return sync->fetch_cnt < SYNC_FETCHES_MOST && running_from(sync, primary) < most_from(sync, primary);
 }
 
 /* One has ended, so one may begin. */

@@ -12,10 +12,16 @@ static bool is_at(const struct silence_server *server, const struct addr *addr)
     return server->cnt && !addr_cmp(&server->addr, addr);
 }
 
+bool silence_is_silent(struct silence *silence, const struct addr *addr, const struct hash_key *key)
+{
+    const struct silence_server *server = place_of(silence, addr, key);
+    return is_at(server, addr) && server->cnt >= SILENCE_AFTER;
+}
+
 bool silence_may_ask(struct silence *silence, const struct addr *addr, const struct hash_key *key, uint64_t now_ms)
 {
     struct silence_server *server = place_of(silence, addr, key);
-    if (!is_at(server, addr) || server->cnt < SILENCE_AFTER)
+    if (!silence_is_silent(silence, addr, key))
         return true;
     if (now_ms - server->asked_ms < SILENCE_GAP_MS)
         return false;

@@ -15,7 +15,7 @@
 #include "base/hash.h"
 
 enum {
-    SILENCE_AFTER = 16,
+    SILENCE_AFTER = 10,
     SILENCE_GAP_MS = 2000, /* an answer is awaited for 3 to 5 s, so that takes three sockets at most */
     SILENCE_PLACES = 1024,
 };
@@ -35,5 +35,8 @@ bool silence_may_ask(struct silence *silence, const struct addr *addr, const str
 /* A question's time was up; true when it is silent from now on. */
 bool silence_unanswered(struct silence *silence, const struct addr *addr, const struct hash_key *key)
     ATTR_NONNULL_ALL;
+/* Has it been silent so often? */
+bool silence_is_silent(struct silence *silence, const struct addr *addr, const struct hash_key *key)
+    ATTR_NONNULL_ALL ATTR_MUST_USE;
 /* It said something, or its network did. */
 void silence_answered(struct silence *silence, const struct addr *addr, const struct hash_key *key) ATTR_NONNULL_ALL;

@@ -3,7 +3,8 @@
  * I/O (ask.h, fetch.h) and the door of the store.
  *
  * How much is under way at a time is bounded, over all zones: SYNC_ASKS_MOST questions and NOTIFYs, SYNC_FETCHES_MOST
- * incoming transfers, SYNC_FETCHES_HOST of them from one primary; what is more waits its turn.
+ * incoming transfers, SYNC_FETCHES_HOST of them from one primary, or SYNC_FETCHES_FAILING from one whose last
+ * SILENCE_AFTER have all failed; what is more waits its turn.
  *
  * [control] */
 #pragma once
@@ -26,6 +27,7 @@ enum {
     SYNC_ASKS_MOST = 256, /* each has a socket */
     SYNC_FETCHES_MOST = 40,
     SYNC_FETCHES_HOST = 10,
+    SYNC_FETCHES_FAILING = 2,
 };
 
 struct sync;

@@ -47,7 +47,7 @@ struct sync {
     struct ring unresolved;     /* whose servers' addresses are being asked for */
     /* under way */
     size_t ask_cnt, fetch_cnt;
-    struct silence silence;
+    struct silence silence, failing; /* who answers no question, and no transfer */
     struct ring fetches_waiting, fetching;
     uv_timer_t refusals;
     struct log_rate notify_rate, refresh_rate, transfer_rate, failure_rate, refusal_rate,

@@ -43,6 +43,7 @@ static void test_a_silent_one_is_asked_seldom(void **state)
     (void)state;
     const struct addr addr = addr_of("192.0.2.1@53");
     fall_silent(&addr);
+    assert_true(silence_is_silent(&silence, &addr, &hash_key));
     assert_true(may_ask(&addr, 10000));
     assert_false(may_ask(&addr, 10000));
     assert_false(may_ask(&addr, 10000 + SILENCE_GAP_MS - 1));
@@ -57,6 +58,7 @@ static void test_an_answer_ends_it(void **state)
     const struct addr addr = addr_of("2001:db8::1@53");
     fall_silent(&addr);
     silence_answered(&silence, &addr, &hash_key);
+    assert_false(silence_is_silent(&silence, &addr, &hash_key));
     fall_silent(&addr);
     for (unsigned i = 1; i < SILENCE_AFTER; i++)
         silence_answered(&silence, &addr, &hash_key);
