@@ -42,10 +42,10 @@ PAGES = (512, 4096)
 STEPS_MOST = (10, 100)
 
 
-def rounds():
+def rounds(count=ROUNDS):
     """Of each round, where its chances come from."""
-    for number in range(ROUNDS):
-        print(f"seed {SEED}, round {number} of {ROUNDS}")
+    for number in range(count):
+        print(f"seed {SEED}, round {number} of {count}")
         yield random.Random(f"{SEED} {number}")
 
 
