@@ -13,30 +13,40 @@ struct walk {
     const struct notify_names *names;
     const uint8_t *mname;
     unsigned cnt;
-    bool has_address; /* of the name that is looked at */
 };
 
-static void take_address(void *arg, const struct rr *rr)
+/* ---- a node's addresses */
+
+struct telling {
+    void (*fn)(void *arg, const struct addr *addr);
+    void *arg;
+    unsigned cnt;
+};
+
+static void tell_address(void *arg, const struct rr *rr)
 {
-    struct walk *walk = arg;
+    struct telling *telling = arg;
     struct addr addr = {.family = rr->type == RR_A ? ADDR_V4 : ADDR_V6, .port = NOTIFY_PORT};
     if (rr->rdata_len != addr_len(&addr))
         return;
     memcpy(addr.bytes, rr->rdata, rr->rdata_len);
-    walk->has_address = true;
-    walk->names->address(walk->names->arg, &addr);
+    telling->cnt++;
+    telling->fn(telling->arg, &addr);
 }
 
-/* Glue is as good as an authoritative address here: both are what the zone says of its own servers. */
-static void take_node(struct walk *walk, const struct zone_node *node)
+unsigned notify_addresses_of(const struct zone_node *node, void (*fn)(void *arg, const struct addr *addr), void *arg)
 {
     static const uint16_t types[] = {RR_A, RR_AAAA};
+    struct telling telling = {.fn = fn, .arg = arg};
     for (unsigned i = 0; i < 2; i++) {
         const struct zone_rrset *rrset = zone_node_rrset(node, types[i]);
         if (rrset)
-            image_each(zone_node_image(node, rrset), rrset, zone_node_name(node), take_address, walk);
+            image_each(zone_node_image(node, rrset), rrset, zone_node_name(node), tell_address, &telling);
     }
+    return telling.cnt;
 }
+
+/* ---- an NS set */
 
 static void take_server(void *arg, const struct rr *rr)
 {
@@ -48,10 +58,8 @@ static void take_server(void *arg, const struct rr *rr)
     const struct zone_node *node = NULL;
     if (name_within(name, zone_node_name(walk->version->apex)))
         node = zone_version_find(walk->version, name);
-    walk->has_address = false;
-    if (node)
-        take_node(walk, node);
-    if (!walk->has_address)
+    /* Glue is as good as an authoritative address here: both are what the zone says of its own servers. */
+    if (!node || !notify_addresses_of(node, walk->names->address, walk->names->arg))
         walk->names->name(walk->names->arg, name);
 }
 

@@ -25,6 +25,10 @@ struct notify_names {
     void (*name)(void *arg, const uint8_t *name);
     void *arg;
 };
+/* Calls `fn` with each address that the node has, as a server's, and returns how many. [snapshot] */
+struct zone_node;
+unsigned notify_addresses_of(const struct zone_node *node, void (*fn)(void *arg, const struct addr *addr), void *arg)
+    ATTR_NONNULL(1, 2);
 /* Goes through the apex's NS set, but for the SOA's MNAME, in canonical order; at most NOTIFY_TARGETS_MOST names.
  * [snapshot] */
 void notify_names_of(const struct zone_version *version, const struct notify_names *names) ATTR_NONNULL_ALL;

@@ -10,7 +10,6 @@
 #include "dns/name.h"
 #include "probe/resolver.h"
 #include "sync/notify_targets.h"
-#include "zone/image.h"
 #include "zone/served.h"
 
 struct server;
@@ -134,58 +133,32 @@ static bool ask(struct servers *servers, struct server *server)
     return is_known;
 }
 
-/* ---- our own zones */
+/* ---- both */
 
-struct telling {
-    void (*fn)(void *arg, const struct addr *addr);
-    void *arg;
-};
-
-static void tell_rr(void *arg, const struct rr *rr)
-{
-    const struct telling *telling = arg;
-    struct addr addr = {.family = rr->type == RR_A ? ADDR_V4 : ADDR_V6, .port = NOTIFY_PORT};
-    if (rr->rdata_len != addr_len(&addr))
-        return;
-    memcpy(addr.bytes, rr->rdata, rr->rdata_len);
-    telling->fn(telling->arg, &addr);
-}
-
-static void tell_node(const struct zone_node *node, struct telling *telling)
-{
-    static const uint16_t types[] = {RR_A, RR_AAAA};
-    for (unsigned i = 0; i < 2; i++) {
-        const struct zone_rrset *rrset = zone_node_rrset(node, types[i]);
-        if (rrset)
-            image_each(zone_node_image(node, rrset), rrset, zone_node_name(node), tell_rr, telling);
-    }
-}
-
-static void tell_known(const struct server *server, const struct telling *telling)
+static void tell_known(const struct server *server, void (*fn)(void *arg, const struct addr *addr), void *arg)
 {
     for (unsigned i = 0; i < 2; i++)
         for (size_t j = 0; j < server->families[i].cnt; j++) {
             struct addr addr = server->families[i].addresses[j];
             addr.port = NOTIFY_PORT;
-            telling->fn(telling->arg, &addr);
+            fn(arg, &addr);
         }
 }
 
 bool servers_each(struct servers *servers, const uint8_t *name, void (*fn)(void *arg, const struct addr *addr),
                   void *arg)
 {
-    struct telling telling = {fn, arg};
     struct zone_served served = {.kind = ZONE_SERVED_ELSEWHERE};
     memcpy(served.name, name, name_len(name));
     if (servers->shared->catalogue)
         zone_served_find(&served, servers->shared->catalogue, &servers->shared->key, name);
     if (served.kind == ZONE_SERVED_NODE)
-        tell_node(served.node, &telling);
+        notify_addresses_of(served.node, fn, arg);
     if (served.kind != ZONE_SERVED_ELSEWHERE)
         return true;
     struct server *server = find_or_add(servers, served.name);
     if (!server)
         return true;
-    tell_known(server, &telling);
+    tell_known(server, fn, arg);
     return ask(servers, server);
 }
