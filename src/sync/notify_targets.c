@@ -6,15 +6,6 @@
 #include "sync/soa.h"
 #include "zone/image.h"
 
-/* ---- what a version says */
-
-struct walk {
-    const struct zone_version *version;
-    const struct notify_names *names;
-    const uint8_t *mname;
-    unsigned cnt;
-};
-
 /* ---- a node's addresses */
 
 struct telling {
@@ -47,6 +38,13 @@ unsigned notify_addresses_of(const struct zone_node *node, void (*fn)(void *arg,
 }
 
 /* ---- an NS set */
+
+struct walk {
+    const struct zone_version *version;
+    const struct notify_names *names;
+    const uint8_t *mname;
+    unsigned cnt;
+};
 
 static void take_server(void *arg, const struct rr *rr)
 {
