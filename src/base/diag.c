@@ -47,10 +47,23 @@ static const char *keep_file(struct diag *diag, const char *file)
     return file ? diag->last_file : NULL;
 }
 
+/* Makes room for an error among what is kept; false: there are errors only. */
+static bool drop_warning(struct diag *diag)
+{
+    size_t i = diag->cnt;
+    while (i && diag->entries[i - 1].level != DIAG_WARNING)
+        i--;
+    if (!i)
+        return false;
+    memmove(&diag->entries[i - 1], &diag->entries[i], (diag->cnt - i) * sizeof *diag->entries);
+    diag->cnt--;
+    return true;
+}
+
 static void add_text(struct diag *diag, enum diag_level level, const char *file, unsigned line, const char *text)
 {
     diag->added[level]++;
-    if (diag->cnt >= diag->most)
+    if (diag->cnt >= diag->most && (level != DIAG_ERROR || !drop_warning(diag)))
         return;
     if (diag->cnt == diag->cap) {
         diag->cap = diag->cap ? diag->cap * 2 : 16;

@@ -1,5 +1,6 @@
 /* What a user got wrong, collected with file and line so that everything is shown at once. Modules add, `daemon` and
- * `tools` show. At most `most` entries are kept; the rest are only counted. One thread at a time. */
+ * `tools` show. At most `most` entries are kept; the rest are only counted. An error that comes when
+ * they are full takes the place of the last warning: errors are what has to be seen. One thread at a time. */
 #pragma once
 
 #include <stddef.h>

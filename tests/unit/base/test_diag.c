@@ -56,6 +56,28 @@ static void sorted_by_file_and_line(void **state)
     diag_free(diag);
 }
 
+static void an_error_takes_a_warnings_place(void **state)
+{
+    (void)state;
+    struct diag *diag = diag_new(4);
+    diag_error(diag, NULL, 0, "e0");
+    for (int i = 0; i < 5; i++)
+        diag_warning(diag, NULL, 0, "w%d", i);
+    diag_error(diag, NULL, 0, "e1");
+    diag_warning(diag, NULL, 0, "w5");
+    diag_error(diag, NULL, 0, "e2");
+    static const char *const kept[] = {"e0", "w0", "e1", "e2"};
+    for (size_t i = 0; i < 4; i++)
+        assert_string_equal(diag_at(diag, i)->text, kept[i]);
+    diag_error(diag, NULL, 0, "e3");
+    diag_error(diag, NULL, 0, "e4");
+    assert_string_equal(diag_at(diag, 3)->text, "e3");
+    assert_null(diag_at(diag, 4));
+    assert_int_equal(diag_cnt(diag, DIAG_ERROR), 5);
+    assert_int_equal(diag_cnt(diag, DIAG_WARNING), 6);
+    diag_free(diag);
+}
+
 static void more_than_kept_is_counted(void **state)
 {
     (void)state;
@@ -129,6 +151,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(entries_come_back_in_order),
         cmocka_unit_test(sorted_by_file_and_line),
+        cmocka_unit_test(an_error_takes_a_warnings_place),
         cmocka_unit_test(more_than_kept_is_counted),
         cmocka_unit_test(file_for_those_without),
         cmocka_unit_test(format_leaves_out_what_is_unknown),
