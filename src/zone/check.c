@@ -58,29 +58,36 @@ static bool is_apex(const struct zone_check *check, const struct zone_owner *own
     return owner->recs->owner_hash == check->apex_hash && name_equal(owner->recs->rr.owner, check->records->apex);
 }
 
-/* Out-of-zone data goes, with a warning for each run of records of one owner. */
+/* Out-of-zone data goes, with a warning for each of the first owners: a whole file of another zone is no flood. */
 static void remove_outside(struct zone_check *check)
 {
+    enum { OWNERS_TOLD = 10 };
     struct zone_records *r = check->records;
     const uint8_t *last = NULL;
+    struct zone_record untold; /* the first: what is kept moves over it */
     bool within = false;
     char text[NAME_TEXT_MAX];
-    size_t kept = 0;
+    size_t kept = 0, owner_cnt = 0, untold_cnt = 0;
 
     for (size_t i = 0; i < r->cnt; i++) {
         const struct zone_record *rec = &r->recs[i];
         if (rec->rr.owner != last) {
             last = rec->rr.owner;
             within = name_within(last, r->apex);
-            if (!within)
+            if (!within && owner_cnt++ < OWNERS_TOLD)
                 zone_check_warning(check, rec, "\"%s\" is outside of the zone: ignored", name_to_text(text, last));
         }
+        if (!within && owner_cnt > OWNERS_TOLD && !untold_cnt++)
+            untold = *rec;
         if (within) {
             if (kept != i)
                 r->recs[kept] = *rec;
             kept++;
         }
     }
+    if (untold_cnt)
+        zone_check_warning(check, &untold, "and %zu more record%s outside of the zone", untold_cnt,
+                           untold_cnt == 1 ? "" : "s");
     r->cnt = kept;
 }
 

@@ -130,6 +130,25 @@ static void test_out_of_zone(void **state)
     end(&c);
 }
 
+/* Another zone's file. */
+static void test_much_out_of_zone(void **state)
+{
+    struct checked c = start();
+    char owner[32];
+    (void)state;
+    for (unsigned i = 0; i < 30; i++) {
+        snprintf(owner, sizeof owner, "h%u.other.", i / 2);
+        put_a(c.records, owner, 300, (uint8_t)i);
+    }
+    assert_int_equal(zone_records_check(c.records, c.diag), ERR_OK);
+    assert_int_equal(diag_cnt(c.diag, DIAG_WARNING), 11);
+    assert_string_equal(diag_at(c.diag, 9)->text, "\"h9.other.\" is outside of the zone: ignored");
+    assert_string_equal(diag_at(c.diag, 10)->text, "and 10 more records outside of the zone");
+    assert_int_equal(diag_at(c.diag, 10)->line, 23);
+    assert_int_equal(c.records->cnt, 2);
+    end(&c);
+}
+
 static void test_apex_sets(void **state)
 {
     struct checked c = {zone_records_new(test_apex, &test_key), diag_new(10), ERR_OK};
@@ -325,7 +344,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fine),
         cmocka_unit_test(test_first_ttl_may_be_an_included_files),
-        cmocka_unit_test(test_many_cds),      cmocka_unit_test(test_out_of_zone), cmocka_unit_test(test_apex_sets),
+        cmocka_unit_test(test_many_cds),      cmocka_unit_test(test_out_of_zone),
+        cmocka_unit_test(test_much_out_of_zone), cmocka_unit_test(test_apex_sets),
         cmocka_unit_test(test_singles),   cmocka_unit_test(test_ttls),        cmocka_unit_test(test_glue),
         cmocka_unit_test(test_glue_of_many), cmocka_unit_test(test_dname_at_the_apex),
         cmocka_unit_test(test_too_large), cmocka_unit_test(test_many_errors), cmocka_unit_test(test_root_zone),
