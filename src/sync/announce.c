@@ -50,10 +50,25 @@ void announce_targets(struct sync_unit *unit)
 
 static void log_refused(const struct sync_unit *unit, const struct addr *peer, unsigned rcode)
 {
-    char name[NAME_TEXT_MAX], text[ADDR_TEXT_MAX];
+    char name[NAME_TEXT_MAX], text[ADDR_TEXT_MAX], fault[FAULT_MAX];
     if (log_rate_ok(&unit->sync->notify_rate, 20))
-        log_notice("zone \"%s\": %s does not take NOTIFY: RCODE %u", name_to_text_bare(name, unit->apex),
-                   addr_port_to_text(text, peer), rcode);
+        log_notice("zone \"%s\": %s does not take NOTIFY: its answer is %s", name_to_text_bare(name, unit->apex),
+                   addr_port_to_text(text, peer), fault_of_rcode(fault, rcode));
+}
+
+/* Why there is no good answer, once an announcement: it is told again. */
+static void log_no_answer(const struct sync_unit *unit, uint32_t target, uint32_t round,
+                          const struct ask_result *result)
+{
+    const struct notify *notify = &unit->notify;
+    char name[NAME_TEXT_MAX], text[ADDR_TEXT_MAX];
+    if (result->outcome == ASK_SILENT && !result->was_passed_over)
+        return;
+    if (round != notify->round || target >= notify->target_cnt || notify->targets[target].try != 1)
+        return;
+    if (log_rate_ok(&unit->sync->notify_rate, 20))
+        log_notice("zone \"%s\": NOTIFY to %s: %s", name_to_text_bare(name, unit->apex),
+                   addr_port_to_text(text, &notify->targets[target].peer.addr), result->why);
 }
 
 static void on_answer(void *arg, const struct ask_result *result)
@@ -63,10 +78,10 @@ static void on_answer(void *arg, const struct ask_result *result)
     uint32_t target = exchange->index, round = exchange->round;
     exchange_heard(exchange, result->outcome);
     exchange_end(exchange);
-    if (result->outcome != ASK_ANSWERED ||
-        notify_answered(&unit->notify, target, round, result->answer.rcode) != NOTIFY_REFUSED)
-        return;
-    log_refused(unit, &unit->notify.targets[target].peer.addr, result->answer.rcode);
+    if (result->outcome != ASK_ANSWERED)
+        log_no_answer(unit, target, round, result);
+    else if (notify_answered(&unit->notify, target, round, result->answer.rcode) == NOTIFY_REFUSED)
+        log_refused(unit, &unit->notify.targets[target].peer.addr, result->answer.rcode);
 }
 
 static void give_up(const struct sync_unit *unit, const struct notify_step *step)

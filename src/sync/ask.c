@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "dns/hmac.h"
 #include "sync/dial.h"
+#include "sync/fault.h"
 
 enum {
     LENGTH_LEN = 2, /* before a message over TCP (RFC 1035 4.2.2) */
@@ -102,8 +103,9 @@ static void on_time(uv_timer_t *timer)
     struct ask *ask = timer->data;
     char passed_over[ASK_WHY_MAX];
     memcpy(passed_over, ask->result.why, sizeof passed_over);
+    ask->result.was_passed_over = *passed_over;
     if (*passed_over)
-        say(ask, "no answer in time but for what was passed over: %.100s", passed_over);
+        say(ask, "no answer in time but for what was passed over: %.260s", passed_over);
     else
         say(ask, "no answer in time");
     tell(ask, ASK_SILENT);
@@ -127,21 +129,31 @@ static void fail(struct ask *ask, int status)
 /* ---- an answer */
 
 /* What the TSIG of an answer without a good signature complains of (RFC 8945 5.3.2). */
-static const char *denied_text(const struct ask *ask)
+static void say_denied(struct ask *ask, unsigned rcode)
 {
+    char what[FAULT_MAX], fault[FAULT_MAX];
     switch (ask->asked.tsig.error) {
-    case TSIG_BADKEY: return "an answer that is not signed says that our key is not known";
-    case TSIG_BADSIG: return "an answer that is not signed says that our signature is wrong";
-    default: return "an answer is not signed as it has to be";
+    case TSIG_BADKEY:
+        snprintf(what, sizeof what, "an answer that is not signed says that our key is not known");
+        break;
+    case TSIG_BADSIG:
+        snprintf(what, sizeof what, "an answer that is not signed says that our signature is wrong");
+        break;
+    default:
+        snprintf(what, sizeof what, "an answer, %s, is not signed as it has to be", rcode_text(rcode));
+        break;
     }
+    say(ask, "%s", fault_of_key(fault, what, &ask->key));
 }
 
 /* True: it is one, and stands in the result. */
 static bool read_answer(struct ask *ask, const uint8_t *msg, size_t len)
 {
     switch (notify_msg_read_answer(&ask->result.answer, &ask->asked, msg, len, clock_wall_ms() / 1000)) {
-    case ERR_OK: return true;
-    case ERR_DENIED: say(ask, "%s", denied_text(ask)); break;
+    case ERR_OK:
+        ask->result.tsig_error = ask->asked.key ? ask->asked.tsig.error : 0;
+        return true;
+    case ERR_DENIED: say_denied(ask, msg_flags(msg) & MSG_RCODE_MASK); break;
     case ERR_SYNTAX: say(ask, "an answer is malformed"); break;
     default: say(ask, "a message does not answer the question"); break;
     }

@@ -18,6 +18,7 @@
 #include "base/attr.h"
 #include "dns/rr.h"
 #include "dns/tsig_key.h"
+#include "sync/fault.h"
 #include "sync/notify_msg.h"
 #include "sync/plan.h"
 
@@ -39,12 +40,14 @@ enum ask_outcome {
     ASK_FAILED, /* nothing can be sent there, or what came by TCP is no answer */
 };
 
-enum { ASK_WHY_MAX = 160 };
+enum { ASK_WHY_MAX = FAULT_MAX };
 
 struct ask_result {
     enum ask_outcome outcome;
     struct notify_msg_answer answer; /* ASK_ANSWERED */
+    uint16_t tsig_error;             /* likewise; what a good signature says is wrong, which is TSIG_BADTIME; or 0 */
     char why[ASK_WHY_MAX];           /* of the others: a sentence */
+    bool was_passed_over;            /* ASK_SILENT: something came that was no good answer */
 };
 
 /* Called once, from the loop, never from within ask_start. The result is valid during the call. */

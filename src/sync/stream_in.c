@@ -9,6 +9,7 @@
 #include "dns/msg.h"
 #include "dns/serial.h"
 #include "ldnsx/rdata.h"
+#include "sync/fault.h"
 
 /* What the next record may be. */
 enum phase {
@@ -142,6 +143,17 @@ static const char *verdict_text(enum tsig_verdict verdict)
     return "";
 }
 
+/* With the key that both sides should have, and the answer's RCODE where it is an error. */
+static bool fail_by_key(struct stream_in *in, unsigned rcode, const char *what)
+{
+    char all[FAULT_MAX], fault[FAULT_MAX];
+    snprintf(all, sizeof all, "%s%s%s%s", rcode ? "the answer is " : "", rcode ? rcode_text(rcode) : "",
+             rcode ? ", and " : "", what);
+    if (in->verdict == TSIG_BADTIME)
+        return fail(in, "%s", all);
+    return fail(in, "%s", fault_of_key(fault, all, in->asked.tsig->key));
+}
+
 /* What an unsigned TSIG may complain of (RFC 8945 5.3.2). */
 static const char *complaint_text(unsigned error)
 {
@@ -162,10 +174,7 @@ static bool is_authentic(struct stream_in *in, const struct frame *frame, const 
     const char *complaint = complaint_text(state->error);
     if (in->asked.datagram)
         *state = before;
-    if (frame->rcode)
-        return fail(in, "the answer is %s, and %s", rcode_text(frame->rcode),
-                    complaint ? complaint : verdict_text(in->verdict));
-    return fail(in, "%s", verdict_text(in->verdict));
+    return fail_by_key(in, frame->rcode, frame->rcode && complaint ? complaint : verdict_text(in->verdict));
 }
 
 static bool is_good(struct stream_in *in, const struct frame *frame)
@@ -174,8 +183,9 @@ static bool is_good(struct stream_in *in, const struct frame *frame)
     if (state && state->error == TSIG_BADTIME && state->server_time_sec)
         return fail(in, "the answer is %s: the primary's clock says %" PRIu64 ", ours is another",
                     rcode_text(frame->rcode), state->server_time_sec);
+    char fault[FAULT_MAX];
     if (frame->rcode)
-        return fail(in, "the answer is %s", rcode_text(frame->rcode));
+        return fail(in, "the answer is %s", fault_of_rcode(fault, frame->rcode));
     return true;
 }
 

@@ -135,7 +135,7 @@ static void log_answer(struct updating *updating, const struct zone_updates *zon
     else if (is_good)
         log_info("zone \"%s\": update by %s%s changes nothing", name, client, key);
     else
-        log_notice("zone \"%s\": update by %s%s not made, RCODE %u%s%s", name, client, key, (unsigned)request->rcode,
+        log_notice("zone \"%s\": update by %s%s not made, %s%s%s", name, client, key, rcode_text(request->rcode),
                    why ? ": " : "", why ? why : "");
 }
 
