@@ -41,14 +41,33 @@ static void take_primaries(struct view_zones *view, struct view_zone *zone, cons
     zone->primary_cnt = conf->primary_cnt;
 }
 
+static void take_targets(struct view_zones *view, struct view_zone *zone)
+{
+    const struct sync_view *sync = &zone->sync;
+    size_t bytes = sync->target_cnt * sizeof(struct addr) + 1;
+    struct addr *addrs = arena_alloc(&view->arena, bytes, _Alignof(struct addr));
+    zone->unanswered = addrs;
+    for (uint32_t i = 0; i < sync->target_cnt; i++)
+        if (!notify_has_answered(&sync->targets[i]))
+            addrs[zone->unanswered_cnt++] = sync->targets[i].peer.addr;
+}
+
 static void take_sync(struct view_zones *view, struct view_zone *zone, const struct sync *sync, const uint8_t *apex)
 {
     if (!sync || !sync_get_view(sync, apex, &zone->sync))
         return;
     const struct sync_transfer *last = zone->sync.last;
-    if (zone->sync.zone)
+    if (zone->sync.zone) {
         take_primaries(view, zone, zone->sync.zone);
+        if (zone->sync.zone->is_secondary && !zone->sync.zone->has_file)
+            zone->store.path = NULL; /* where it would be if it had one */
+    }
+    if (zone->sync.fault)
+        zone->sync.fault = arena_dup(&view->arena, zone->sync.fault, sizeof *zone->sync.fault,
+                                     _Alignof(struct sync_fault));
+    take_targets(view, zone);
     zone->sync.zone = NULL;
+    zone->sync.targets = NULL;
     zone->sync.last = NULL;
     if (last && last->wall_ms)
         zone->sync.last = arena_dup(&view->arena, last, sizeof *last, _Alignof(struct sync_transfer));

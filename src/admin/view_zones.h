@@ -18,10 +18,12 @@ extern const char *const view_zone_state_names[STORE_ZONE_STATES];
 
 struct view_zone {
     const char *name; /* text without the final dot, lower case */
-    struct store_zone_view store; /* its text is a copy; without the apex */
-    struct sync_view sync;        /* likewise; without the zone; `last` NULL: no transfer has ended */
+    struct store_zone_view store; /* its text is a copy; without the apex; `path` NULL: a secondary without a file */
+    struct sync_view sync;        /* likewise; without zone and targets; `last` NULL: no transfer has ended */
     const struct addr *primaries; /* with their ports */
     size_t primary_cnt;
+    const struct addr *unanswered; /* who has not answered NOTIFY, with their ports */
+    size_t unanswered_cnt;
 };
 struct view_zones {
     struct view_zone *zones; /* in the order in which they were added */

@@ -25,19 +25,36 @@ static json_t *transfer_json(const struct sync_transfer *last, uint64_t now_wall
                      "error", *last->why ? ctl_json_text(last->why) : json_null());
 }
 
+static json_t *fault_json(const struct sync_fault *fault, uint64_t now_wall_ms)
+{
+    if (!fault)
+        return json_null();
+    return json_pack("{so so so so}",
+                     "asked", ctl_json_time(fault->wall_ms),
+                     "age_seconds", view_age_json(fault->wall_ms, now_wall_ms),
+                     "primary", addr_json(&fault->primary),
+                     "error", ctl_json_text(fault->why));
+}
+
+static json_t *addrs_json(const struct addr *addrs, size_t cnt)
+{
+    json_t *json = json_array();
+    for (size_t i = 0; i < cnt; i++)
+        json_array_append_new(json, addr_json(&addrs[i]));
+    return json;
+}
+
 static json_t *secondary_json(const struct view_zone *zone, uint64_t now_wall_ms)
 {
     const struct sync_view *sync = &zone->sync;
-    json_t *primaries = json_array();
-    for (size_t i = 0; i < zone->primary_cnt; i++)
-        json_array_append_new(primaries, addr_json(&zone->primaries[i]));
-    return json_pack("{so ss? so so so so so}",
-                     "primaries", primaries,
+    return json_pack("{so ss? so so so so so so}",
+                     "primaries", addrs_json(zone->primaries, zone->primary_cnt),
                      "activity", sync->activity,
                      "refresh", ctl_json_time(sync->refresh_wall_ms),
                      "refresh_in_seconds", view_left_json(sync->refresh_wall_ms, now_wall_ms),
                      "expire", ctl_json_time(sync->expire_wall_ms),
                      "expire_in_seconds", view_left_json(sync->expire_wall_ms, now_wall_ms),
+                     "fault", fault_json(sync->fault, now_wall_ms),
                      "last_transfer", transfer_json(sync->last, now_wall_ms));
 }
 
@@ -71,7 +88,8 @@ json_t *view_zone_json(const struct view_zone *zone, uint64_t now_wall_ms)
     json_object_set_new(json, "secondary", store->is_secondary ? secondary_json(zone, now_wall_ms) : json_null());
     json_object_set_new(json, "journal", store->has_history ? journal_json(store) : json_null());
     json_object_set_new(json, "notify",
-                        json_pack("{so so}", "targets", count(zone->sync.target_cnt), "told",
-                                  count(zone->sync.told_cnt)));
+                        json_pack("{so so so so}", "targets", count(zone->sync.target_cnt), "told",
+                                  count(zone->sync.told_cnt), "refused", count(zone->sync.refused_cnt), "unanswered",
+                                  addrs_json(zone->unanswered, zone->unanswered_cnt)));
     return json;
 }

@@ -1,8 +1,11 @@
 /* Secondaries: their primaries are asked for the serial, and the store is told when nobody confirms a zone any more. */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/container.h"
+#include "base/mem.h"
 #include "dns/name.h"
 #include "sync/soa.h"
 #include "sync/unit.h"
@@ -12,9 +15,15 @@ enum { ANSWER_MS = 5000, KEEP_GOOD_MS = 60 * 1000 };
 
 /* ---- life */
 
-static bool are_same_primaries(const struct sync_zone *a, const struct sync_zone *b)
+static bool are_same_sources(const struct sync_sources *a, const struct sync_sources *b)
 {
-    bool same = a->primary_cnt == b->primary_cnt;
+    return !addr_cmp(&a->v4, &b->v4) && !addr_cmp(&a->v6, &b->v6);
+}
+
+/* Who allows us by our address may do so now, where it did not before. */
+static bool are_asked_alike(const struct sync_zone *a, const struct sync_zone *b)
+{
+    bool same = a->primary_cnt == b->primary_cnt && are_same_sources(&a->transfer_source, &b->transfer_source);
     for (size_t i = 0; same && i < a->primary_cnt; i++) {
         const struct sync_peer *x = &a->primaries[i], *y = &b->primaries[i];
         same = !addr_cmp(&x->addr, &y->addr) && !x->key == !y->key &&
@@ -28,6 +37,7 @@ void follow_stop(struct sync_unit *unit)
 {
     exchanges_cancel(unit, false);
     receive_stop(unit);
+    unit_forget_fault(unit);
     if (unit->has_refresh)
         refresh_fini(&unit->refresh);
     unit->has_refresh = unit->has_started = false;
@@ -37,6 +47,7 @@ static void begin(struct sync_unit *unit)
 {
     refresh_init(&unit->refresh, &unit->sync->rng, &unit->zone->bounds, (uint32_t)unit->zone->primary_cnt);
     unit->has_refresh = true;
+    unit->fault_round = unit->judged_round = 0;
     if (unit->was_told)
         follow_version(unit);
 }
@@ -54,8 +65,9 @@ void follow_configure(struct sync_unit *unit, const struct sync_zone *was)
         begin(unit);
         return;
     }
-    bool are_others = !was || !are_same_primaries(was, zone);
+    bool are_others = !was || !are_asked_alike(was, zone);
     if (are_others) {
+        unit_forget_fault(unit);
         exchanges_cancel(unit, false);
         receive_stop(unit);
     }
@@ -105,16 +117,38 @@ void follow_keep_good(struct sync_unit *unit)
     store_set_good(unit->sync->store, unit->apex, good_ms);
 }
 
-static void log_older(const struct sync_unit *unit, const struct sync_peer *peer, uint32_t serial)
+void unit_forget_fault(struct sync_unit *unit)
 {
-    char name[NAME_TEXT_MAX], text[ADDR_TEXT_MAX];
+    free(unit->fault);
+    unit->fault = NULL;
+}
+
+/* For people; of a round in which another primary was good it is none of their business. */
+static void note_fault(struct sync_unit *unit, const struct sync_peer *peer, const char *why)
+{
+    if (unit->refresh.was_good)
+        return;
+    if (!unit->fault)
+        unit->fault = mem_zalloc(1, sizeof *unit->fault);
+    unit->fault->wall_ms = clock_wall_ms();
+    unit->fault->primary = peer->addr;
+    unit->fault_round = unit->refresh.round;
+    snprintf(unit->fault->why, sizeof unit->fault->why, "%s", why);
+}
+
+static void take_older(struct sync_unit *unit, const struct sync_peer *peer, uint32_t serial)
+{
+    char name[NAME_TEXT_MAX], text[ADDR_TEXT_MAX], why[FAULT_MAX];
+    snprintf(why, sizeof why, "it has serial %u, which is not above ours, %u", serial, unit->serial);
+    note_fault(unit, peer, why);
     if (log_rate_ok(&unit->sync->refresh_rate, 20))
         log_warning("zone \"%s\": primary %s has serial %u, which is not above ours, %u",
                     name_to_text_bare(name, unit->apex), addr_port_to_text(text, &peer->addr), serial, unit->serial);
 }
 
-static void log_no_answer(const struct sync_unit *unit, const struct sync_peer *peer, const char *why)
+static void take_no_answer(struct sync_unit *unit, const struct sync_peer *peer, const char *why)
 {
+    note_fault(unit, peer, why);
     char name[NAME_TEXT_MAX], text[ADDR_TEXT_MAX];
     if (log_rate_ok(&unit->sync->refresh_rate, 20))
         log_notice("zone \"%s\": primary %s does not tell its serial: %s", name_to_text_bare(name, unit->apex),
@@ -122,15 +156,20 @@ static void log_no_answer(const struct sync_unit *unit, const struct sync_peer *
 }
 
 /* NULL: the answer is good. */
-static const char *fault_of(const struct ask_result *result)
+static const char *fault_of(char out[FAULT_MAX], const struct ask_result *result)
 {
+    char rcode[FAULT_MAX];
     if (result->outcome == ASK_FAILED)
         return result->why;
+    if (result->tsig_error == TSIG_BADTIME)
+        return "its clock and ours differ by too much for signatures";
     if (result->answer.rcode)
-        return "its answer is an error";
-    if (!result->answer.has_soa)
-        return "its answer has no SOA";
-    return result->answer.is_authoritative ? NULL : "it is not authoritative";
+        snprintf(out, FAULT_MAX, "its answer is %.200s", fault_of_rcode(rcode, result->answer.rcode));
+    else if (!result->answer.has_soa)
+        return "its answer has no SOA: it may not serve the zone";
+    else
+        return result->answer.is_authoritative ? NULL : "it is not authoritative: it may have no data of the zone";
+    return out;
 }
 
 static void on_answer(void *arg, const struct ask_result *result)
@@ -139,16 +178,22 @@ static void on_answer(void *arg, const struct ask_result *result)
     struct sync_unit *unit = exchange->unit;
     uint32_t primary = exchange->index, round = exchange->round;
     const struct sync_peer *peer = &unit->zone->primaries[primary];
+    char text[FAULT_MAX];
     exchange_heard(exchange, result->outcome);
     exchange_end(exchange);
-    const char *fault = result->outcome == ASK_SILENT ? NULL : fault_of(result);
+    const char *fault = result->outcome == ASK_SILENT ? NULL : fault_of(text, result);
     if (fault) {
-        log_no_answer(unit, peer, fault);
+        take_no_answer(unit, peer, fault);
         refresh_unanswered(&unit->refresh, primary, round);
+    } else if (result->outcome == ASK_SILENT && result->was_passed_over) {
+        take_no_answer(unit, peer, result->why); /* it may be forged: the next try is waited for */
     } else if (result->outcome == ASK_ANSWERED) {
         uint32_t serial = result->answer.soa.serial;
-        if (refresh_answered(&unit->refresh, primary, round, serial, clock_mono_ms()) == REFRESH_OLDER)
-            log_older(unit, peer, serial);
+        enum refresh_verdict verdict = refresh_answered(&unit->refresh, primary, round, serial, clock_mono_ms());
+        if (verdict == REFRESH_OLDER)
+            take_older(unit, peer, serial);
+        else if (verdict == REFRESH_SAME)
+            unit_forget_fault(unit);
         follow_keep_good(unit);
     }
     unit_wake(unit);
@@ -205,12 +250,29 @@ static void set_expired(struct sync_unit *unit, bool is_expired)
     }
 }
 
+/* Who says nothing is a fault when nobody else of the round had anything to say. */
+static void judge_round(struct sync_unit *unit)
+{
+    const struct refresh *refresh = &unit->refresh;
+    bool is_told = unit->judged_round == refresh->round || unit->fault_round == refresh->round;
+    if (refresh->state != REFRESH_WAITING || is_told || refresh->was_good || !refresh->round)
+        return;
+    unit->judged_round = refresh->round;
+    for (uint32_t i = 0; i < refresh->primary_cnt; i++)
+        if (refresh->primaries[i].has_answered)
+            return;
+    take_no_answer(unit, unit->zone->primaries,
+                   refresh->primary_cnt > 1 ? "it does not answer, nor does any other" : "it does not answer");
+}
+
 bool follow_run(struct sync_unit *unit, uint64_t now_ms)
 {
     struct refresh_step step;
     while (sync_has_room(unit->sync)) {
-        if (!refresh_next(&unit->refresh, &step, now_ms))
+        if (!refresh_next(&unit->refresh, &step, now_ms)) {
+            judge_round(unit);
             return true;
+        }
         if (step.kind == REFRESH_ASK)
             ask(unit, &step);
         else if (step.kind == REFRESH_TRANSFER)

@@ -158,10 +158,15 @@ enum notify_verdict notify_answered(struct notify *n, uint32_t i, uint32_t round
     return rcode == RCODE_NOERROR || is_told ? NOTIFY_DONE : NOTIFY_REFUSED;
 }
 
+bool notify_has_answered(const struct notify_target *target)
+{
+    return target->try && target->due_ms == NOTIFY_NEVER && !target->is_silent;
+}
+
 uint32_t notify_answered_cnt(const struct notify *n)
 {
     uint32_t cnt = 0;
     for (uint32_t i = 0; i < n->target_cnt; i++)
-        cnt += n->targets[i].try && n->targets[i].due_ms == NOTIFY_NEVER && !n->targets[i].is_silent;
+        cnt += notify_has_answered(&n->targets[i]);
     return cnt;
 }

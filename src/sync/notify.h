@@ -97,5 +97,7 @@ bool notify_next(struct notify *notify, struct notify_step *step, uint64_t now_m
 /* The target answered the NOTIFY of that announcement. */
 enum notify_verdict notify_answered(struct notify *notify, uint32_t target, uint32_t round, unsigned rcode)
     ATTR_NONNULL_ALL;
-/* How many targets know of the serial being announced, or gave an answer at least. For people. */
+/* Does it know of the serial being announced, or gave it an answer at least, be it a refusal? For people. */
+bool notify_has_answered(const struct notify_target *target) ATTR_NONNULL_ALL ATTR_PURE;
+/* How many do. */
 uint32_t notify_answered_cnt(const struct notify *notify) ATTR_NONNULL_ALL;

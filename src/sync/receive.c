@@ -58,6 +58,7 @@ static void end_good(struct sync_unit *unit, uint32_t round)
     assert(!err);
     (void)err;
     unit->last.serial = soa.serial;
+    unit_forget_fault(unit);
     log_end(unit, unit->last.kind);
     refresh_transferred(&unit->refresh, round, &soa, clock_mono_ms());
     unit->good_kept_ms = 0;

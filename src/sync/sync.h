@@ -20,6 +20,8 @@
 #include "base/err.h"
 #include "io/io.h"
 #include "store/store.h"
+#include "sync/fault.h"
+#include "sync/notify.h"
 #include "sync/outgoing.h"
 #include "sync/plan.h"
 
@@ -65,6 +67,13 @@ struct sync_transfer {
     char why[256];    /* it failed; else empty */
 };
 
+/* The last question to a primary that failed, since one of them confirmed the zone or gave us a newer one. */
+struct sync_fault {
+    uint64_t wall_ms;
+    struct addr primary;
+    char why[FAULT_MAX];
+};
+
 struct sync_view {
     const struct sync_zone *zone;
     const char *activity;         /* of a secondary, a literal: "waiting", "asking", "transferring" */
@@ -72,7 +81,10 @@ struct sync_view {
     uint64_t expire_wall_ms;      /* 0: it does not expire, or it has */
     bool is_expired;
     const struct sync_transfer *last;
-    uint32_t told_cnt, target_cnt; /* of those that are told of changes: who has answered, and all */
+    const struct sync_fault *fault; /* NULL: none */
+    uint32_t told_cnt, refused_cnt, target_cnt; /* of those that are told of changes: who has answered, and refused,
+                                                   and all */
+    const struct notify_target *targets;        /* as many */
 };
 /* False: there is no such zone. Valid during the turn. */
 bool sync_get_view(const struct sync *sync, const uint8_t *apex, struct sync_view *view) ATTR_NONNULL_ALL;

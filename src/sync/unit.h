@@ -85,6 +85,8 @@ struct sync_unit {
     struct sync_change *change; /* what a transfer brought is on its way through the store; NULL: nothing */
     uint64_t good_kept_ms;      /* monotonic: when it was written down last */
     struct sync_transfer last;
+    struct sync_fault *fault; /* NULL: none; else of the round `fault_round` */
+    uint32_t fault_round, judged_round;
     uint8_t apex[];
 };
 
@@ -135,6 +137,8 @@ bool follow_run(struct sync_unit *unit, uint64_t now_ms) ATTR_NONNULL_ALL ATTR_M
 void follow_stop(struct sync_unit *unit) ATTR_NONNULL_ALL;
 /* What primaries have said is written down, if it is time for that. */
 void follow_keep_good(struct sync_unit *unit) ATTR_NONNULL_ALL;
+/* A primary has confirmed what we have, or given us more. */
+void unit_forget_fault(struct sync_unit *unit) ATTR_NONNULL_ALL;
 /* A NOTIFY that was allowed. */
 void follow_notified(struct sync_unit *unit, const struct addr *from, const uint32_t *serial) ATTR_NONNULL(1, 2);
 

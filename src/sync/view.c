@@ -1,5 +1,6 @@
 /* What people see of zones on their way, and ask of them. */
 #include "base/clock.h"
+#include "dns/msg.h"
 #include "sync/unit.h"
 
 enum err sync_refresh(struct sync *sync, const uint8_t *apex, bool full)
@@ -49,9 +50,13 @@ bool sync_get_view(const struct sync *sync, const uint8_t *apex, struct sync_vie
     *view = (struct sync_view){
         .zone = unit->zone,
         .last = &unit->last,
+        .fault = unit->fault,
         .told_cnt = notify_answered_cnt(&unit->notify),
         .target_cnt = unit->notify.target_cnt,
+        .targets = unit->notify.targets,
     };
+    for (uint32_t i = 0; i < view->target_cnt; i++)
+        view->refused_cnt += notify_has_answered(&view->targets[i]) && view->targets[i].last_rcode != RCODE_NOERROR;
     if (!unit->has_started)
         return true;
     view->activity = activity_of(unit);

@@ -4,6 +4,7 @@ retransfer, notify, dump, sync, freeze, thaw, and reload of one zone."""
 import json
 import os
 import re
+import socket
 import subprocess
 
 import dns.name
@@ -63,14 +64,15 @@ def test_zones_shows_roles_and_transfers(pair):
     primary, secondary = pair
     change(primary, 2)
     wait_serial(secondary, 2)
-    until(lambda: row_of(primary)["notify"] == {"targets": 1, "told": 1}, "the secondary has answered")
+    until(lambda: row_of(primary)["notify"] == {"targets": 1, "told": 1, "refused": 0, "unanswered": []}, "the secondary has answered")
     row = row_of(primary)
     assert (row["role"], row["secondary"], row["frozen"], row["state"]) == ("primary", None, False, "served")
     journal = row["journal"]
     assert journal["changesets"] == 1 and journal["oldest_serial"] == 1 and journal["bytes"] > 0
     assert not journal["updates"] and journal["checkpoint_serial"] == 1
     row = row_of(secondary)
-    assert (row["role"], row["state"], row["notify"]) == ("secondary", "served", {"targets": 0, "told": 0})
+    assert (row["role"], row["state"], row["file"]) == ("secondary", "served", None)
+    assert row["notify"] == {"targets": 0, "told": 0, "refused": 0, "unanswered": []} and row["secondary"]["fault"] is None
     of = row["secondary"]
     assert of["primaries"] == [f"127.0.0.1@{primary.port}"]
     assert of["activity"] in ("waiting", "asking") and 604800 - 600 < of["expire_in_seconds"] <= 604800
@@ -97,7 +99,40 @@ def test_a_transfer_that_fails_says_why(pair):
     assert last["error"] and last["from"] == f"127.0.0.1@{primary.port}"
     row = row_of(secondary)
     assert (row["state"], row["serial"], row["error"]) == ("served", 1, None)
-    assert last["error"] in secondary.ctl("zones").stdout and last["error"] in secondary.ctl("zones", ZONE).stdout
+    assert last["error"][:50] in secondary.ctl("zones").stdout and last["error"] in secondary.ctl("zones", ZONE).stdout
+
+
+def test_no_primary_that_can_be_asked_says_why(rondo):
+    """It does not serve the zone: what was asked last, and what came of it; then it confirms the zone."""
+    secondary = rondo.prepare(zones={ZONE: None})
+    primary = rondo.prepare(zones={"example.net": DEFAULT_ZONE})
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        secondary.keys = {ZONE: f'primaries = [ "127.0.0.1@{primary.port}" ];'}
+        for server in (primary, secondary):
+            server.write_config()
+        primary.start()
+        secondary.start(wait=[])
+        where = f"127.0.0.1@{primary.port}"
+        fault = until(lambda: row_of(secondary)["secondary"]["fault"], "the question has failed")
+        assert fault["primary"] == where and 0 <= fault["age_seconds"] < 600
+        assert fault["error"] == "its answer is REFUSED: it may not serve the zone, or not allow us"
+        (line,) = [line for line in secondary.ctl("zones").stdout.splitlines() if line.startswith(ZONE)]
+        assert f"{where}: its answer is REFUSED" in line and line.endswith("...")
+        block = secondary.ctl("zones", ZONE).stdout
+        assert re.search(rf"last question +failed, to {where}, ", block) and fault["error"] in block
+        assert not re.search("^file", block, re.M)
+        secondary.wait_log(rf'zone "{ZONE}": primary {where} does not tell its serial: its answer is REFUSED: it may')
+        primary.zones = {ZONE: DEFAULT_ZONE}
+        primary.keys = {ZONE: f'allow_transfer = [ "127.0.0.1" ]; notify = [ "127.0.0.1@{silent.getsockname()[1]}" ];'}
+        primary.write_zone(ZONE, DEFAULT_ZONE)
+        primary.write_config()
+        assert primary.reload().returncode == 0
+        assert secondary.ctl("refresh", ZONE).returncode == 0
+        wait_serial(secondary, 1)
+        until(lambda: row_of(secondary)["secondary"]["fault"] is None, "it confirmed the zone")
+        assert row_of(primary)["notify"]["unanswered"] == [f"127.0.0.1@{silent.getsockname()[1]}"]
+        assert re.search(rf"not answered +127.0.0.1@{silent.getsockname()[1]}", primary.ctl("zones", ZONE).stdout)
 
 
 def test_status_counts_transfers(pair):
@@ -315,7 +350,7 @@ def test_a_frozen_zone_refuses_updates(rondo):
     assert update(server, "add new 300 A 192.0.2.77") == "NOERROR"
     assert server.ctl_json("freeze", ZONE)["written"] is True
     assert update(server, "add newer 300 A 192.0.2.78") == "REFUSED"
-    server.wait_log("RCODE 5: the zone is frozen")
+    server.wait_log("REFUSED: the zone is frozen")
     path = server.zone_path(ZONE)
     server.write_zone(ZONE, path.read_text().replace(" 2 3600 ", " 3 3600 ") + "edited IN A 192.0.2.79\n")
     server.restart()

@@ -63,8 +63,14 @@ static void zones_shows_what_moves(void **state)
     const struct sync_zone conf = {.primaries = peers, .primary_cnt = 2};
     struct sync_transfer last = {.wall_ms = 1764504000000ull, .primary = peers[1].addr, .kind = "failed",
                                  .why = "bad \xfe"};
+    struct sync_fault fault = {.wall_ms = 1764504000000ull, .primary = peers[0].addr, .why = "bad \xfe"};
+    const struct notify_target targets[] = {
+        {.peer = peers[0], .try = 1, .due_ms = NOTIFY_NEVER, .last_rcode = RCODE_REFUSED},
+        {.peer = peers[1], .try = 6, .due_ms = NOTIFY_NEVER, .is_silent = true},
+    };
     f->sync.view = (struct sync_view){.zone = &conf, .activity = "waiting", .refresh_wall_ms = UINT64_C(4070908800000),
-                                      .last = &last, .told_cnt = 1, .target_cnt = 3};
+                                      .last = &last, .fault = &fault, .told_cnt = 1, .refused_cnt = 1, .target_cnt = 2,
+                                      .targets = targets};
     f->store.zones[1].is_secondary = true;
     f->store.zones[1].is_frozen = true;
     f->store.zones[1].has_history = true;
@@ -75,14 +81,21 @@ static void zones_shows_what_moves(void **state)
     assert_string_equal(text(zone, "role"), "secondary");
     assert_true(json_is_true(json_object_get(zone, "frozen")));
     const json_t *notify = json_object_get(zone, "notify"), *journal = json_object_get(zone, "journal");
-    assert_int_equal(number(notify, "targets"), 3);
+    assert_int_equal(number(notify, "targets"), 2);
     assert_int_equal(number(notify, "told"), 1);
+    assert_int_equal(number(notify, "refused"), 1);
+    const json_t *unanswered = json_object_get(notify, "unanswered");
+    assert_int_equal(json_array_size(unanswered), 1);
+    assert_string_equal(json_string_value(json_array_get(unanswered, 0)), "192.0.2.2@5300");
     assert_int_equal(number(journal, "changesets"), 12);
     assert_true(number(journal, "checkpoint_serial") == 4294967290);
     assert_true(json_is_null(json_object_get(journal, "bytes")));
     assert_true(json_is_null(json_object_get(journal, "oldest_serial")));
     const json_t *secondary = json_object_get(zone, "secondary");
-    const json_t *primaries = json_object_get(secondary, "primaries");
+    const json_t *primaries = json_object_get(secondary, "primaries"), *asked = json_object_get(secondary, "fault");
+    assert_string_equal(text(asked, "primary"), "192.0.2.1@53");
+    assert_string_equal(text(asked, "asked"), "2025-11-30T12:00:00Z");
+    assert_string_equal(text(asked, "error"), "bad \\xfe");
     assert_int_equal(json_array_size(primaries), 2);
     assert_string_equal(json_string_value(json_array_get(primaries, 1)), "192.0.2.2@5300");
     assert_string_equal(text(secondary, "activity"), "waiting");
