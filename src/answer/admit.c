@@ -77,13 +77,17 @@ static struct acl_match match(const struct query *q, const struct answer_packet 
     return acl_find(list, &packet->client, is_signed ? q->tsig.name : NULL, is_signed ? q->tsig.name_len : 0);
 }
 
-static void note_refusal(const struct query *q, const struct answer_packet *packet, const struct zone *zone,
-                         const char *what)
+/* RFC 5936 2.2.1, RFC 2136 3.1.2. */
+static enum frame_verdict say_no_zone(struct query *q, const struct answer_packet *packet)
 {
-    struct refusal refusal = {.client = packet->client, .what = what, .is_signed = q->tsig_len > 0};
-    memcpy(refusal.zone, zone->name, zone->name_len);
-    if (q->context->refusals)
-        refusals_put(q->context->refusals, &refusal);
+    refusals_note(q, packet, REFUSAL_NO_ZONE);
+    return say(q, RCODE_NOTAUTH, EDNS_EDE_NOT_AUTHORITATIVE);
+}
+
+static enum frame_verdict say_denied(struct query *q, const struct answer_packet *packet)
+{
+    refusals_note(q, packet, REFUSAL_DENIED);
+    return say(q, RCODE_REFUSED, EDNS_EDE_PROHIBITED);
 }
 
 static enum frame_verdict hand_off(struct query *q, const struct answer_packet *packet, enum answer_hand_off_kind kind,
@@ -104,13 +108,12 @@ enum frame_verdict admit_transfer(struct query *q, const struct answer_packet *p
         return say(q, RCODE_FORMERR, QUERY_NO_EDE);
     const struct zone *zone = find_zone(q, packet);
     if (!zone)
-        return say(q, RCODE_NOTAUTH, EDNS_EDE_NOT_AUTHORITATIVE);
+        return say_no_zone(q, packet);
     const struct zone_access *access = rcu_read(zone->access);
     struct acl_match found = match(q, packet, access ? access->transfer : NULL);
     if (!found.is_allowed) {
         answer_count(q->context->counters, transfer_refused);
-        note_refusal(q, packet, zone, is_axfr ? "AXFR" : "IXFR");
-        return say(q, RCODE_REFUSED, EDNS_EDE_PROHIBITED);
+        return say_denied(q, packet);
     }
     if (!rcu_read(zone->current))
         return say(q, RCODE_SERVFAIL, lookup_unserved_ede(zone));
@@ -125,13 +128,12 @@ enum frame_verdict admit_notify(struct query *q, const struct answer_packet *pac
         return say(q, RCODE_FORMERR, QUERY_NO_EDE);
     const struct zone *zone = find_zone(q, packet);
     if (!zone)
-        return say(q, RCODE_NOTAUTH, EDNS_EDE_NOT_AUTHORITATIVE);
+        return say_no_zone(q, packet);
     const struct zone_access *access = rcu_read(zone->access);
     struct acl_match found = match(q, packet, access ? access->notify : NULL);
     if (!found.is_allowed) {
         answer_count(q->context->counters, notify_refused);
-        note_refusal(q, packet, zone, "NOTIFY");
-        return say(q, RCODE_REFUSED, EDNS_EDE_PROHIBITED);
+        return say_denied(q, packet);
     }
     bool has_serial = find_soa(&serial, q, packet, 0, msg_ancount(packet->in));
     return hand_off(q, packet, ANSWER_NOTIFY, found.view, has_serial ? &serial : NULL);
@@ -143,13 +145,12 @@ enum frame_verdict admit_update(struct query *q, const struct answer_packet *pac
         return say(q, RCODE_FORMERR, QUERY_NO_EDE); /* RFC 2136 3.1.1 */
     const struct zone *zone = find_zone(q, packet);
     if (!zone)
-        return say(q, RCODE_NOTAUTH, EDNS_EDE_NOT_AUTHORITATIVE); /* 3.1.2 */
+        return say_no_zone(q, packet);
     const struct zone_access *access = rcu_read(zone->access);
     struct acl_match found = match(q, packet, access ? access->update : NULL);
     if (!found.is_allowed) {
         answer_count(q->context->counters, update_refused);
-        note_refusal(q, packet, zone, "UPDATE");
-        return say(q, RCODE_REFUSED, EDNS_EDE_PROHIBITED);
+        return say_denied(q, packet);
     }
     if (!rcu_read(zone->current))
         return say(q, RCODE_SERVFAIL, lookup_unserved_ede(zone));

@@ -5,6 +5,7 @@
 #include "answer/admit.h"
 #include "answer/chaos.h"
 #include "answer/optrr.h"
+#include "answer/refusals.h"
 #include "answer/signing.h"
 
 enum { QUESTIONS_PASSED_MAX = 4 };
@@ -117,8 +118,10 @@ static ATTR_COLD enum frame_verdict judge_opcode(struct query *q, const struct a
 static enum frame_verdict judge(struct query *q, const struct answer_packet *packet, const struct msg_edns *edns,
                                 bool malformed, uint16_t class)
 {
-    if (unlikely(q->tsig_error))
+    if (unlikely(q->tsig_error)) {
+        refusals_note(q, packet, REFUSAL_SIGNATURE);
         return done(q, RCODE_NOTAUTH, QUERY_NO_EDE); /* RFC 8945 5.2 */
+    }
     if (unlikely(edns->version > 0))
         return done(q, RCODE_BADVERS, QUERY_NO_EDE); /* RFC 6891 6.1.3 */
     if (unlikely(q->flags & MSG_OPCODE_MASK))

@@ -16,6 +16,7 @@ import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
 import dns.tsig
+import dns.update
 import pytest
 
 from rondo import PATIENCE_SEC, make_query, rcode, tc
@@ -139,6 +140,18 @@ def test_wrong_key(server):
         signed(question, algorithm, name=name + ".")
         with pytest.raises(dns.tsig.PeerBadKey):
             server.send(question)
+
+
+def test_what_was_wrong_is_logged(server):
+    """Whose signature, by what key, and what was wrong with it; and what was asked of a zone that is not served."""
+    dig(server, "hmac-sha256", name="nobody.key")
+    server.wait_log(r'query from 127\.0\.0\.1 for "www\.example\.com" refused: there is no key "nobody\.key\." here')
+    dig(server, "hmac-sha256", secret=OTHER)
+    server.wait_log(r'refused: wrong signature, key "hmac-sha256\.key\."')
+    server.exchange(signed(make_query("www.example.com"), when=int(time.time()) - 400))
+    server.wait_log(r'refused: the time of the signature, key "hmac-sha256\.key\.", differs from ours by more than 300 s')
+    server.send(dns.update.Update("nosuch.test"))
+    server.wait_log(r'UPDATE from 127\.0\.0\.1 for "nosuch\.test" refused: no such zone is served here')
 
 
 def read_tsig(wire, question_len):

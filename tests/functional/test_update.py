@@ -126,7 +126,7 @@ def test_who_may_not(rondo):
         for key in (bad, unknown):
             with pytest.raises((dns.tsig.PeerBadSignature, dns.tsig.PeerBadKey)):
                 server.send(message(added=added, key=key), tcp=tcp)
-    server.wait_log(rf'zone "{ZONE}": UPDATE from 127.0.0.1\S* refused: "allow_update" does not let it', mark)
+    server.wait_log(rf'zone "{ZONE}": UPDATE from 127.0.0.1\S* refused: "allow_update" does not let it, not signed', mark)
     assert [serial_at(server, name) for name in zones] == [1, 1]
     assert answer_of(server, f"no.{ZONE}") == ("NXDOMAIN", [])
     assert nsupdate(server, [f"zone {ZONE}", f"update add no.{ZONE} 60 A 192.0.2.1"], key=None) == \

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "answer/handoff.h"
+#include "answer/refusals.h"
 #include "base/acl.h"
 #include "base/clock.h"
 #include "helpers/decode.h"
@@ -384,6 +385,54 @@ static void test_counters(void **state)
     assert_int_equal(c->queries_udp + c->queries_tcp, before.queries_udp + before.queries_tcp + 3);
 }
 
+/* What is put down for the log. */
+static void test_refusals(void **state)
+{
+    (void)state;
+    static struct exchange x;
+    static struct tsig_key spoilt;
+    static const struct {
+        struct request request;
+        const char *what, *zone, *key; /* NULL: none */
+        enum refusal_why why;
+        unsigned tsig_error;
+    } cases[] = {
+        {{"www.example", RR_A, .client = "192.0.2.1", .key = &stranger}, "query", "www.example", "stranger",
+         REFUSAL_SIGNATURE, TSIG_BADKEY},
+        {{"example", RR_AXFR, .client = "192.0.2.1", .key = &spoilt, .proto = ANSWER_TCP}, "AXFR", "example", "xfr",
+         REFUSAL_SIGNATURE, TSIG_BADSIG},
+        {{"example", RR_SOA, NOTIFY, .client = "192.0.2.1", .key = &spoilt}, "NOTIFY", "example", "xfr",
+         REFUSAL_SIGNATURE, TSIG_BADSIG},
+        {{"nosuch", RR_SOA, OPCODE_UPDATE << MSG_OPCODE_SHIFT, .client = "192.0.2.1", .key = &key}, "UPDATE", "nosuch",
+         "xfr", REFUSAL_NO_ZONE, 0},
+        {{"www.example", RR_SOA, NOTIFY, .client = "192.0.2.1"}, "NOTIFY", "www.example", NULL, REFUSAL_NO_ZONE, 0},
+        {{"closed", RR_IXFR, .soa = IN_AUTHORITY, .client = "192.0.2.1", .key = &other_key}, "IXFR", "closed", "other",
+         REFUSAL_DENIED, 0},
+        {{"closed", RR_AXFR, .client = "192.0.2.1", .proto = ANSWER_TCP}, "AXFR", "closed", NULL, REFUSAL_DENIED, 0},
+    };
+    struct refusal refusal;
+    uint8_t name[NAME_MAX_LEN], secret[32] = {2};
+    char text[NAME_TEXT_MAX];
+    wire(name, "xfr.");
+    tsig_key_init(&spoilt, name, TSIG_HMAC_SHA256, secret, sizeof secret);
+    while (answer_take_refusal(world.worker, &refusal))
+        continue;
+    for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
+        bool in_place = i % 2;
+        ask(&x, &cases[i / 2].request, in_place);
+        assert_true(answer_take_refusal(world.worker, &refusal));
+        assert_string_equal(refusal.what, cases[i / 2].what);
+        assert_string_equal(name_to_text_bare(text, refusal.zone), cases[i / 2].zone);
+        assert_int_equal(refusal.why, cases[i / 2].why);
+        assert_int_equal(refusal.tsig_error, cases[i / 2].tsig_error);
+        assert_int_equal(refusal.is_signed, cases[i / 2].key != NULL);
+        if (refusal.is_signed)
+            assert_string_equal(name_to_text_bare(text, refusal.key), cases[i / 2].key);
+        assert_true(addr_same_host(&refusal.client, &world.client));
+        assert_false(answer_take_refusal(world.worker, &refusal));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -394,6 +443,7 @@ int main(void)
         cmocka_unit_test(test_access_changes),
         cmocka_unit_test(test_the_rate),
         cmocka_unit_test(test_counters),
+        cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
