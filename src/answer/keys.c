@@ -8,9 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "answer/key_file.h"
 #include "base/base64.h"
 #include "base/mem.h"
 
@@ -81,7 +83,8 @@ static const struct opt opts[] = {
      .sample = "\"" SAMPLE_SECRET_BASE64 "\"",
      .help = "The secret, the same on both sides. Either this or secret_file."},
     {KEY("secret_file", OPT_STRING, OPT_PATH, secret_file), .least = 1, .most = 4095,
-     .help = "A file with the secret, as base64 text, in lines or not, and nothing else; a relative path starts at the "
+     .help = "A file with the secret, as base64 text, in lines or not, and nothing else; or one with the key as BIND's "
+             "tsig-keygen writes it, whose name and algorithm must be those set here. A relative path starts at the "
              "folder of the configuration file. It is read at the start and at every reload, by then as \"user\", who "
              "must be able to read it too."},
 };
@@ -164,15 +167,60 @@ static size_t join_lines(char *text, size_t len)
     return to;
 }
 
+/* hmac-md5 has a longer name on the wire, by which some know it. */
+static bool is_algorithm(const struct key_file_part *part, int algorithm)
+{
+    static const char md5[] = "hmac-md5.sig-alg.reg.int";
+    const char *name = algorithms[algorithm];
+    size_t len = part->len - (part->text[part->len - 1] == '.');
+    return (len == strlen(name) && !strncasecmp(part->text, name, len)) ||
+           (algorithm == TSIG_HMAC_MD5 && len == sizeof md5 - 1 && !strncasecmp(part->text, md5, len));
+}
+
+static bool is_name(const struct key_file_part *part, const uint8_t *name)
+{
+    uint8_t read[NAME_MAX_LEN];
+    unsigned len;
+    return !name_from_text(read, &len, part->text, part->len, NULL) && name_equal(read, name);
+}
+
+/* The secret of a key that tsig-keygen wrote, which has to be this row's. */
+static bool read_key(struct making *m, const struct answer_key_options *row, struct answer_secret *secret,
+                     const char *text, size_t len)
+{
+    struct key_file file;
+    char name[NAME_TEXT_MAX];
+    enum err e = key_file_read(&file, text, len);
+    if (!e)
+        e = secret_from_text(secret, file.secret.text, file.secret.len);
+    if (e)
+        complain(m, row, "the file \"%s\" has to hold one key, as tsig-keygen writes it, with a secret of 1 to %d bytes",
+                 row->secret_file, ANSWER_SECRET_MAX);
+    else if (!is_name(&file.name, row->name))
+        complain(m, row, "the file \"%s\" has a key of another name than \"%s\"", row->secret_file,
+                 name_to_text(name, row->name));
+    else if (!is_algorithm(&file.algorithm, row->algorithm))
+        complain(m, row, "the file \"%s\" has a key of another \"algorithm\" than %s", row->secret_file,
+                 algorithms[row->algorithm]);
+    else
+        return true;
+    return false;
+}
+
 /* False: what was wrong has been told. */
 static bool read_secret(struct making *m, const struct answer_key_options *row, struct answer_secret *secret)
 {
-    enum { TEXT_MAX = (ANSWER_SECRET_MAX + 2) / 3 * 4 + 64 }; /* and some space around it */
+    enum { TEXT_MAX = 4096 }; /* a secret, with its key's name and comments */
     char text[TEXT_MAX];
     ssize_t len = read_file(text, sizeof text, row->secret_file);
     if (len < 0) {
         complain(m, row, "the secret's file \"%s\" cannot be read: %s", row->secret_file, strerror(errno));
         return false;
+    }
+    if (key_file_is(text, (size_t)len) && (size_t)len < sizeof text) {
+        bool is_good = read_key(m, row, secret, text, (size_t)len);
+        hmac_wipe(text, sizeof text);
+        return is_good;
     }
     enum err e = (size_t)len < sizeof text ? secret_from_text(secret, text, join_lines(text, (size_t)len)) : ERR_RANGE;
     hmac_wipe(text, sizeof text);

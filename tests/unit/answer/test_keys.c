@@ -187,7 +187,7 @@ static void test_file(void **state)
 {
     (void)state;
     static const char row[] = "{ name = \"a.\"; secret_file = \"the.key\"; }";
-    static const char *const bad[] = {"", " \n", "x", SECRET " " SECRET, "key \"a.\" { secret \"" SECRET "\"; };"};
+    static const char *const bad[] = {"", " \n", "x", SECRET " " SECRET, "key\n" SECRET " };"};
     char said[4096], *path = mem_printf("%s/the.key", folder);
     put_file("the.key", "\n  " SECRET "\n\n");
     struct tsig_keys *keys = load(said, row);
@@ -227,11 +227,69 @@ static void test_file(void **state)
     free(path);
 }
 
+#define A "algorithm hmac-sha256; "
+#define S "secret \"" SECRET "\"; "
+
+static void test_key_file(void **state)
+{
+    (void)state;
+    static const char row[] = "{ name = \"a.b\"; secret_file = \"the.key\"; }";
+    static const char *const good[] = {
+        "key \"a.b\" {\n\talgorithm hmac-sha256;\n\tsecret \"" SECRET "\";\n};\n",
+        "# to be kept\n/* secret */ // here\nkey A.B. { secret " SECRET "; algorithm \"HMAC-SHA256.\";};#",
+        "key\"a.b\"{secret\"" SECRET "\";" A "};",
+    };
+    static const struct {
+        const char *text, *said;
+    } bad[] = {
+        {"key \"a.b\" { " A "};", "one key"},
+        {"key \"a.b\" { " S "};", "one key"},
+        {"key \"a.b\" { " S S "};", "one key"},
+        {"key \"a.b\" { " A S A "};", "one key"},
+        {"key \"a.b\" { " A S "}", "one key"},
+        {"key \"a.b\" { " A S "};\nkey \"b\" { " A S "};", "one key"},
+        {"key \"a.b\" { " A S "}; " SECRET, "one key"},
+        {"key \"a.b { " A S "};\n", "one key"},
+        {"key \"\" { " A S "};", "one key"},
+        {"key { " A S "};", "one key"},
+        {"key \"a.b\" { " A "secret \"" SECRET "\n\"; };", "one key"},
+        {"key \"a.b\" { " A "secret \"\"; };", "one key"},
+        {"key \"a.b\" { " A "secret \"" SECRET "A\"; };", "one key"},
+        {"key \"a.b\" { " A "secret \"" SECRET, "one key"},
+        {"key \"a.b\" { /* " A S "};", "one key"},
+        {"key ", "one key"},
+        {"key \"a.c\" { " A S "};", "the.key\" has a key of another name than \"a.b.\"\n"},
+        {"key \"a..b\" { " A S "};", "of another name"},
+        {"key \"a.b\" { algorithm hmac-sha512; " S "};", "of another \"algorithm\" than hmac-sha256\n"},
+        {"key \"a.b\" { algorithm hmac-sha25; " S "};", "of another \"algorithm\""},
+        {"key \"a.b\" { algorithm \".\"; " S "};", "of another \"algorithm\""},
+    };
+    char said[4096];
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        put_file("the.key", good[i]);
+        struct tsig_keys *keys = load(said, row);
+        assert_string_equal(said, "");
+        assert_secret(find(keys, "a.b."), TSIG_HMAC_SHA256);
+        tsig_keys_free(keys);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        put_file("the.key", bad[i].text);
+        assert_null(load(said, row));
+        if (!strstr(said, bad[i].said))
+            fail_msg("%s: %s", bad[i].text, said);
+    }
+    put_file("the.key", "key a.b { " S "algorithm hmac-md5.sig-alg.reg.int; };");
+    tsig_keys_free(load(said, "{ name = \"a.b\"; algorithm = \"hmac-md5\"; secret_file = \"the.key\"; }"));
+    assert_null(strstr(said, "another"));
+    remove_file("the.key");
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good),       cmocka_unit_test(test_none),         cmocka_unit_test(test_algorithms),
         cmocka_unit_test(test_errors),     cmocka_unit_test(test_short_secret), cmocka_unit_test(test_file),
+        cmocka_unit_test(test_key_file),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
