@@ -145,7 +145,8 @@ static void make_result(struct merge *m)
 
 /* ---- what both have touched */
 
-static void warn_side(const struct merge *m, const struct zone_records *side)
+/* What `told` has has been told of already. */
+static void warn_side(const struct merge *m, const struct zone_records *side, const struct zone_records *told)
 {
     char name[NAME_TEXT_MAX], type[RR_TYPE_TEXT_MAX];
     const struct rr *last = NULL;
@@ -153,11 +154,11 @@ static void warn_side(const struct merge *m, const struct zone_records *side)
         const struct rr *rr = &side->recs[i].rr;
         bool is_again = last && last->type == rr->type && name_equal(last->owner, rr->owner);
         last = rr;
-        if (is_again || rr->type == RR_SOA ||
+        if (is_again || rr->type == RR_SOA || (told && has_rrset(told, rr)) ||
             (!has_rrset(m->updates->removed, rr) && !has_rrset(m->updates->added, rr)))
             continue;
         diag_warning(m->load->diag, m->load->path, 0,
-                     "conflict: \"%s\" %s was changed in the file and by updates; both changes were made",
+                     "conflict: \"%s\" %s was changed in the file and by updates; a merge has both changes",
                      name_to_text_bare(name, rr->owner), rr_type_to_text(type, rr->type));
     }
 }
@@ -166,8 +167,8 @@ static void warn_conflicts(struct merge *m)
 {
     const struct changeset *const both[] = {m->updates, m->to_text};
     m->text = changeset_join(both, 2);
-    warn_side(m, m->text->removed);
-    warn_side(m, m->text->added);
+    warn_side(m, m->text->removed, NULL);
+    warn_side(m, m->text->added, m->text->removed);
 }
 
 /* ---- the way there */

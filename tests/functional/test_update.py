@@ -404,7 +404,7 @@ def test_a_merge_arrives_elsewhere(rondo):
     server.write_zone(ZONE, text(WWW_RECORDS + "www IN A 192.0.2.4\nnew IN A 192.0.2.9\n", serial=2))
     done = server.ctl("reload", ZONE, "--merge")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f'conflict: "{WWW}" A was changed in the file and by updates; both changes were made' in server.log()
+    assert f'conflict: "{WWW}" A was changed in the file and by updates' in server.log()
     assert answer_of(server, WWW) == ("NOERROR", ["192.0.2.2", "192.0.2.3", "192.0.2.4"])
     assert [answer_of(server, f"{name}.{ZONE}")[0] for name in ("host", "new")] == ["NOERROR", "NOERROR"]
     assert serial_at(server, ZONE) == 4
