@@ -17,7 +17,7 @@ static json_t *name_json(const uint8_t *name)
 
 /* ==== names ==== */
 
-static const char *kind_of(const struct trace_link *link)
+static const char *kind_of(const struct trace_link *link, const struct store *store)
 {
     static const char *const kinds[] = {[LOOKUP_EXACT] = "name",
                                         [LOOKUP_WILDCARD] = "wildcard",
@@ -26,10 +26,15 @@ static const char *kind_of(const struct trace_link *link)
                                         [LOOKUP_NONE] = "none"};
     if (!link->zone)
         return "no zone";
-    return link->version ? kinds[link->kind] : "zone not loaded";
+    if (link->version)
+        return kinds[link->kind];
+    struct store_zone_view zone;
+    enum store_zone_state state =
+        store && store_get_zone(store, link->zone->name, &zone) ? zone.state : STORE_ZONE_FAILED;
+    return state == STORE_ZONE_EMPTY ? "zone empty" : state == STORE_ZONE_EXPIRED ? "zone expired" : "zone not loaded";
 }
 
-json_t *explain_names_json(const struct trace *trace)
+json_t *explain_names_json(const struct trace *trace, const struct store *store)
 {
     json_t *names = json_array();
     for (unsigned i = 0; i < trace->link_cnt; i++) {
@@ -40,7 +45,7 @@ json_t *explain_names_json(const struct trace *trace)
                              "zone", link->zone ? name_json(link->zone->name) : json_null(),
                              "serial", link->version ? json_integer(link->version->serial) : json_null(),
                              "signed", link->version ? json_boolean(link->version->is_signed) : json_null(),
-                             "found", kind_of(link),
+                             "found", kind_of(link, store),
                              "at", link->node ? name_json(zone_node_name(link->node)) : json_null()));
     }
     return names;

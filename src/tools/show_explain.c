@@ -49,6 +49,8 @@ static const char *found_text(const json_t *name)
                  {"dname", "an alias by the DNAME at "},
                  {"none", "there is no such name"},
                  {"no zone", "in no zone that is served here"},
+                 {"zone empty", "a secondary that has been given nothing so far; \"rondoctl zones\" says why"},
+                 {"zone expired", "the zone has expired; \"rondoctl zones\" says why"},
                  {"zone not loaded", "the zone could not be loaded"}};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (is_text(name, "found", texts[i].found))

@@ -122,6 +122,8 @@ def test_no_primary_that_can_be_asked_says_why(rondo):
         block = secondary.ctl("zones", ZONE).stdout
         assert re.search(rf"last question +failed, to {where}, ", block) and fault["error"] in block
         assert not re.search("^file", block, re.M)
+        told = secondary.ctl("explain", f"www.{ZONE}", "A")
+        assert "a secondary that has been given nothing so far" in told.stdout, told
         secondary.wait_log(rf'zone "{ZONE}": primary {where} does not tell its serial: its answer is REFUSED: it may')
         primary.zones = {ZONE: DEFAULT_ZONE}
         primary.keys = {ZONE: f'allow_transfer = [ "127.0.0.1" ]; notify = [ "127.0.0.1@{silent.getsockname()[1]}" ];'}
