@@ -9,6 +9,7 @@
 #include "daemon/privileges.h"
 #include "daemon/validate_pools.h"
 #include "loop/job.h"
+#include "store/state_dir.h"
 
 struct validation {
     size_t errors, warnings, zones;
@@ -123,6 +124,7 @@ static void load_configuration(struct validation *v, struct configuration **conf
     struct diag *diag = diag_new(CONFIGURATION_DIAG_MOST);
     struct configuration *first = NULL;
     enum err err = configuration_load(&first, conf_path, NULL, diag);
+    bool is_root = geteuid() == 0;
     *configuration = first;
     if (!err && become_user(v, first->daemon->user)) {
         diag_free(diag); /* its warnings come again */
@@ -132,6 +134,9 @@ static void load_configuration(struct validation *v, struct configuration **conf
             diag_error(diag, conf_path, 0, "refused when read as user \"%s\", as reloads do", first->daemon->user);
         configuration_free(first);
     }
+    /* Whoever else we are, the daemon may have rights that we have not. */
+    if (*configuration && (is_root || !*(*configuration)->daemon->user))
+        state_dir_check((*configuration)->daemon->state_dir, diag);
     print_diag(v, diag);
     diag_free(diag);
 }

@@ -34,6 +34,22 @@ static enum err unusable(struct diag *diag, const char *path, const char *why)
     return ERR_IO;
 }
 
+/* Its parent, when it is not there yet: it is made at the start, perhaps by root, who may do so. */
+void state_dir_check(const char *path, struct diag *diag)
+{
+    struct stat info;
+    bool is_there = !lstat(path, &info) || errno != ENOENT;
+    char *parent = mem_strdup(path), *slash = strrchr(parent, '/');
+    if (slash)
+        slash[slash == parent] = '\0';
+    const char *at = is_there ? path : slash ? parent : ".";
+    if (stat(at, &info) || (is_there && faccessat(AT_FDCWD, at, W_OK | X_OK, AT_EACCESS)))
+        unusable(diag, path, strerror(errno));
+    else if (!S_ISDIR(info.st_mode))
+        unusable(diag, path, strerror(ENOTDIR));
+    free(parent);
+}
+
 /* ---- the lock */
 
 static enum err taken(int fd, const char *path, struct diag *diag)

@@ -13,6 +13,9 @@
  * That it could not be is found when it is opened. */
 void state_dir_make(const char *path, uid_t uid, gid_t gid) ATTR_NONNULL_ALL;
 
+/* Warns of what a look at the folder says that state_dir_open will stumble upon; nothing is made or locked. */
+void state_dir_check(const char *path, struct diag *diag) ATTR_NONNULL_ALL;
+
 /* Where a file of the folder is set aside, to be freed: "FILE.aside-20261129T120000Z", with a number behind it where
  * there is one already. [any thread] */
 char *state_dir_name_aside(const char *file) ATTR_NONNULL_ALL ATTR_MUST_USE ATTR_RETURNS_NONNULL;

@@ -150,6 +150,9 @@ static enum err begin_history(const struct writing *w, struct store_making *maki
 static enum err freeze(struct writing *w, struct store_making *making)
 {
     struct keeping *k = &making->keeping;
+    if (!keeping_is_possible(k)) /* nothing is promised that nothing keeps */
+        return refuse(making, ERR_LIMIT,
+                      "state_dir cannot be used, so that it would not survive a restart; updates are refused anyway");
     if (making->is_frozen)
         return refuse(making, ERR_EXISTS, "it is frozen already");
     enum err err = bring_to_file(w, making);

@@ -120,6 +120,10 @@ def assert_works_without(server, why):
     server.assert_serving()
     done = drain(server)
     assert done.returncode == 1
+    frozen = server.ctl("freeze", "example.com")
+    assert frozen.returncode == 1 and "would not survive a restart" in frozen.stderr
+    told = server.validate()
+    assert told.returncode == 0 and re.search("warning: " + UNUSABLE, told.stderr), told
     assert "cannot be used" in done.stderr and re.search(why, done.stderr), done.stderr
     assert seen(server, WWW, 60) == {A, B}
     assert server.reload().returncode == 0
