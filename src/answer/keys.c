@@ -194,7 +194,7 @@ static bool read_key(struct making *m, const struct answer_key_options *row, str
     if (!e)
         e = secret_from_text(secret, file.secret.text, file.secret.len);
     if (e)
-        complain(m, row, "the file \"%s\" has to hold one key, as tsig-keygen writes it, with a secret of 1 to %d bytes",
+        complain(m, row, "the file \"%s\" has to hold one key, as tsig-keygen writes it, its secret of 1 to %d bytes",
                  row->secret_file, ANSWER_SECRET_MAX);
     else if (!is_name(&file.name, row->name))
         complain(m, row, "the file \"%s\" has a key of another name than \"%s\"", row->secret_file,

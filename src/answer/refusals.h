@@ -1,6 +1,6 @@
-/* Transfers, NOTIFYs and UPDATEs that a worker has refused, and whatever had a bad signature, for the log: the worker puts them down here, the control
- * thread takes them every now and then. What does not fit is only counted (answer/counters.h): a flood of them costs
- * nobody anything. One worker puts, one thread takes; neither waits. */
+/* Transfers, NOTIFYs and UPDATEs that a worker has refused, and whatever had a bad signature, for the log: the worker
+ * puts them down here, the control thread takes them every now and then. What does not fit is only counted
+ * (answer/counters.h): a flood of them costs nobody anything. One worker puts, one thread takes; neither waits. */
 #pragma once
 
 #include <stdbool.h>

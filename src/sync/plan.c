@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "dns/name.h"
 #include "store/store.h"
+#include "sync/plan_useless.h"
 
 /* A plan with what it owns. */
 struct owned {
@@ -291,6 +292,7 @@ static void plan_zone(struct planning *p, struct sync_zone *zone, const struct r
     sync_options_resolve(&o, row->options, row->template ? row->template->options : NULL);
     if (has_bounds(row->options) || !row->template)
         check_bounds(p, "zone", row->zone, &o);
+    plan_useless_warn(p->diag, row->zone, row->options, &o);
     struct source primaries = source_of(row, &o, PRIMARIES), notify = source_of(row, &o, NOTIFY);
     struct source transfer = source_of(row, &o, ALLOW_TRANSFER), told_by = source_of(row, &o, ALLOW_NOTIFY);
     struct source changed_by = source_of(row, &o, ALLOW_UPDATE);

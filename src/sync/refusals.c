@@ -66,7 +66,8 @@ static void log_refusal(struct sync *sync, const struct refusal *refusal)
     if (refusal->why == REFUSAL_SIGNATURE)
         log_signature(&about);
     else if (refusal->why == REFUSAL_NO_ZONE)
-        log_notice("%s from %s for \"%s\" refused: no such zone is served here", refusal->what, about.client, about.name);
+        log_notice("%s from %s for \"%s\" refused: no such zone is served here", refusal->what, about.client,
+                   about.name);
     else
         log_denied(&about);
 }

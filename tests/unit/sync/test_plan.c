@@ -209,7 +209,7 @@ static void test_templates(void **state)
              "{ name = \"b\"; template = \"t\"; primaries = []; notify = [ \"192.0.2.8\" ]; notify_ns = true;"
              " refresh_max = \"3h\"; },\n"
              "{ name = \"c\"; } );\n");
-    assert_string_equal(l.said, "");
+    assert_string_equal(l.said, "5: zone \"b\": \"refresh_max\" does nothing: the zone has no \"primaries\"\n");
     const struct sync_zone *a = find(l.plan, "a"), *b = find(l.plan, "b"), *c = find(l.plan, "c");
     assert_true(a->is_secondary && !a->notify_ns && a->has_file);
     expect_peer(&a->notify[0], "192.0.2.9@53", "", ACL_FULL);
@@ -242,7 +242,7 @@ static void test_unknown_keys(void **state)
     (void)state;
     static const struct refused rows[] = {
         {KEYS "zones = (\n{ name = \"a\"; primaries = \"192.0.2.1 key xfrr.\"; notify = \"192.0.2.1 key ddns\"; },\n"
-              "{ name = \"b\"; allow_transfer = [ \"key xfr\", \"key dns.example\" ];"
+              "{ name = \"b\"; primaries = \"::1\"; allow_transfer = [ \"key xfr\", \"key dns.example\" ];"
               " allow_notify = \"192.0.2.1 key nothing.like.it\"; } );",
          "3: zone \"a\": \"primaries\": there is no key \"xfrr.\"; did you mean \"xfr.\"?\n"
          "3: zone \"a\": \"notify\": there is no key \"ddns.\"\n"
@@ -291,10 +291,10 @@ static void test_bounds_that_contradict(void **state)
 {
     (void)state;
     static const struct refused rows[] = {
-        {"zones = ( { name = \"a\"; refresh_min = \"2d\"; retry_max = \"5s\"; } );",
+        {"zones = ( { name = \"a\"; primaries = \"::1\"; refresh_min = \"2d\"; retry_max = \"5s\"; } );",
          "1: zone \"a\": \"refresh_min\" is 2d, more than \"refresh_max\", which is 1d\n"
          "1: zone \"a\": \"retry_min\" is 10s, more than \"retry_max\", which is 5s\n"},
-        {"templates = ( { name = \"t\"; retry_min = \"2h\"; } );\n"
+        {"templates = ( { name = \"t\"; primaries = \"::1\"; retry_min = \"2h\"; } );\n"
          "zones = ( { name = \"a\"; template = \"t\"; }, { name = \"b\"; template = \"t\"; },\n"
          "{ name = \"c\"; template = \"t\"; refresh_max = \"1s\"; retry_max = \"3h\"; } );",
          "1: template \"t\": \"retry_min\" is 2h, more than \"retry_max\", which is 1h\n"
@@ -313,6 +313,30 @@ static void test_too_many_peers(void **state)
     struct loaded l = load(text);
     assert_null(l.plan);
     assert_string_equal(l.said, "1: zone \"a\": \"primaries\": expected at most 64 servers, got 65\n");
+}
+
+/* What does nothing is told of a zone's own row; a template is for many. */
+static void test_what_does_nothing(void **state)
+{
+    (void)state;
+    struct loaded l = load(
+        KEYS "templates = ( { name = \"t\"; allow_update = \"key xfr\"; serial = \"increment\"; refresh_min = \"1m\";"
+             " transfer_source = \"::2\"; allow_notify = \"any\"; } );\n"
+             "zones = ( { name = \"a\"; template = \"t\"; },\n"
+             "{ name = \"b\"; template = \"t\"; primaries = \"192.0.2.1\"; },\n"
+             "{ name = \"c\"; primaries = \"192.0.2.1\"; allow_update = \"key xfr\"; serial = \"increment\";\n"
+             " transfer_source = [ \"192.0.2.2\", \"::2\" ]; allow_notify = \"any\"; refresh_min = \"1m\"; },\n"
+             "{ name = \"d\"; allow_update = \"key xfr\"; serial = \"increment\"; transfer_source = \"::2\";\n"
+             " allow_notify = \"any\"; refresh_min = \"1m\"; refresh_max = \"1d\"; retry_min = \"1m\";\n"
+             " retry_max = \"1h\"; expire_max = \"1w\"; allow_transfer = \"any\"; } );\n");
+#define NOTHING(key) "7: zone \"d\": \"" key "\" does nothing: the zone has no \"primaries\"\n"
+    assert_string_equal(
+        l.said, "5: zone \"c\": \"allow_update\" does nothing: a zone with \"primaries\" is changed there, not here\n"
+                "5: zone \"c\": \"serial\" does nothing: a zone with \"primaries\" has the serial that they have\n"
+                "5: zone \"c\": \"transfer_source\" does nothing: no primary has an IPv6 address\n"
+                NOTHING("transfer_source") NOTHING("allow_notify") NOTHING("refresh_min") NOTHING("refresh_max")
+                NOTHING("retry_min") NOTHING("retry_max") NOTHING("expire_max"));
+    sync_plan_free(l.plan);
 }
 
 /* What the store's plan says of rows is not said here again, and other zones are still looked at. */
@@ -339,6 +363,7 @@ int main(void)
         cmocka_unit_test(test_bad_values),
         cmocka_unit_test(test_bounds_that_contradict),
         cmocka_unit_test(test_too_many_peers),
+        cmocka_unit_test(test_what_does_nothing),
         cmocka_unit_test(test_rows_that_others_refuse),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
