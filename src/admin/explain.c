@@ -207,7 +207,8 @@ static void take(struct explain *x, const struct admin *admin)
     const char *why = why_no_pool(x);
     x->data = json_pack("{so so so so so}", "question", question_json(x), "client",
                         client_json(x, shared->settings->sites), "changes", changes_json(x), "names",
-                        explain_names_json(x->trace, admin->setup.store), "why_no_pool", why ? json_string(why) : json_null());
+                        explain_names_json(x->trace, admin->setup.store), "why_no_pool",
+                        why ? json_string(why) : json_null());
 }
 
 /* ==== in a job ==== */

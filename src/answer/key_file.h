@@ -2,8 +2,8 @@
  *
  *     key "NAME" { algorithm hmac-sha256; secret "BASE64"; };
  *
- * Only its grammar is known here: what the parts are worth is for the caller to say. Nothing is copied, so that a secret
- * stays where it was read to. [any thread] */
+ * Only its grammar is known here: what the parts are worth is for the caller to say. Nothing is copied, so that a
+ * secret stays where it was read to. [any thread] */
 #pragma once
 
 #include <stdbool.h>
