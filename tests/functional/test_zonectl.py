@@ -137,6 +137,34 @@ def test_no_primary_that_can_be_asked_says_why(rondo):
         assert re.search(rf"not answered +127.0.0.1@{silent.getsockname()[1]}", primary.ctl("zones", ZONE).stdout)
 
 
+def test_another_transfer_source_is_used_at_once(pair):
+    """The primary lets another address of ours in: that is not left until the zone's retry time."""
+    primary, secondary = pair
+    primary.keys = {ZONE: primary.keys[ZONE].replace('[ "127.0.0.1" ]', '[ "127.0.0.2" ]')}
+    primary.write_config()
+    change(primary, 2)
+    until(lambda: row_of(secondary)["secondary"]["last_transfer"]["kind"] == "failed", "the transfer has failed")
+    until(lambda: row_of(secondary)["secondary"]["activity"] == "waiting", "the round has ended")
+    assert row_of(secondary)["secondary"]["refresh_in_seconds"] > 300
+    secondary.keys = {ZONE: secondary.keys[ZONE] + ' transfer_source = "127.0.0.2";'}
+    secondary.write_config()
+    assert secondary.reload().returncode == 0
+    wait_serial(secondary, 2)
+
+
+def test_silence_is_a_fault_once_a_round_has_failed(rondo):
+    """Whoever takes questions and connections, and never says anything."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        tcp.bind(("127.0.0.1", 0))
+        tcp.listen()
+        udp.bind(tcp.getsockname())
+        where = f"127.0.0.1@{tcp.getsockname()[1]}"
+        server = rondo(zones={ZONE: None}, keys={ZONE: f'primaries = [ "{where}" ];'}, wait=[])
+        fault = until(lambda: row_of(server)["secondary"]["fault"], "the round has ended")
+        assert (fault["primary"], fault["error"]) == (where, "it does not answer")
+        assert f"{where}: it does not answer" in server.ctl("zones").stdout
+
+
 def test_status_counts_transfers(pair):
     primary, secondary = pair
     assert primary.ctl_json("status")["transfers"]["axfr"] == 1
