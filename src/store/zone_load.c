@@ -118,9 +118,9 @@ static void refuse_serial(struct zone_load *load, const struct zone_records *rec
 {
     char name[NAME_TEXT_MAX], why[NAME_TEXT_MAX + 256];
     snprintf(why, sizeof why,
-             "the records changed, but serial %u is not above the last one, %u: raise it, or set serial = \"increment\" "
-             "for the zone; \"rondoctl reload %s --force\" takes the file as it is", load->serial, load->source_serial,
-             name_to_text_bare(name, load->zone->name));
+             "the records changed, but serial %u is not above the last one, %u: raise it, or set serial = "
+             "\"increment\" for the zone; \"rondoctl reload %s --force\" takes the file as it is",
+             load->serial, load->source_serial, name_to_text_bare(name, load->zone->name));
     refuse(load, records, why);
 }
 
