@@ -95,7 +95,7 @@ static void start(struct store_change *change)
     *making = (struct store_making){.zone = zone->zone, .base = zone->zone->latest, .path = zone->path,
                                     .marks = change->marking->used, .diag = change->marking->marks.diag,
                                     .journal_most_ms = zone->journal_most_ms, .serial_mode = zone->serial_mode,
-                                    .is_frozen = zone->is_frozen};
+                                    .is_secondary = zone->is_secondary, .is_frozen = zone->is_frozen};
     store_zone_keeping(store, zone, &making->keeping);
     job_run(store->loop, &change->job, work, work_done);
 }

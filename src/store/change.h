@@ -27,6 +27,7 @@ struct store_making {
     const struct zone_marks *marks; /* for zone_apply and zone_build; NULL: no name is annotated */
     const char *path;               /* of the zone's file */
     struct diag *diag;              /* warnings that do not refuse it; logged */
+    bool is_secondary;              /* it comes by transfers, by now at least */
     bool is_frozen;                 /* updates are refused, see store/write.h */
     uint64_t journal_most_ms;
     enum store_serial serial_mode;

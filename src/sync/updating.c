@@ -103,8 +103,10 @@ static enum err make(struct store_change *change, struct store_making *making)
                  making->base ? "state_dir cannot be used" : "it has no version");
         return ERR_LIMIT;
     }
-    if (making->is_frozen) {
-        refuse_all(zone, "the zone is frozen");
+    /* Of both the workers may have known nothing yet. */
+    const char *why = making->is_secondary ? "the zone has primaries" : making->is_frozen ? "the zone is frozen" : NULL;
+    if (why) {
+        refuse_all(zone, why);
         return ERR_OK;
     }
     struct update *update = update_new(
