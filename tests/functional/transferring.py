@@ -455,9 +455,12 @@ def make_notify(name, serial=None, key=None):
 
 
 def notify(server, name, serial=None, source="127.0.0.1", key=None):
-    """Tells the server that the zone has changed, and returns its answer."""
-    return dns.query.udp(make_notify(name, serial, key), server.address, port=server.port, timeout=PATIENCE_SEC,
-                         source=source)
+    """Tells the server that the zone has changed, again when that was lost, and returns its answer."""
+    request = make_notify(name, serial, key)
+    for seconds in (1, 2, PATIENCE_SEC):
+        with contextlib.suppress(dns.exception.Timeout):
+            return dns.query.udp(request, server.address, port=server.port, timeout=seconds, source=source)
+    raise AssertionError(f"NOTIFY for {name} is not answered\n{server.log()}")
 
 
 def notify_storm(server, name, count, source, serial=None):
