@@ -60,7 +60,8 @@ struct answer_worker *answer_worker_new(const struct answer_shared *shared)
 /* Written by the owner alone, read by anyone (relaxed). */
 const struct answer_counters *answer_worker_counters(const struct answer_worker *worker) ATTR_NONNULL_ALL;
 
-/* The next transfer or NOTIFY that the worker has refused (answer/refusals.h); false: there is none. [control] */
+/* The next request that the worker has refused and somebody may want to know of (answer/refusals.h); false: there is
+ * none. [control] */
 struct refusal;
 bool answer_take_refusal(struct answer_worker *worker, struct refusal *refusal) ATTR_NONNULL_ALL ATTR_MUST_USE;
 

@@ -146,7 +146,7 @@ void io_stop(struct io *io) ATTR_NONNULL_ALL;
 /* Adds up all workers' counters. */
 void io_sum_counters(const struct io *io, struct answer_counters *answers, struct io_counters *sockets)
     ATTR_NONNULL_ALL;
-/* The next transfer or NOTIFY that some worker has refused, for the log; false: there is none. */
+/* The next request that some worker has refused (answer_take_refusal), for the log; false: there is none. */
 bool io_take_refusal(struct io *io, struct refusal *refusal) ATTR_NONNULL_ALL ATTR_MUST_USE;
 /* TCP connections open now. */
 size_t io_tcp_open(const struct io *io) ATTR_NONNULL_ALL;

@@ -55,7 +55,8 @@ static enum err parse_serial(void *field, const char *text, const char **expecte
              "those gets the whole zone."}, \
     {KEY("journal_max_age", OPT_DURATION, OPT_INHERITED, journal_most_ms), .least = 60 * 1000, \
      .most = INT64_C(5) * 366 * 24 * 3600 * 1000, .text_default = "\"2w\"", \
-     .help = "How long changes are kept at least, size allowing; at twice that they are dropped."}
+     .help = "How long changes are kept at least, size allowing. With the first change of the zone after twice that " \
+             "they are dropped."}
 
 static const struct opt zone_opts[] = {
     {KEY("name", OPT_STRING, OPT_REQUIRED, name), .least = 1, .most = 1009, .sample = "\"example.com\"",

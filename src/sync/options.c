@@ -115,7 +115,8 @@ static const struct opt opts[] = {
     {KEY("transfer_max", OPT_DURATION, 0, transfer_max_ms), .least = SECOND_MS, .most = DAY_MS,
      .text_default = "\"2h\"",
      .help = "How long an outgoing transfer may take: it holds the version that it began with, which needs memory. "
-             "The default lets a gigabyte through at 1.2 megabits a second."},
+             "The default lets a gigabyte through at 1.2 megabits a second. One whose client takes nothing for a "
+             "minute is broken off as well."},
 };
 
 /* ---- checks */

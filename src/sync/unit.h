@@ -50,8 +50,7 @@ struct sync {
     struct silence silence, failing; /* who answers no question, and no transfer */
     struct ring fetches_waiting, fetching;
     uv_timer_t refusals;
-    struct log_rate notify_rate, refresh_rate, transfer_rate, failure_rate, refusal_rate,
-        silence_rate;
+    struct log_rate notify_rate, refresh_rate, transfer_rate, failure_rate, refusal_rate, silence_rate;
 };
 
 /* A transfer that a refresh machine wants. */

@@ -74,23 +74,9 @@ static void versions_come_back(void **state)
 static void a_large_one_comes_back(void **state)
 {
     struct fixture *f = *state;
-    static uint8_t rdata[60000];
-    struct zone_records *records = records_of(APEX);
-    for (unsigned i = 0; i < 120; i++) {
-        uint8_t owner[NAME_MAX_LEN];
-        char name[16];
-        snprintf(name, sizeof name, "n%u", i);
-        put_wire(owner, name);
-        memset(rdata, (int)i, sizeof rdata);
-        struct rr rr = {.owner = owner, .rdata = rdata, .ttl = i, .type = 65280, .rdata_len = (uint16_t)(i * 499)};
-        zone_records_add(records, &rr, NULL, 0);
-    }
-    zone_records_sort(records);
-    struct zone *zone = zone_new(test_apex, &test_key);
-    assert_null(zone_publish(zone, zone_build(zone, records, NULL)));
+    struct zone *zone = large_zone();
     assert_int_equal(snapshot_write(f->dir, zone->current, 1, f->why), ERR_OK);
     expect_file(f, zone, 1);
-    zone_records_free(records);
     zone_free(zone);
 }
 
