@@ -1,5 +1,6 @@
 #include "store/change.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "balance/marking.h"
@@ -55,6 +56,29 @@ static void committed(struct commit *commit, const char *why)
 }
 
 /* ---- the job */
+
+static enum err not_made(struct store_making *making, enum err err)
+{
+    zone_discard(making->version);
+    making->version = NULL;
+    return err;
+}
+
+enum err store_make_changes(struct store_making *making, const struct changeset *all,
+                            struct changeset *const *changes, size_t cnt)
+{
+    if (zone_apply(&making->version, making->base, all, making->marks)) {
+        snprintf(making->why, sizeof making->why, "its changes do not fit the version that they are to change");
+        return ERR_INVALID;
+    }
+    if (making->version->serial != all->serial_to) {
+        snprintf(making->why, sizeof making->why, "its changes lead to another serial than they say");
+        return not_made(making, ERR_INVALID);
+    }
+    if (keeping_changes(&making->keeping, making->base, making->version, changes, cnt, making->why))
+        return not_made(making, ERR_LIMIT);
+    return ERR_OK;
+}
 
 static void work(struct job *job)
 {

@@ -12,6 +12,7 @@
 #include "store/commit.h"
 #include "store/keeping.h"
 #include "store/serial_mode.h"
+#include "zone/changeset.h"
 #include "zone/marks.h"
 #include "zone/version.h"
 
@@ -55,6 +56,12 @@ struct store_change {
     struct balance_plan *plan; /* that it marks by, held; NULL: none */
     enum err err;
 };
+
+/* For `make`, where there is a base: the version that `cnt` changesets, one after the other, lead to, which is kept, or
+ * not made at all. `all` is what they come to, applied in one go (changeset_join; of one changeset, itself).
+ * ERR_INVALID: they do not fit the base, or lead to another serial than they say; ERR_LIMIT: it can't be kept. [job] */
+enum err store_make_changes(struct store_making *making, const struct changeset *all,
+                            struct changeset *const *changes, size_t cnt) ATTR_NONNULL_ALL ATTR_MUST_USE;
 
 /* Wants the change of the zone `apex` (lower-cased). `done` is called once, from the loop, and maybe within this call
  * when there is no such zone. [control] */

@@ -25,25 +25,7 @@ static enum err refuse(struct store_making *making, enum err err, const char *wh
     return err;
 }
 
-/* What is made is kept, or not made at all. */
-static enum err keep_changes(struct store_making *making, struct changeset *const *changes, size_t cnt)
-{
-    enum err err = keeping_changes(&making->keeping, making->base, making->version, changes, cnt, making->why);
-    if (!err)
-        return ERR_OK;
-    zone_discard(making->version);
-    making->version = NULL;
-    return ERR_LIMIT;
-}
-
 /* ---- steps */
-
-static enum err apply(struct store_making *making, const struct changeset *changes)
-{
-    if (!zone_apply(&making->version, making->base, changes, making->marks))
-        return ERR_OK;
-    return refuse(making, ERR_INVALID, "its changes do not fit the version that they are to change");
-}
 
 static enum err make_steps(struct store_transferred *t, struct store_making *making)
 {
@@ -55,14 +37,9 @@ static enum err make_steps(struct store_transferred *t, struct store_making *mak
         return refuse(making, ERR_INVALID, "its changes do not fit one another");
     if (t->change_cnt > 1)
         joined = changeset_join(changes, t->change_cnt);
-    enum err err = apply(making, joined ? joined : t->changes[0]);
+    enum err err = store_make_changes(making, joined ? joined : changes[0], t->changes, t->change_cnt);
     changeset_free(joined);
-    if (!err && making->version->serial != t->changes[t->change_cnt - 1]->serial_to) {
-        zone_discard(making->version);
-        making->version = NULL;
-        return refuse(making, ERR_INVALID, "its changes lead to another serial than they say");
-    }
-    return err ? err : keep_changes(making, t->changes, t->change_cnt);
+    return err;
 }
 
 /* ---- whole */
@@ -94,9 +71,7 @@ static enum err make_difference(struct store_making *making, struct zone_records
         return build(making, records);
     struct changeset *changes = changeset_diff(making->base, records);
     bool is_another = is_much(changes->removed->cnt + changes->added->cnt, records);
-    enum err err = is_another ? build(making, records) : apply(making, changes);
-    if (!err && !is_another)
-        err = keep_changes(making, &changes, 1);
+    enum err err = is_another ? build(making, records) : store_make_changes(making, changes, &changes, 1);
     changeset_free(changes);
     return err;
 }

@@ -57,29 +57,15 @@ static bool judge_all(struct zone_updates *zone, struct update *update)
     return any;
 }
 
-static enum err apply(struct store_making *making, struct changeset *changes)
-{
-    if (zone_apply(&making->version, making->base, changes, making->marks)) {
-        snprintf(making->why, sizeof making->why, "the update does not fit the zone");
-        return ERR_INVALID;
-    }
-    enum err err = keeping_changes(&making->keeping, making->base, making->version, &changes, 1, making->why);
-    if (!err) {
-        keeping_set_flags(&making->keeping, making->zone->name,
-                          making->keeping.entry.flags | (uint32_t)HISTORY_HAS_UPDATES);
-        return ERR_OK;
-    }
-    zone_discard(making->version);
-    making->version = NULL;
-    return ERR_LIMIT;
-}
-
 static enum err make_changes(struct zone_updates *zone, struct store_making *making, struct update *update)
 {
     struct changeset *changes = judge_all(zone, update) ? update_changes(update) : NULL;
     if (!changes)
         return ERR_OK;
-    enum err err = apply(making, changes);
+    enum err err = store_make_changes(making, changes, &changes, 1);
+    if (!err)
+        keeping_set_flags(&making->keeping, making->zone->name,
+                          making->keeping.entry.flags | (uint32_t)HISTORY_HAS_UPDATES);
     zone->has_version = !err;
     zone->serial = changes->serial_to;
     changeset_free(changes);
